@@ -1,0 +1,150 @@
+"""Server settings, read once from an environment mapping; the environment is read nowhere else."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+_TRUE: Final = {"1", "true", "yes", "on"}
+_FALSE: Final = {"0", "false", "no", "off"}
+
+
+class SettingError(ValueError):
+    """A setting whose value breaks its rule; the message names the variable and the rule."""
+
+
+def boolean(text: str) -> bool:
+    """true or false"""
+    folded = text.strip().lower()
+    if folded not in _TRUE | _FALSE:
+        raise ValueError("must be true or false")
+    return folded in _TRUE
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """A caster for a whole number from `low` to `high`."""
+
+    def cast(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", text.strip()):
+            raise ValueError("must be a whole number")
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return value
+
+    return cast
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """A caster for one of a few words."""
+
+    def cast(text: str) -> str:
+        if text not in allowed:
+            raise ValueError("must be one of " + ", ".join(allowed))
+        return text
+
+    return cast
+
+
+def words(text: str) -> tuple[str, ...]:
+    """names separated by commas"""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def secret(text: str) -> str:
+    """A signing key; HS256 wants at least as many bytes as its hash (RFC 7518, 3.2)."""
+    if len(text.encode()) < 32:
+        raise ValueError("must have at least 32 bytes")
+    return text
+
+
+def _setting(name: str, cast: Callable[[str], Any], default: Any, description: str) -> Any:
+    meta = {"name": name, "cast": cast, "description": description}
+    if callable(default):
+        return field(default_factory=default, metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+def _random_key() -> str:
+    return secrets.token_hex(32)
+
+
+def _random_instance() -> str:
+    return secrets.token_hex(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this server runs. Every field is one environment variable; `describe` lists them for people."""
+
+    host: str = _setting("WCE_HOST", str, "127.0.0.1", "Address to listen on.")
+    port: int = _setting("WCE_PORT", integer(0, 65535), 5309, "Port to listen on; 0 takes a free one.")
+    storage_dir: Path = _setting("WCE_STORAGE_DIR", Path, Path("cenvs"), "Folder that holds one file per cenv.")
+    env: str = _setting("WCE_ENV", choice("development", "production"), "development", "production refuses unsafe defaults.")
+    jwt_secret: str = _setting("WCE_JWT_SECRET", secret, "", "Key that signs tokens, 32 bytes or more; required in production.")
+    allow_new_cenvs: bool = _setting("ALLOW_NEW_CENVS", boolean, True, "Whether anyone may create a cenv.")
+    base_url: str = _setting("WCE_BASE_URL", str, "", "Public address for absolute links, such as https://wce.example.org.")
+    hosts: tuple[str, ...] = _setting("WCE_HOSTS", words, (), "Host names answered for; others get 421. Empty: all.")
+    content_host: str = _setting("WCE_CONTENT_HOST", str, "", "Second host name that serves what tenants wrote.")
+    server: str = _setting("WCE_SERVER", choice("waitress", "granian"), "waitress", "The web server.")
+    processes: int = _setting("WCE_PROCESSES", integer(1, 64), 1, "Worker processes (granian only).")
+    threads: int = _setting("WCE_THREADS", integer(1, 256), 8, "Threads that serve requests, per process.")
+    sandbox_workers: int = _setting("WCE_SANDBOX_WORKERS", integer(1, 64), 2, "Processes that run scripts and templates.")
+    max_open_cenvs: int = _setting("WCE_MAX_OPEN_CENVS", integer(16, 100_000), 512, "Connections kept open per process, over all cenvs.")
+    durability: str = _setting("WCE_DURABILITY", choice("normal", "full"), "normal", "full answers only after the disk has the commit.")
+    redis_url: str = _setting("WCE_REDIS_URL", str, "", "Redis for rate limits shared by several machines.")
+    trusted_proxy: str = _setting("WCE_TRUSTED_PROXY", str, "", "Address of the proxy whose X-Forwarded-* headers count.")
+    log_level: str = _setting("WCE_LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
+    log_file: str = _setting("WCE_LOG_FILE", str, "", "File for the log; empty: standard error.")
+    metrics_token: str = _setting("WCE_METRICS_TOKEN", str, "", "Bearer token that /metrics wants; empty: loopback only.")
+    rate_limit_new: str = _setting("WCE_RATE_LIMIT_NEW", str, "20 per hour", "New cenvs per address.")
+    rate_limit_login: str = _setting("WCE_RATE_LIMIT_LOGIN", str, "10 per minute", "Logins per address.")
+    min_free_mb: int = _setting("WCE_MIN_FREE_MB", integer(0, 1_000_000), 64, "Free disk space below which writes are refused, in MiB.")
+    instance: str = _setting("WCE_INSTANCE", str, _random_instance, "Set by the server for its own worker processes.")
+    cenv_overrides: Mapping[str, str] = field(default_factory=dict, metadata={})
+
+    @property
+    def production(self) -> bool:
+        return self.env == "production"
+
+
+CENV_PREFIX: Final = "WCE_CENV_"
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Read and check all settings; raises SettingError with every broken one."""
+    values: dict[str, Any] = {}
+    broken: list[str] = []
+    for item in fields(Settings):
+        text = environ.get(item.metadata.get("name", ""), "")
+        if not text:
+            continue
+        try:
+            values[item.name] = item.metadata["cast"](text)
+        except ValueError as error:
+            broken.append(f"{item.metadata['name']} {error}")
+    if environ.get("WCE_ENV") == "production" and not environ.get("WCE_JWT_SECRET"):
+        broken.append("WCE_JWT_SECRET must be set when WCE_ENV is production")
+    if broken:
+        raise SettingError("; ".join(broken))
+    values.setdefault("jwt_secret", _random_key())
+    values["cenv_overrides"] = {
+        name.removeprefix(CENV_PREFIX).lower(): text for name, text in environ.items() if name.startswith(CENV_PREFIX)
+    }
+    return Settings(**values)
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Variable, default and description of every setting, for the docs and `wce config`."""
+    rows = []
+    for item in fields(Settings):
+        if not item.metadata:
+            continue
+        default = ",".join(item.default) if isinstance(item.default, tuple) else item.default
+        text = "random" if callable(item.default_factory) else str(default)
+        rows.append((item.metadata["name"], text, item.metadata["description"]))
+    return rows
