@@ -1,0 +1,51 @@
+# `make` prints the targets below, each from the words behind its own ##.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON_M := .venv/bin/python -m
+SECONDS_TO_FUZZ ?= 60
+
+.PHONY: help install run demo test fuzz bench lint types check format clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: ## make .venv with everything that running and testing need
+	@.ci/setup requirements.txt tests/requirements.txt
+
+run: ## serve on http://127.0.0.1:5309 (settings: docs/settings.md)
+	@.ci/setup requirements.txt
+	@exec .venv/bin/python app.py
+
+demo: ## load the Chinook music shop into the running server and show what its three agents see
+	@.ci/setup requirements.txt
+	@.venv/bin/python examples/chinook/demo.py $(ARGS)
+
+test: install ## lint, types and every test, with branch coverage
+	@$(PYTHON_M) ruff check
+	@$(PYTHON_M) ruff format --check
+	@$(PYTHON_M) mypy
+	@$(PYTHON_M) pytest -n auto --cov --cov-report=term:skip-covered $(ARGS)
+
+fuzz: install ## random statements against the guard for SECONDS_TO_FUZZ (60); prints how many
+	@WCE_FUZZ_SECONDS=$(SECONDS_TO_FUZZ) $(PYTHON_M) pytest tests/security -m fuzz -p no:cacheprovider -s $(ARGS)
+
+bench: install ## measure the guard, new cenvs and memory; prints figures, asserts nothing
+	@$(PYTHON_M) bench $(ARGS)
+
+lint: install ## ruff: rules and format
+	@$(PYTHON_M) ruff check
+	@$(PYTHON_M) ruff format --check
+
+types: install ## mypy, strict
+	@$(PYTHON_M) mypy
+
+check: lint types ## lint and types, without the tests
+
+format: install ## let ruff rewrite what it can
+	@$(PYTHON_M) ruff check --fix
+	@$(PYTHON_M) ruff format
+
+clean: ## remove .venv, caches and coverage; never touches cenvs/
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,85 @@
+"""What any test may use: the folder of the project, and real servers on a port of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 30
+STOP_SECONDS = 35  # the server gives running requests 30
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server process that answers on `url`; `output` holds what it printed and logged."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    storage: Path
+    output: Path
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the project."""
+    return ROOT
+
+
+@contextmanager
+def _serving(folder: Path, environ: dict[str, str]) -> Iterator[Server]:
+    folder.mkdir(parents=True, exist_ok=True)
+    output = folder / "output"
+    # Nothing of the developer's own WCE_* reaches a test.
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(("WCE_", "ALLOW_NEW"))}
+    own = {"WCE_PORT": "0", "WCE_STORAGE_DIR": str(folder / "cenvs"), "PYTHONUNBUFFERED": "1"}
+    with output.open("wb") as sink:
+        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=inherited | own | environ, stdout=sink, stderr=sink)
+        try:
+            yield Server(_address(process, output), process, folder / "cenvs", output)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS)
+            finally:
+                process.kill()
+                process.wait()
+
+
+def _address(process: subprocess.Popen[bytes], output: Path) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        found = re.search(r"http://127\.0\.0\.1:[1-9][0-9]*", output.read_text(encoding="utf-8"))
+        if found:
+            return found.group()
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise AssertionError("the server did not start:\n" + output.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Call it with environment variables for a server of one's own; it is stopped when the tests of this worker end."""
+    with ExitStack() as stack:
+
+        def start(**environ: str) -> Server:
+            return stack.enter_context(_serving(tmp_path_factory.mktemp("server"), environ))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def server(start_server: Callable[..., Server]) -> Server:
+    """One server for every test that only needs one, with limits that a test does not run into."""
+    return start_server(WCE_RATE_LIMIT_NEW="1000 per minute", WCE_RATE_LIMIT_LOGIN="1000 per minute")

@@ -1,0 +1,103 @@
+"""Server settings: what they accept, what they refuse, and how they tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wce.config import SettingError, Settings, describe, from_environment
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    settings = from_environment({})
+
+    assert (settings.host, settings.port, settings.storage_dir) == ("127.0.0.1", 5309, Path("cenvs"))
+    assert settings.allow_new_cenvs
+    assert not settings.production
+
+
+def test_an_empty_value_counts_as_not_set() -> None:
+    assert from_environment({"WCE_PORT": ""}).port == 5309
+
+
+def test_a_variable_sets_its_field() -> None:
+    settings = from_environment({"WCE_PORT": "8000", "ALLOW_NEW_CENVS": "No", "WCE_HOSTS": "a.example, b.example,"})
+
+    assert (settings.port, settings.allow_new_cenvs, settings.hosts) == (8000, False, ("a.example", "b.example"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        ("WCE_PORT", "65536", "from 0 to 65535"),
+        ("WCE_PORT", "-1", "from 0 to 65535"),
+        ("WCE_PORT", "5309.0", "whole number"),
+        ("WCE_PORT", "٥", "whole number"),
+        ("WCE_PORT", "9" * 19, "whole number"),
+        ("ALLOW_NEW_CENVS", "maybe", "true or false"),
+        ("WCE_ENV", "staging", "one of development, production"),
+        ("WCE_JWT_SECRET", "x" * 31, "at least 32 bytes"),
+        ("WCE_DURABILITY", "FULL", "one of normal, full"),
+    ],
+)
+def test_a_value_that_breaks_its_rule_is_refused_by_name_and_rule(name: str, text: str, rule: str) -> None:
+    with pytest.raises(SettingError, match=rf"{name} .*{rule}"):
+        from_environment({name: text})
+
+
+def test_every_broken_setting_is_named_at_once() -> None:
+    with pytest.raises(SettingError) as caught:
+        from_environment({"WCE_PORT": "x", "WCE_THREADS": "0"})
+
+    assert "WCE_PORT" in str(caught.value)
+    assert "WCE_THREADS" in str(caught.value)
+
+
+def test_a_refusal_does_not_repeat_a_secret() -> None:
+    with pytest.raises(SettingError) as caught:
+        from_environment({"WCE_JWT_SECRET": "hunter2"})
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_production_wants_a_signing_key() -> None:
+    with pytest.raises(SettingError, match="WCE_JWT_SECRET must be set"):
+        from_environment({"WCE_ENV": "production"})
+
+    assert from_environment({"WCE_ENV": "production", "WCE_JWT_SECRET": "k" * 32}).production
+
+
+def test_development_signs_with_a_new_random_key_each_time() -> None:
+    first, second = from_environment({}), from_environment({})
+
+    assert len(first.jwt_secret) >= 32
+    assert first.jwt_secret != second.jwt_secret
+
+
+def test_a_signing_key_is_measured_in_bytes() -> None:
+    assert from_environment({"WCE_JWT_SECRET": "ü" * 16}).jwt_secret == "ü" * 16
+
+
+def test_overrides_for_all_cenvs_are_collected_by_key() -> None:
+    settings = from_environment({"WCE_CENV_MAX_USERS": "3", "WCE_PORT": "1"})
+
+    assert settings.cenv_overrides == {"max_users": "3"}
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_the_description_names_every_variable_once() -> None:
+    names = [name for name, _default, _description in describe()]
+
+    assert len(names) == len(set(names))
+    assert {"WCE_PORT", "ALLOW_NEW_CENVS", "WCE_JWT_SECRET"} <= set(names)
+
+
+def test_the_description_shows_no_random_value() -> None:
+    defaults = {name: default for name, default, _description in describe()}
+
+    assert defaults["WCE_INSTANCE"] == "random"
