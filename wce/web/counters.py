@@ -1,0 +1,162 @@
+"""Counters of fixed windows in a piece of memory that all processes of one server share.
+
+They serve flask-limiter as a storage of the `limits` library (scheme `wce`) when there is no Redis, and the
+requests' own limits through `hit`, which counts several keys in one step. Memory is bounded: a table of slots, and where a
+bucket is full of windows that still run, the one with the fewest hits goes, so a flood of new addresses never frees a heavy user.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import mmap
+import os
+import secrets
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from limits.storage import Storage
+
+_SLOT: Final = struct.Struct("<QdQ")  # hash of the key, end of the window in Unix seconds, hits
+_SALT_BYTES: Final = 16
+_BUCKET: Final = 8
+SLOTS: Final = 65_536  # 1.5 MiB
+
+
+class Counters:
+    """Hits per key and window; `path` None keeps them in this process alone."""
+
+    def __init__(self, path: Path | None = None, slots: int = SLOTS, now: Callable[[], float] = time.time) -> None:
+        if slots % _BUCKET:
+            raise ValueError(f"slots must be a multiple of {_BUCKET}")
+        self._now = now
+        self._buckets = slots // _BUCKET
+        self._lock = threading.Lock()
+        size = _SALT_BYTES + slots * _SLOT.size
+        self._file: int | None = None
+        if path is None:
+            self._memory = mmap.mmap(-1, size)
+        else:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with self._exclusive():
+                if os.fstat(self._file).st_size != size:
+                    os.ftruncate(self._file, 0)
+                    os.ftruncate(self._file, size)
+                self._memory = mmap.mmap(self._file, size)
+                self._salt_once()
+        if path is None:
+            self._salt_once()
+        # Keyed, so that nobody outside can compute two keys that share a bucket.
+        self._salt = bytes(self._memory[:_SALT_BYTES])
+
+    def _salt_once(self) -> None:
+        if self._memory[:_SALT_BYTES] == bytes(_SALT_BYTES):
+            self._memory[:_SALT_BYTES] = secrets.token_bytes(_SALT_BYTES)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        with self._lock:
+            if self._file is None:
+                yield
+                return
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _hash(self, key: str) -> int:
+        digest = hashlib.blake2b(key.encode(), digest_size=8, key=self._salt).digest()
+        return int.from_bytes(digest, "little") or 1  # 0 marks a free slot
+
+    def _slot(self, wanted: int, now: float) -> tuple[int, float, int]:
+        """(offset, end, hits) of the key's slot, else of the one to be taken, with 0 hits."""
+        first = _SALT_BYTES + (wanted % self._buckets) * _BUCKET * _SLOT.size
+        spare, spare_rank = first, (3, 0)
+        for offset in range(first, first + _BUCKET * _SLOT.size, _SLOT.size):
+            found, end, hits = _SLOT.unpack_from(self._memory, offset)
+            if found == wanted and end > now:
+                return offset, end, hits
+            rank = (0, 0) if found == wanted else (1, 0) if end <= now else (2, hits)
+            if rank < spare_rank:
+                spare, spare_rank = offset, rank
+        return spare, 0.0, 0
+
+    def hit(self, keys: Sequence[tuple[str, int]], amount: int = 1) -> list[tuple[int, float]]:
+        """Count `amount` for each (key, window in seconds) in one step; answers (hits, end of the window) for each."""
+        now = self._now()
+        answers = []
+        hashes = [self._hash(key) for key, _ in keys]
+        with self._exclusive():
+            for wanted, (_, seconds) in zip(hashes, keys, strict=True):
+                offset, end, hits = self._slot(wanted, now)
+                if not hits:
+                    end = now + seconds
+                # A clock that was set back must not stretch a window.
+                end = min(end, now + seconds)
+                hits += amount
+                _SLOT.pack_into(self._memory, offset, wanted, end, hits)
+                answers.append((hits, end))
+        return answers
+
+    def read(self, key: str) -> tuple[int, float]:
+        """(hits, end of the window) of a key; (0, now) where no window runs."""
+        now = self._now()
+        with self._exclusive():
+            _, end, hits = self._slot(self._hash(key), now)
+        return hits, end if hits else now
+
+    def forget(self, key: str) -> None:
+        """End the window of a key."""
+        with self._exclusive():
+            offset, _, hits = self._slot(self._hash(key), self._now())
+            if hits:
+                _SLOT.pack_into(self._memory, offset, 0, 0.0, 0)
+
+    def reset(self) -> None:
+        """Forget every key."""
+        with self._exclusive():
+            self._memory[_SALT_BYTES:] = bytes(len(self._memory) - _SALT_BYTES)
+
+    def close(self) -> None:
+        self._memory.close()
+        if self._file is not None:
+            os.close(self._file)
+
+
+class CounterStorage(Storage):
+    """`Counters` behind the storage interface of the `limits` library; hand the table over as the option `counters`."""
+
+    STORAGE_SCHEME = ["wce"]  # noqa: RUF012 — the library reads it as a plain list
+
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any) -> None:
+        super().__init__(uri, wrap_exceptions)
+        self._counters: Counters = options["counters"]
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return OSError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        return self._counters.hit([(key, expiry)], amount)[0][0]
+
+    def get(self, key: str) -> int:
+        return self._counters.read(key)[0]
+
+    def get_expiry(self, key: str) -> float:
+        return self._counters.read(key)[1]
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int | None:
+        self._counters.reset()
+        return None
+
+    def clear(self, key: str) -> None:
+        self._counters.forget(key)
