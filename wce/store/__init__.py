@@ -1,0 +1,1 @@
+"""SQLite as such: connections, locks, transactions, sessions and the file of a cenv."""

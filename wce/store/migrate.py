@@ -1,0 +1,87 @@
+"""The schema of a cenv as numbered SQL files, each applied with its number in one transaction."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wce.errors import WceError
+from wce.store.sqlite import Connection, sqlite3
+
+FOLDER: Final = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema; `version` is what PRAGMA user_version says afterwards."""
+
+    version: int
+    name: str
+    statements: tuple[str, ...]
+
+
+@functools.cache
+def load(folder: Path = FOLDER) -> tuple[Migration, ...]:
+    """Every `NNNN_name.sql` of a folder; the numbers must run from 1 without a gap."""
+    found = []
+    for file in sorted(folder.glob("*.sql")):
+        number, _, name = file.stem.partition("_")
+        found.append(Migration(int(number), name, split(file.read_text(encoding="utf-8"))))
+    if [step.version for step in found] != list(range(1, len(found) + 1)):
+        raise ValueError(f"the migrations in {folder} are not numbered from 1 without a gap")
+    return tuple(found)
+
+
+def split(script: str) -> tuple[str, ...]:
+    """The statements of a script; SQLite itself says where one ends, so the body of a trigger stays whole.
+
+    `executescript` will not do: it commits the transaction that the script must be part of.
+    """
+    statements: list[str] = []
+    text = ""
+    for line in script.splitlines(keepends=True):
+        text += line
+        if sqlite3.complete_statement(text):
+            statements.append(text.strip())
+            text = ""
+    if re.sub(r"--[^\n]*", "", text).strip():
+        raise ValueError(f"unfinished statement: {text.strip()[:60]}")
+    return tuple(statements)
+
+
+def version(connection: Connection) -> int:
+    """The number of the last migration that the file has."""
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return found
+
+
+def apply(connection: Connection, steps: tuple[Migration, ...]) -> None:
+    """Run what the file still lacks, inside the caller's transaction."""
+    have = version(connection)
+    for step in steps[have:]:
+        for statement in step.statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={step.version}")
+
+
+def upgrade(connection: Connection, steps: tuple[Migration, ...], begin: Callable[[], None]) -> None:
+    """Bring an existing file up to date, one transaction for each step; `begin` opens it.
+
+    Raises WceError `newer_schema` for a file that a newer server has written.
+    """
+    have = version(connection)
+    if have > len(steps):
+        raise WceError("newer_schema", f"The file has schema {have}, this server knows {len(steps)}.")
+    for step in steps[have:]:
+        begin()
+        try:
+            apply(connection, steps[: step.version])  # reads the number again: another process may have been first
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,205 @@
+"""The only place that opens a SQLite database, and that chooses which SQLite."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import quote as percent
+
+from wce.errors import WceError
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    import sqlite3 as _builtin
+
+    def _choose() -> ModuleType:
+        """`pysqlite3` where it is newer and can bound what a statement may use, else the standard library's.
+
+        Never both: two SQLite libraries in one process drop each other's POSIX locks (sqlite.org/howtocorrupt.html, 2.2.1).
+        """
+        if importlib.util.find_spec("pysqlite3") is None:
+            return _builtin
+        other = importlib.import_module("pysqlite3.dbapi2")
+        newer = other.sqlite_version_info > _builtin.sqlite_version_info
+        return other if newer and hasattr(other.Connection, "setlimit") else _builtin
+
+    sqlite3 = _choose()
+
+__all__ = ["Connection", "Cursor", "sqlite3"]  # and all that is defined here
+Connection = sqlite3.Connection
+Cursor = sqlite3.Cursor
+VERSION: Final[str] = sqlite3.sqlite_version
+APPLICATION_ID: Final = 0x57434531  # "WCE1", at byte 68 of every cenv's file
+
+_UPPER: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_FOLD: Final = str.maketrans(_UPPER, _UPPER.lower())
+# Result codes (sqlite.org/rescode.html); the low byte of an extended code is the primary one.
+_BUSY: Final = 5
+_LOCKED: Final = 6
+_NOMEM: Final = 7
+_CORRUPT: Final = 11
+_NOTADB: Final = 26
+_IOERR_SHORT_READ: Final = 522
+_IOERR_CORRUPTFS: Final = 8458
+
+_UNREADABLE: Final = ("internal", "The file of this cenv could not be read or written.")
+_MEMORY: Final = ("too_large", "The statement needs more memory than it may have.")
+_MEANINGS: Final[dict[int, tuple[str, str]]] = {
+    _BUSY: ("busy", ""),
+    _LOCKED: ("busy", ""),
+    _NOMEM: _MEMORY,
+    3082: _MEMORY,  # IOERR_NOMEM
+    8: _UNREADABLE,  # READONLY
+    10: ("disk_full", "The file of this cenv could not be written."),  # IOERR: of write, fsync, truncate, the -shm file
+    266: _UNREADABLE,  # IOERR_READ, and those below: locks, deletion, seeking; room on the disk would not cure them
+    2314: _UNREADABLE,
+    2570: _UNREADABLE,
+    3594: _UNREADABLE,
+    3850: _UNREADABLE,
+    5898: _UNREADABLE,
+    _CORRUPT: ("cenv_damaged", ""),
+    _NOTADB: ("cenv_damaged", ""),
+    _IOERR_SHORT_READ: ("cenv_damaged", ""),
+    _IOERR_CORRUPTFS: ("cenv_damaged", ""),
+    13: ("full", ""),  # FULL
+    14: ("busy", "The file of this cenv could not be opened."),  # CANTOPEN: most often no descriptor left
+}
+_UNLIMITED_PAGES: Final = 0x3FFFFFFE  # the least default of max_page_count over all versions
+
+
+def connect(
+    path: Path | str,
+    *,
+    mode: Literal["rw", "rwc", "ro", "memory"] = "rw",
+    cached_statements: int = 128,
+    deadline_ms: int = 5000,
+) -> Connection:
+    """Open a database in autocommit mode; any thread may use it, one at a time.
+
+    `deadline_ms` is how long a statement waits for another process's lock. With mode "memory" the path is ignored.
+    """
+    target = ":memory:" if mode == "memory" else _uri(path, mode)
+    return sqlite3.connect(
+        target,
+        timeout=deadline_ms / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=cached_statements,
+        uri=True,
+    )
+
+
+def attach(connection: Connection, path: Path | str, schema: str) -> None:
+    """Add an existing file to a connection under the name `schema`."""
+    connection.execute("ATTACH DATABASE ? AS ?", (_uri(path, "rw"), schema))
+
+
+def _uri(path: Path | str, mode: str) -> str:
+    return f"file:{percent(os.path.abspath(path))}?mode={mode}"
+
+
+def prepare(
+    connection: Connection,
+    *,
+    schema: str = "main",
+    durability: str = "normal",
+    max_database_bytes: int | None = None,
+    busy_timeout_ms: int = 5000,
+    trusted_schema: bool = True,
+) -> None:
+    """Set what every connection to a cenv needs; nothing of it is stored in the file.
+
+    `trusted_schema` is on by default because SQLite before 3.41 otherwise refuses the triggers that keep an FTS5 index in step.
+    """
+    name = quote(schema)
+    synchronous = "FULL" if durability == "full" else "NORMAL"
+    for pragma in (
+        f"busy_timeout={int(busy_timeout_ms)}",
+        "recursive_triggers=ON",
+        "foreign_keys=ON",
+        f"trusted_schema={'ON' if trusted_schema else 'OFF'}",
+        "cell_size_check=ON",
+        "temp_store=FILE",
+        f"{name}.mmap_size=0",
+        f"{name}.cache_size=-512",
+        f"{name}.synchronous={synchronous}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    if max_database_bytes is not None:
+        page = connection.execute(f"PRAGMA {name}.page_size").fetchone()[0]
+        connection.execute(f"PRAGMA {name}.max_page_count={max(1, max_database_bytes // page)}")
+
+
+def full_reason(run: Callable[[str], Cursor], folder: Path, schema: str = "main") -> str:
+    """Why SQLite said FULL: `quota_exceeded` when a page limit is set and the disk still has room, else `disk_full`."""
+    limited = run(f"PRAGMA {quote(schema)}.max_page_count").fetchone()[0] < _UNLIMITED_PAGES
+    disk = os.statvfs(folder)
+    roomy = disk.f_bavail * disk.f_frsize > 1024 * 1024
+    return "quota_exceeded" if limited and roomy else "disk_full"
+
+
+def damaged(error: BaseException) -> bool:
+    """Whether an error says that the file itself is broken, so that trying again cannot help."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in (_CORRUPT, _NOTADB) or code in (_IOERR_SHORT_READ, _IOERR_CORRUPTFS)
+
+
+def busy(error: BaseException) -> bool:
+    """Whether another connection was in the way."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (_BUSY, _LOCKED)
+
+
+def translate(error: Exception, *, full: str = "disk_full") -> WceError | None:
+    """What the state of the file, the disk or the memory means to a client; None for an error of the SQL itself.
+
+    `full` is the code for SQLITE_FULL, see `full_reason`. The module reports SQLITE_NOMEM as MemoryError.
+    """
+    code = _NOMEM if isinstance(error, MemoryError) else getattr(error, "sqlite_errorcode", 0)
+    meaning = _MEANINGS.get(code) or _MEANINGS.get(code & 0xFF)
+    if meaning is None:
+        return None
+    name, detail = meaning
+    evidence = f"{getattr(error, 'sqlite_errorname', '')} {error}".strip()
+    return WceError(full if name == "full" else name, detail, retry_after=1 if name == "busy" else None, evidence=evidence)
+
+
+def known_holes() -> tuple[str, ...]:
+    """Weaknesses of the SQLite in use that a newer one has not, for `/health/ready` and the doctor."""
+    connection = connect("", mode="memory")
+    try:
+        options = {option for (option,) in connection.execute("PRAGMA compile_options")}
+    finally:
+        connection.close()
+    version = sqlite3.sqlite_version_info
+    holes = []
+    if (
+        version < (3, 51, 3)
+        and not (version[:2] == (3, 50) and version >= (3, 50, 7))
+        and not (version[:2] == (3, 44) and version >= (3, 44, 6))
+    ):
+        holes.append(f"SQLite {VERSION} has the WAL-reset bug (fixed in 3.51.3, 3.50.7 and 3.44.6).")
+    if version < (3, 41):
+        holes.append(f"SQLite {VERSION} needs trusted_schema=ON for FTS5 triggers.")
+    if "ENABLE_FTS3_TOKENIZER" in options:
+        holes.append("This build has the two-argument fts3_tokenizer; the function allow-list keeps it shut.")
+    if not hasattr(Connection, "setlimit"):
+        holes.append("This sqlite3 module has no setlimit, so statements are bounded by time and size of result only.")
+    if not hasattr(Connection, "setconfig"):
+        holes.append("This sqlite3 module has no setconfig, so SQLite's defensive mode is off; the authorizer stands in for it.")
+    return tuple(holes)
+
+
+def fold(name: str) -> str:
+    """A name as SQLite compares it: A to Z without case, every other letter as it is."""
+    return name.translate(_FOLD)
+
+
+def quote(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
