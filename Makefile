@@ -19,7 +19,7 @@ run: ## serve on http://127.0.0.1:5309 (settings: docs/settings.md)
 
 demo: ## load the Chinook music shop into the running server and show what its three agents see
 	@.ci/setup requirements.txt
-	@.venv/bin/python examples/chinook/demo.py $(ARGS)
+	@.venv/bin/python examples/demo.py $(ARGS)
 
 test: install ## lint, types and every test, with branch coverage
 	@$(PYTHON_M) ruff check
