@@ -41,9 +41,7 @@ def test_a_database_is_told_from_other_files(tmp_path: Path, root: Path) -> None
 
 
 def test_parents_come_before_children(read: Read) -> None:
-    source = read(
-        "CREATE TABLE a (x REFERENCES b); CREATE TABLE b (id INTEGER PRIMARY KEY, y REFERENCES C(id)); CREATE TABLE c (id INTEGER PRIMARY KEY)"
-    )
+    source = read("CREATE TABLE a (x REFERENCES b); CREATE TABLE b (id PRIMARY KEY, y REFERENCES C(id)); CREATE TABLE c (id PRIMARY KEY)")
 
     assert [table.name for table in source.tables] == ["c", "b", "a"]
 
