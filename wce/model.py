@@ -56,6 +56,7 @@ class State:
     settings: int
     endpoints: int
     templates: int
+    commits: int = 0  # write transactions so far; what a request read is at least as new as this one
 
 
 @dataclass(frozen=True, slots=True)

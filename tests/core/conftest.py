@@ -1,0 +1,87 @@
+"""A real store in a folder of its own, a clock that the test moves, bcrypt at its lowest cost, and one cenv with its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from wce.config import Settings
+from wce.core.cenvs import create_cenv
+from wce.core.passwords import Passwords
+from wce.core.settings import CenvSettings
+from wce.core.tokens import Tokens
+from wce.core.users import create_user
+from wce.metrics import Metrics
+from wce.model import PUBLIC_ID, Actor, Role
+from wce.store.session import Session
+from wce.store.store import Store
+
+SECRET = "an example key of 32 bytes or more"
+PASSWORD = "correct horse"
+NOW = 1_700_000_000
+VISITOR = Actor(PUBLIC_ID, "public", Role.PUBLIC, None, "192.0.2.7", "a browser")
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = float(NOW)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class World:
+    """All that a test of the core touches."""
+
+    store: Store
+    clock: Clock
+    passwords: Passwords
+    cenv: str
+    owner: Actor
+    config: CenvSettings = field(default_factory=lambda: CenvSettings(max_users=1_000))
+    tokens: Tokens = field(default_factory=lambda: Tokens(SECRET))
+    visitor: Actor = VISITOR
+    password: str = PASSWORD
+
+    @property
+    def session(self) -> Session:
+        """The system session of this thread; one thread never gets two, so it need not be held."""
+        with self.store.session(self.cenv) as session:
+            return session
+
+    def add(self, username: str, role: Role = Role.VIEWER) -> Actor:
+        """A user with the usual password."""
+        user = create_user(self.session, self.passwords, self.config, self.owner, username=username, password=PASSWORD, role=role)
+        return Actor(user.user_id, username, role)
+
+    def sql(self, text: str, *params: object) -> None:
+        """A statement of nobody, such as making a table."""
+        self.session.execute(text, params)
+
+    def actions(self) -> list[str]:
+        """What the audit log says was done, oldest first."""
+        return [action for (action,) in self.session.all("SELECT action FROM _wce_audit_log ORDER BY id")]
+
+
+def build(folder: Path) -> Iterator[World]:
+    """A world in a folder; closes its connections afterwards."""
+    metrics, clock = Metrics(), Clock()
+    store = Store(Settings(storage_dir=folder / "cenvs", min_free_mb=0), metrics, clock)
+    store.open()
+    passwords = Passwords(metrics, rounds=4)
+    cenv = create_cenv(store, passwords, "Olivia", PASSWORD)
+    try:
+        yield World(store, clock, passwords, cenv, Actor(1, "Olivia", Role.OWNER))
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    yield from build(tmp_path)

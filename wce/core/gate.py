@@ -1,0 +1,75 @@
+"""A turnstile: at most so many at once, the others wait in the order they came, and the line has an end."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from wce.errors import WceError
+
+
+@dataclass(slots=True)
+class _Line:
+    inside: int = 0
+    waiting: deque[threading.Event] = field(default_factory=deque)
+
+
+class Gate:
+    """One line per key; a key that nobody uses costs nothing. `on_wait` is told how many more (1) or fewer (-1) wait."""
+
+    def __init__(self, queue: int, on_wait: Callable[[int], None] | None = None) -> None:
+        self._queue = queue
+        self._on_wait = on_wait
+        self._lock = threading.Lock()
+        self._lines: dict[Hashable, _Line] = {}
+
+    @contextmanager
+    def enter(self, key: Hashable, limit: int, timeout_seconds: float) -> Iterator[None]:
+        """Hold one of `limit` places; raises `busy` when the line is full or no place comes free in time."""
+        self._take(key, limit, timeout_seconds)
+        try:
+            yield
+        finally:
+            self._leave(key)
+
+    def _take(self, key: Hashable, limit: int, timeout_seconds: float) -> None:
+        with self._lock:
+            line = self._lines.setdefault(key, _Line())
+            if line.inside < limit and not line.waiting:
+                line.inside += 1
+                return
+            if len(line.waiting) >= self._queue:
+                raise WceError("busy", "Too many requests wait already.", retry_after=1)
+            turn = threading.Event()
+            line.waiting.append(turn)
+        self._tell(1)
+        try:
+            turn.wait(timeout_seconds)
+        finally:
+            self._tell(-1)
+            with self._lock:
+                # Looked at under the lock: a place handed over after the wait ended is ours all the same.
+                if not (arrived := turn.is_set()):
+                    line.waiting.remove(turn)
+        if not arrived:
+            raise WceError("busy", "No place came free in time.", retry_after=1)
+
+    def _leave(self, key: Hashable) -> None:
+        with self._lock:
+            line = self._lines[key]
+            if line.waiting:
+                line.waiting.popleft().set()  # the place goes from hand to hand, so that nobody overtakes
+                return
+            line.inside -= 1
+            if not line.inside:
+                del self._lines[key]
+
+    def _tell(self, change: int) -> None:
+        if self._on_wait is not None:
+            self._on_wait(change)
+
+    def __len__(self) -> int:
+        return len(self._lines)

@@ -1,0 +1,202 @@
+"""Signing in and out: sessions, and who a token stands for."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from wce.core import audit, upkeep
+from wce.core.passwords import Passwords
+from wce.core.settings import CenvSettings
+from wce.core.tokens import Claims, Tokens
+from wce.core.tokens import token_hash as hash_token
+from wce.core.users import end_sessions
+from wce.errors import WceError
+from wce.model import PUBLIC_ID, Actor, AuditEntry, Role, State
+from wce.store.session import Session
+from wce.store.transaction import Transaction
+
+MAX_SESSIONS: Final = 20
+TOUCH_SECONDS: Final = 60
+_MAX_TRIED: Final = 64
+_MAX_AGENT: Final = 300
+_STATE: Final = "t.grants, t.settings, t.endpoints, t.templates, t.commits"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A fresh login; `token` is told once and never stored."""
+
+    token: str
+    expires_at: int
+    session_id: str
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """Who a request acts as. `last_used` is None for someone who is not signed in."""
+
+    actor: Actor
+    state: State
+    last_used: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """One login as its user sees it."""
+
+    session_id: str
+    created_at: int
+    last_used: int
+    expires_at: int
+    ip_address: str
+    user_agent: str
+    current: bool
+
+
+def log_in(
+    session: Session, passwords: Passwords, tokens: Tokens, config: CenvSettings, visitor: Actor, username: str, password: str
+) -> LoggedIn:
+    """Check the password and begin a session; raises `bad_credentials`, the same for unknown, disabled and wrong.
+
+    The check runs before the transaction: it takes a quarter of a second, and writers wait for nobody's bcrypt.
+    """
+    row = session.one(
+        "SELECT user_id, username, role, password_hash FROM _wce_users WHERE username = ? AND enabled AND user_id <> ?",
+        (_clean(username), PUBLIC_ID),
+    )
+    if not passwords.verify(password, row[3] if row else None) or row is None:
+        _refuse(session, visitor, username)
+        raise WceError("bad_credentials")
+    user_id, name, role, stored = row
+    actor = Actor(user_id, name, Role(role), ip_address=visitor.ip_address, user_agent=visitor.user_agent)
+    with session.transaction(actor) as transaction:
+        still = "SELECT 1 FROM _wce_users WHERE user_id = ? AND enabled AND password_hash = ?"
+        if transaction.execute(still, (user_id, stored)).fetchone() is None:
+            raise WceError("bad_credentials")
+        upkeep.prune(transaction, config)
+        login = _begin(transaction, tokens, session.cenv, actor, config.session_timeout_hours * 3600)
+        audit.record(transaction, AuditEntry("login.success", "user", str(user_id), {"session_id": login.session_id}))
+    return login
+
+
+def log_out(session: Session, actor: Actor) -> None:
+    """End the actor's own session; its token is refused from now on, everywhere."""
+    if actor.session_id is not None:
+        revoke_session(session, actor, actor.session_id, action="logout")
+
+
+def authenticate(
+    session: Session, claims: Claims, token_hash: str, now: float, ip_address: str = "", user_agent: str = ""
+) -> Authenticated:
+    """Whom a verified token stands for, by the rows of this moment; raises `bad_token` when session or user is gone or disabled."""
+    row = session.one(
+        f"SELECT u.username, u.role, s.last_used, {_STATE} FROM _wce_state t"
+        " CROSS JOIN _wce_sessions s ON s.session_id = ? AND s.user_id = ? AND s.token_hash = ? AND s.expires_at > ?"
+        " CROSS JOIN _wce_users u ON u.user_id = s.user_id AND u.enabled"
+        " WHERE t.id = 1 AND NOT EXISTS (SELECT 1 FROM _wce_revoked_tokens r WHERE r.token_hash = s.token_hash)",
+        (claims.session_id, claims.user_id, token_hash, int(now)),
+    )
+    if row is None or claims.user_id == PUBLIC_ID:
+        raise WceError("bad_token")
+    actor = Actor(claims.user_id, row[0], Role(row[1]), claims.session_id, ip_address, user_agent)
+    return Authenticated(actor, State(*row[3:]), row[2])
+
+
+def anonymous(session: Session, ip_address: str = "", user_agent: str = "") -> Authenticated:
+    """A visitor who is not signed in."""
+    row = session.one(f"SELECT {_STATE} FROM _wce_state t WHERE t.id = 1")
+    if row is None:
+        raise WceError("cenv_damaged", evidence="_wce_state has no row")
+    return Authenticated(Actor(PUBLIC_ID, "public", Role.PUBLIC, None, ip_address, user_agent), State(*row))
+
+
+def list_sessions(session: Session, actor: Actor, now: float) -> list[SessionInfo]:
+    """The actor's own logins that still hold, newest first."""
+    rows = session.all(
+        "SELECT session_id, created_at, last_used, expires_at, ip_address, user_agent FROM _wce_sessions"
+        " WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC, session_id",
+        (actor.user_id, int(now)),
+    )
+    return [SessionInfo(*(*row, row[0] == actor.session_id)) for row in rows]
+
+
+def revoke_session(session: Session, actor: Actor, session_id: str, *, action: str = "session.revoke") -> None:
+    """End one of the actor's own sessions; raises `not_found` for anything else."""
+    with session.transaction(actor) as transaction:
+        if not end_sessions(transaction, actor.user_id, session_id):
+            raise WceError("not_found", "No such session.")
+        audit.record(transaction, AuditEntry(action, "session", session_id))
+
+
+def revoke_all(session: Session, actor: Actor) -> int:
+    """End all of the actor's own sessions, this one among them; returns how many."""
+    with session.transaction(actor) as transaction:
+        ended = end_sessions(transaction, actor.user_id)
+        audit.record(transaction, AuditEntry("session.revoke_all", "user", str(actor.user_id), {"sessions": ended}))
+    return ended
+
+
+def change_password(
+    session: Session, passwords: Passwords, tokens: Tokens, config: CenvSettings, actor: Actor, current: str, new: str
+) -> LoggedIn:
+    """Change the actor's own password: every session of his ends, and the one login that comes back takes their place."""
+    row = session.one("SELECT password_hash FROM _wce_users WHERE user_id = ? AND enabled AND user_id <> ?", (actor.user_id, PUBLIC_ID))
+    stored = row[0] if row else None
+    if not passwords.verify(current, stored):
+        with session.transaction(actor) as transaction:
+            audit.record(transaction, AuditEntry("password.failure", "user", str(actor.user_id)))
+        raise WceError("bad_credentials", "The current password is wrong.")
+    password_hash = passwords.hash(new, "new_password")
+    with session.transaction(actor) as transaction:
+        update = "UPDATE _wce_users SET password_hash = ? WHERE user_id = ? AND enabled AND password_hash = ?"
+        if transaction.execute(update, (password_hash, actor.user_id, stored)).rowcount != 1:
+            raise WceError("bad_credentials", "The current password is wrong.")
+        ended = end_sessions(transaction, actor.user_id)
+        login = _begin(transaction, tokens, session.cenv, actor, config.session_timeout_hours * 3600)
+        audit.record(transaction, AuditEntry("password.change", "user", str(actor.user_id), {"sessions_ended": ended}))
+    return login
+
+
+def _begin(transaction: Transaction, tokens: Tokens, cenv: str, actor: Actor, lasts_seconds: int) -> LoggedIn:
+    """Write the session's row, and let go of the oldest sessions beyond the twentieth."""
+    session_id = secrets.token_hex(16)
+    expires_at = transaction.at + lasts_seconds
+    token = tokens.issue(cenv, actor.user_id, session_id, transaction.at, expires_at)
+    surplus = transaction.execute(
+        "SELECT session_id FROM _wce_sessions WHERE user_id = ? ORDER BY created_at DESC, last_used DESC, session_id LIMIT -1 OFFSET ?",
+        (actor.user_id, MAX_SESSIONS - 1),
+    ).fetchall()
+    for (old,) in surplus:
+        end_sessions(transaction, actor.user_id, old)
+    transaction.execute(
+        "INSERT INTO _wce_sessions (session_id, user_id, token_hash, created_at, expires_at, last_used, ip_address, user_agent)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            session_id,
+            actor.user_id,
+            hash_token(token),
+            transaction.at,
+            expires_at,
+            transaction.at,
+            actor.ip_address,
+            actor.user_agent[:_MAX_AGENT],
+        ),
+    )
+    transaction.execute("UPDATE _wce_users SET last_login = ? WHERE user_id = ?", (transaction.at, actor.user_id))
+    return LoggedIn(token, expires_at, session_id, actor.user_id)
+
+
+def _refuse(session: Session, visitor: Actor, username: str) -> None:
+    tried = _clean(username)[:_MAX_TRIED]
+    who = Actor(PUBLIC_ID, tried, Role.PUBLIC, None, visitor.ip_address, visitor.user_agent)
+    with session.transaction(visitor) as transaction:
+        audit.record(transaction, AuditEntry("login.failure", "user", tried), who)
+
+
+def _clean(username: str) -> str:
+    """A name that SQLite can bind, whatever somebody typed."""
+    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "\ufffd", username)

@@ -1,0 +1,218 @@
+"""Who may do what with which table, and who may pass that on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, astuple, dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from wce.cache import Cache
+from wce.core import audit
+from wce.core.roles import current
+from wce.core.tables import EVERYTHING, find_object
+from wce.errors import WceError, invalid
+from wce.model import PUBLIC_ID, Actor, AuditEntry, Grants, Rights, Role, RowPolicy, Value
+from wce.store.session import Session
+from wce.store.sqlite import fold
+from wce.store.transaction import Transaction
+
+PUBLIC: Final = "public"
+_COLUMNS: Final = "p.id, p.table_name, p.user_id, u.username, p.can_read, p.can_write, p.can_delete, p.can_grant"
+_FROM: Final = "FROM _wce_table_permissions p JOIN _wce_users u ON u.user_id = p.user_id"
+# One statement, so that the counter, the role, the rights and the policies are of one moment: rights of one and policies of another
+# could open rows that were never open.
+_GRANTS: Final = """
+SELECT 'user', t.grants, u.role, u.username, NULL, NULL, NULL FROM _wce_state t JOIN _wce_users u ON u.user_id = ?1 AND u.enabled
+UNION ALL SELECT 'right', NULL, table_name, can_read, can_write, can_delete, can_grant FROM _wce_table_permissions WHERE user_id = ?1
+UNION ALL SELECT 'policy', id, table_name, user_id, policy_type, sql_condition, NULL FROM _wce_row_policies
+    WHERE user_id = ?1 OR user_id IS NULL
+UNION ALL SELECT 'trigger', NULL, name, NULL, NULL, NULL, NULL FROM _wce_triggers WHERE definer
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One row: what a principal holds on one table, before the ceiling of his role."""
+
+    id: int
+    table_name: str
+    user_id: int
+    username: str
+    rights: Rights
+
+
+def principal_id(value: int | str) -> int:
+    """The id that an API's `user_id` means; "public" is everyone who is not signed in."""
+    if value == PUBLIC:
+        return PUBLIC_ID
+    if isinstance(value, bool) or not isinstance(value, int) or value <= PUBLIC_ID:
+        raise invalid("user_id", 'must be the id of a user, or "public"')
+    return value
+
+
+def shown_id(user_id: int) -> int | str:
+    """The opposite of `principal_id`."""
+    return PUBLIC if user_id == PUBLIC_ID else user_id
+
+
+def ceiling(role: Role, rights: Rights) -> Rights:
+    """What of these rights the role lets its holder use: viewers read, the public only reads."""
+    if role.administers:
+        return EVERYTHING
+    if role is Role.EDITOR:
+        return rights
+    return Rights(can_read=rights.can_read, can_grant=rights.can_grant and role is Role.VIEWER)
+
+
+def within(rights: Rights, bound: Rights) -> bool:
+    """Whether `rights` holds nothing that `bound` does not."""
+    return all(not right or allowed for right, allowed in zip(astuple(rights), astuple(bound), strict=True))
+
+
+def list_permissions(session: Session, actor: Actor) -> list[Permission]:
+    """All for administrators; others see those on the tables that they may pass on."""
+    rows = session.all(f"SELECT {_COLUMNS} {_FROM} ORDER BY p.table_name, p.user_id")
+    found = [_to_permission(row) for row in rows]
+    if actor.role.administers:
+        return found
+    own = {item.table_name for item in found if item.user_id == actor.user_id and ceiling(actor.role, item.rights).can_grant}
+    return [item for item in found if item.table_name in own]
+
+
+def grant(session: Session, actor: Actor, user_id: int, table_name: str, rights: Rights) -> tuple[Permission, bool]:
+    """Set what a principal holds on a table, in place of what he held; the second value tells whether he held nothing before.
+
+    Administrators give anything. Others need `can_grant`, give only what they hold themselves, and leave alone what reaches further.
+    """
+    with session.transaction(actor) as transaction:
+        now = current(transaction, actor)
+        found = find_object(transaction, table_name)
+        _require_seen(transaction, now, table_name, exists=found is not None)
+        target = _find_principal(transaction, user_id)
+        name = found[0] if found else table_name
+        held = _find(transaction, "p.table_name = ? AND p.user_id = ?", name, user_id)
+        _require_may_pass(transaction, now, name, target, rights, held)
+        (permission_id,) = transaction.execute(
+            "INSERT INTO _wce_table_permissions"
+            " (table_name, user_id, can_read, can_write, can_delete, can_grant, granted_at, granted_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (user_id, table_name) DO UPDATE SET can_read = excluded.can_read, can_write = excluded.can_write,"
+            " can_delete = excluded.can_delete, can_grant = excluded.can_grant, granted_at = excluded.granted_at,"
+            " granted_by = excluded.granted_by RETURNING id",
+            (name, user_id, *astuple(rights), transaction.at, actor.user_id),
+        ).fetchone()
+        _audit(transaction, "permission.grant", name, user_id, rights)
+        return Permission(permission_id, name, user_id, target.username, rights), held is None
+
+
+def revoke(session: Session, actor: Actor, permission_id: int) -> None:
+    """Take away all that a principal holds on a table; who is no administrator may take away what he might have given."""
+    with session.transaction(actor) as transaction:
+        now = current(transaction, actor)
+        held = _find(transaction, "p.id = ?", permission_id)
+        if held is None or not (now.role.administers or _effective(transaction, now, held.table_name).can_grant):
+            raise WceError("not_found", "No such permission.")
+        target = _find_principal(transaction, held.user_id)
+        _require_may_pass(transaction, now, held.table_name, target, Rights(), held)
+        transaction.execute("DELETE FROM _wce_table_permissions WHERE id = ?", (permission_id,))
+        _audit(transaction, "permission.revoke", held.table_name, held.user_id, held.rights)
+
+
+def grants_of(session: Session, user_id: int) -> tuple[Grants, int]:
+    """Everything that decides what the principal's SQL may touch, and the counter that it belongs to; raises `bad_token` for a
+    user who is gone or disabled."""
+    rows = session.all(_GRANTS, (user_id,))
+    if not rows or rows[0][0] != "user":
+        raise WceError("bad_token")
+    _, version, role_name, username, *_ = rows[0]
+    role = Role(role_name)
+    variables: dict[str, Value] = {
+        "user_id": None if user_id == PUBLIC_ID else user_id,
+        "username": username,
+        "role": role.value,
+    }
+    if role.administers:
+        return _seal(role, {}, (), variables, frozenset()), version
+    rights = {fold(row[2]): ceiling(role, Rights(*map(bool, row[3:7]))) for row in rows if row[0] == "right"}
+    policies = tuple(sorted((RowPolicy(*row[1:2], *row[2:6]) for row in rows if row[0] == "policy"), key=lambda policy: policy.id))
+    triggers = frozenset(fold(row[2]) for row in rows if row[0] == "trigger")
+    return _seal(role, rights, policies, variables, triggers), version
+
+
+class GrantsCache:
+    """Grants by principal, right while the counter of their cenv stands still."""
+
+    def __init__(self, size: int = 4_096) -> None:
+        self._cached: Cache[tuple[str, int, int], Grants] = Cache(size)
+
+    def get(self, session: Session, user_id: int, version: int) -> tuple[Grants, int]:
+        """The principal's grants and their counter; `version` is State.grants, as read with the request."""
+        found = self._cached.get((session.cenv, user_id, version))
+        if found is not None:
+            return found, version
+        grants, newer = grants_of(session, user_id)
+        return self._cached.put((session.cenv, user_id, newer), grants), newer
+
+
+def _seal(
+    role: Role, rights: dict[str, Rights], policies: tuple[RowPolicy, ...], variables: dict[str, Value], triggers: frozenset[str]
+) -> Grants:
+    told: list[Any] = [role, sorted((name, astuple(held)) for name, held in rights.items()), [astuple(policy) for policy in policies]]
+    text = json.dumps([*told, variables, sorted(triggers)], sort_keys=True)
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    return Grants(role, MappingProxyType(rights), policies, MappingProxyType(variables), triggers, fingerprint)
+
+
+def _effective(transaction: Transaction, actor: Actor, table_name: str) -> Rights:
+    held = _find(transaction, "p.table_name = ? AND p.user_id = ?", table_name, actor.user_id)
+    return ceiling(actor.role, held.rights if held else Rights())
+
+
+def _require_seen(transaction: Transaction, actor: Actor, table_name: str, *, exists: bool) -> None:
+    """A table that the actor may not see answers as one that is not there."""
+    if not exists or not (actor.role.administers or any(astuple(_effective(transaction, actor, table_name)))):
+        raise WceError("no_such_table", f"no such table: {table_name}")
+
+
+def _require_may_pass(transaction: Transaction, actor: Actor, table: str, target: Actor, rights: Rights, held: Permission | None) -> None:
+    """Raise `forbidden` unless the actor may turn what the target holds on the table into `rights`."""
+    if actor.role.administers:
+        return
+    own = _effective(transaction, actor, table)
+    if not own.can_grant:
+        reason = "You hold no can_grant on this table."
+    elif target.role.administers or target.user_id in (PUBLIC_ID, actor.user_id):
+        reason = "Only administrators set the permissions of the public, of administrators, and their own."
+    elif not within(rights, own):
+        reason = "You may pass on only what you hold yourself."
+    elif held is not None and not within(held.rights, own):
+        reason = "This user holds more than you may give or take."
+    elif transaction.execute("SELECT 1 FROM _wce_row_policies WHERE table_name = ? AND user_id = ?", (table, actor.user_id)).fetchone():
+        # His own policies would not bind the other one: he would give away rows that he cannot see.
+        reason = "A row policy of your own limits you on this table, so you cannot pass it on."
+    else:
+        return
+    raise WceError("forbidden", reason)
+
+
+def _find_principal(transaction: Transaction, user_id: int) -> Actor:
+    row = transaction.execute("SELECT user_id, username, role FROM _wce_users WHERE user_id = ?", (user_id,)).fetchone()
+    if row is None:
+        raise WceError("not_found", "No such user.")
+    return Actor(row[0], row[1], Role(row[2]))
+
+
+def _find(transaction: Transaction, condition: str, *values: Value) -> Permission | None:
+    row = transaction.execute(f"SELECT {_COLUMNS} {_FROM} WHERE {condition}", values).fetchone()
+    return None if row is None else _to_permission(row)
+
+
+def _audit(transaction: Transaction, action: str, table: str, user_id: int, rights: Rights) -> None:
+    transaction.touch("_wce_table_permissions", 1)
+    audit.record(transaction, AuditEntry(action, "table", table, {"user_id": shown_id(user_id), **asdict(rights)}))
+
+
+def _to_permission(row: tuple[Any, ...]) -> Permission:
+    permission_id, table_name, user_id, username, *flags = row
+    return Permission(permission_id, table_name, user_id, username, Rights(*map(bool, flags)))

@@ -1,0 +1,96 @@
+"""Row policies: conditions that every row must meet which a principal's SQL reads, writes or deletes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wce.core import audit
+from wce.core.permissions import shown_id
+from wce.core.roles import require_administrator
+from wce.core.tables import Executes, find_object
+from wce.errors import WceError, invalid
+from wce.guard.guard import Guard
+from wce.model import Actor, AuditEntry
+from wce.store.session import Session
+
+TYPES: Final = ("read", "write", "delete")
+_MAX_CONDITION: Final = 10_000
+_COLUMNS: Final = "id, table_name, user_id, policy_type, sql_condition, created_at, created_by"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy as administrators see it; `user_id` None holds for everybody."""
+
+    id: int
+    table_name: str
+    user_id: int | None
+    policy_type: str
+    sql_condition: str
+    created_at: int
+    created_by: int | None
+
+
+def list_policies(session: Session) -> list[Policy]:
+    """All policies by table."""
+    return [Policy(*row) for row in session.all(f"SELECT {_COLUMNS} FROM _wce_row_policies ORDER BY table_name, id")]
+
+
+def create_policy(
+    session: Session, guard: Guard, actor: Actor, *, table_name: str, user_id: int | None, policy_type: str, sql_condition: str
+) -> Policy:
+    """Add a condition; raises `bad_policy` with what is wrong with it."""
+    if policy_type not in TYPES:
+        raise invalid("policy_type", "must be one of " + ", ".join(TYPES))
+    if len(sql_condition) > _MAX_CONDITION:
+        raise invalid("sql_condition", f"must have at most {_MAX_CONDITION} characters")
+    if not actor.role.administers:
+        raise WceError("forbidden", "Only administrators may do this.")
+    name = _require_table(session, table_name)
+    guard.validate_policy(session.cenv, name, sql_condition)
+    with session.transaction(actor) as transaction:
+        require_administrator(transaction, actor)
+        name = _require_table(transaction, table_name)
+        if user_id is not None and transaction.execute("SELECT 1 FROM _wce_users WHERE user_id = ?", (user_id,)).fetchone() is None:
+            raise WceError("not_found", "No such user.")
+        cursor = transaction.execute(
+            "INSERT INTO _wce_row_policies (table_name, user_id, policy_type, sql_condition, created_at, created_by)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (name, user_id, policy_type, sql_condition, transaction.at, actor.user_id),
+        )
+        policy = Policy(int(cursor.lastrowid or 0), name, user_id, policy_type, sql_condition, transaction.at, actor.user_id)
+        transaction.touch("_wce_row_policies", 1)
+        audit.record(transaction, AuditEntry("policy.create", "table", name, _shown(policy)))
+        return policy
+
+
+def delete_policy(session: Session, actor: Actor, policy_id: int) -> None:
+    """Remove a condition."""
+    with session.transaction(actor) as transaction:
+        require_administrator(transaction, actor)
+        row = transaction.execute(f"SELECT {_COLUMNS} FROM _wce_row_policies WHERE id = ?", (policy_id,)).fetchone()
+        if row is None:
+            raise WceError("not_found", "No such policy.")
+        transaction.execute("DELETE FROM _wce_row_policies WHERE id = ?", (policy_id,))
+        transaction.touch("_wce_row_policies", 1)
+        audit.record(transaction, AuditEntry("policy.delete", "table", row[1], _shown(Policy(*row))))
+
+
+def _require_table(executes: Executes, table_name: str) -> str:
+    found = find_object(executes, table_name)
+    if found is None:
+        raise WceError("no_such_table", f"no such table: {table_name}")
+    if found[1] != "table":
+        raise WceError("bad_policy", "A policy holds for the rows of a table; views and virtual tables have none of their own.")
+    return found[0]
+
+
+def _shown(policy: Policy) -> dict[str, Any]:
+    """What the log keeps: the condition is the rule itself, without it the entry would say nothing."""
+    return {
+        "policy_id": policy.id,
+        "policy_type": policy.policy_type,
+        "user_id": None if policy.user_id is None else shown_id(policy.user_id),
+        "sql_condition": policy.sql_condition,
+    }

@@ -1,0 +1,239 @@
+"""The settings of a cenv: one table that says what there is, and how it is read, shown and changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from dataclasses import field as dataclass_field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from wce.cache import Cache
+from wce.config import SettingError
+from wce.core import audit
+from wce.core.roles import require_administrator
+from wce.errors import FieldError, WceError
+from wce.model import Actor, AuditEntry, Limits
+from wce.store.session import Session
+
+_RATE: Final = re.compile(r"([1-9][0-9]{0,6}) per (second|minute|hour|day)")
+_MAX_ORIGINS: Final = 50
+_CACHED: Final = 4_096
+_MIB: Final = 1024 * 1024
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _integer(low: int, high: int) -> Callable[[object], int]:
+    def cast(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError("must be a whole number")
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return value
+
+    return cast
+
+
+def _choice(*allowed: str) -> Callable[[object], str]:
+    def cast(value: object) -> str:
+        if value not in allowed or not isinstance(value, str):
+            raise ValueError("must be one of " + ", ".join(allowed))
+        return value
+
+    return cast
+
+
+def _rate(value: object) -> str:
+    if not isinstance(value, str) or not _RATE.fullmatch(value):
+        raise ValueError('must look like "100 per minute" (second, minute, hour or day)')
+    return value
+
+
+def _origin(value: object) -> str:
+    """An exact web origin as browsers send it: no pattern, no `null`, no path (RFC 6454, 6.2)."""
+    rule = "must be an exact origin such as https://app.example.org"
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", value):
+        raise ValueError(rule)
+    parts = urlsplit(value)
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(rule) from error
+    default = {"http": 80, "https": 443}[parts.scheme]
+    host = parts.hostname or ""
+    exact = f"{parts.scheme}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
+    if not host or exact != value or port == default:
+        raise ValueError(rule)
+    return value
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or len(value) > _MAX_ORIGINS:
+        raise ValueError(f"must be a list of at most {_MAX_ORIGINS} origins")
+    return tuple(dict.fromkeys(_origin(item) for item in value))
+
+
+def _setting(default: Any, kind: str, cast: Callable[[object], Any], description: str) -> Any:
+    return dataclass_field(default=default, metadata={"type": kind, "cast": cast, "description": description})
+
+
+@dataclass(frozen=True, slots=True)
+class CenvSettings:
+    """How one cenv runs. Every field is a key of `_wce_config`; a row exists only for what was set."""
+
+    session_timeout_hours: int = _setting(24, "integer", _integer(1, 8760), "Hours until a login ends.")
+    allow_registration: bool = _setting(False, "boolean", _boolean, "Whether visitors may make their own account.")
+    registration_role: str = _setting("viewer", "string", _choice("viewer", "editor"), "Role of an account that a visitor makes.")
+    max_users: int = _setting(10, "integer", _integer(1, 100_000), "Most accounts, the owner's among them.")
+    rate_limit_ip: str = _setting("100 per minute", "rate", _rate, "Requests from one address.")
+    rate_limit_cenv: str = _setting("6000 per minute", "rate", _rate, "Requests to this cenv.")
+    rate_limit_user: str = _setting("600 per minute", "rate", _rate, "Requests of one user.")
+    cors_origins: tuple[str, ...] = _setting((), "list", _origins, "Web origins whose scripts may read answers.")
+    max_database_mb: int = _setting(100, "integer", _integer(1, 100_000), "Largest size of the file, in MiB.")
+    query_timeout_seconds: int = _setting(30, "integer", _integer(1, 300), "Time for one statement or one transaction.")
+    query_max_rows: int = _setting(10_000, "integer", _integer(1, 1_000_000), "Most rows of one result; more are cut.")
+    script_timeout_seconds: int = _setting(5, "integer", _integer(1, 60), "Time for one script or page.")
+    script_memory_mb: int = _setting(128, "integer", _integer(16, 1024), "Memory for one script or page, in MiB.")
+    max_connections: int = _setting(5, "integer", _integer(1, 100), "Statements of users at the same time.")
+    audit_retention_days: int = _setting(365, "integer", _integer(1, 36_500), "Days until an audit entry is removed.")
+    page_cache: bool = _setting(True, "boolean", _boolean, "Whether rendered pages are kept.")
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of one statement."""
+        return Limits(
+            timeout_seconds=float(self.query_timeout_seconds),
+            max_rows=self.query_max_rows,
+            max_database_bytes=self.max_database_mb * _MIB,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting as administrators see it; `source` is default, cenv or environment (which locks it)."""
+
+    value: Any
+    default: Any
+    type: str
+    description: str
+    source: str
+
+
+_FIELDS: Final = {item.name: item for item in fields(CenvSettings)}
+
+
+def describe() -> list[tuple[str, str, Any, str]]:
+    """Key, type, default and description of every setting, for the docs."""
+    return [(name, item.metadata["type"], _plain(item.default), item.metadata["description"]) for name, item in _FIELDS.items()]
+
+
+class Config:
+    """Reads and changes the settings of cenvs, under what the server's environment fixes for all of them."""
+
+    def __init__(self, overrides: Mapping[str, str]) -> None:
+        """`overrides` are texts by key, as `WCE_CENV_<KEY>` gave them; raises SettingError with every broken one."""
+        self._fixed = _parse_overrides(overrides)
+        self._cached: Cache[tuple[str, int], CenvSettings] = Cache(_CACHED)
+
+    def read(self, session: Session, version: int) -> CenvSettings:
+        """The settings in force; `version` is State.settings, as read with the request."""
+        return self._cached.get_or((session.cenv, version), lambda: CenvSettings(**(_stored(session) | self._fixed)))
+
+    def list(self, session: Session) -> dict[str, Entry]:
+        """Every setting with where its value comes from."""
+        stored = _stored(session)
+        return {name: self._entry(name, stored) for name in _FIELDS}
+
+    def update(self, session: Session, actor: Actor, changes: Mapping[str, object]) -> dict[str, Entry]:
+        """Set all of `changes` or none; None goes back to the default. Raises `validation` with every bad field."""
+        texts = self._validate(changes)
+        with session.transaction(actor) as transaction:
+            require_administrator(transaction, actor)
+            for name, text in texts.items():
+                if text is None:
+                    transaction.execute("DELETE FROM _wce_config WHERE key = ?", (name,))
+                    continue
+                transaction.execute(
+                    "INSERT INTO _wce_config (key, value, updated_at, updated_by) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at,"
+                    " updated_by = excluded.updated_by",
+                    (name, text, transaction.at, actor.user_id),
+                )
+                transaction.touch("_wce_config", 1)
+            audit.record(transaction, AuditEntry("config.update", "config", "", dict(changes)))
+            return self.list(session)
+
+    def _entry(self, name: str, stored: Mapping[str, Any]) -> Entry:
+        item = _FIELDS[name]
+        source = "environment" if name in self._fixed else "cenv" if name in stored else "default"
+        value = (dict(stored) | self._fixed).get(name, item.default)
+        return Entry(_plain(value), _plain(item.default), item.metadata["type"], item.metadata["description"], source)
+
+    def _validate(self, changes: Mapping[str, object]) -> dict[str, str | None]:
+        texts: dict[str, str | None] = {}
+        errors: list[FieldError] = []
+        for name, value in changes.items():
+            try:
+                if name not in _FIELDS:
+                    raise ValueError("is not a setting")
+                if name in self._fixed:
+                    raise ValueError("is fixed by the server's environment")
+                texts[name] = None if value is None else json.dumps(_plain(_FIELDS[name].metadata["cast"](value)))
+            except ValueError as error:
+                errors.append(FieldError(name, str(error)))
+        if errors:
+            raise WceError("validation", "; ".join(f"{item.field}: {item.message}" for item in errors), errors=tuple(errors))
+        return texts
+
+
+def _stored(session: Session) -> dict[str, Any]:
+    """What the cenv itself sets. A value that this version cannot read counts as not set, so that no file locks its owner out."""
+    values: dict[str, Any] = {}
+    for name, text in session.all("SELECT key, value FROM _wce_config"):
+        if name in _FIELDS:
+            try:
+                values[name] = _FIELDS[name].metadata["cast"](json.loads(text))
+            except ValueError:
+                continue
+    return values
+
+
+def _parse_overrides(overrides: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    broken: list[str] = []
+    for name, text in overrides.items():
+        try:
+            if name not in _FIELDS:
+                raise ValueError("is not a setting")
+            item = _FIELDS[name]
+            values[name] = item.metadata["cast"](_from_text(text, item.metadata["type"]))
+        except ValueError as error:
+            broken.append(f"WCE_CENV_{name.upper()} {error}")
+    if broken:
+        raise SettingError("; ".join(broken))
+    return values
+
+
+def _from_text(text: str, kind: str) -> object:
+    """What the text of an environment variable stands for; a text that fits nothing is left for the caster to refuse."""
+    if kind == "boolean":
+        return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}.get(
+            text.strip().lower()
+        )
+    if kind == "integer":
+        return int(text) if re.fullmatch(r" *-?[0-9]{1,18} *", text) else text
+    if kind == "list":
+        return [word.strip() for word in text.split(",") if word.strip()]
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it."""
+    return list(value) if isinstance(value, tuple) else value
