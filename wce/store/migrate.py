@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -68,20 +67,19 @@ def apply(connection: Connection, steps: tuple[Migration, ...]) -> None:
         connection.execute(f"PRAGMA user_version={step.version}")
 
 
-def upgrade(connection: Connection, steps: tuple[Migration, ...], begin: Callable[[], None]) -> None:
-    """Bring an existing file up to date, one transaction for each step; `begin` opens it.
+def upgrade(connection: Connection, steps: tuple[Migration, ...]) -> None:
+    """Bring an existing file up to date, one transaction for each step.
 
     Raises WceError `newer_schema` for a file that a newer server has written.
     """
-    have = version(connection)
-    if have > len(steps):
-        raise WceError("newer_schema", f"The file has schema {have}, this server knows {len(steps)}.")
-    for step in steps[have:]:
-        begin()
+    while (have := version(connection)) < len(steps):
+        connection.execute("BEGIN IMMEDIATE")
         try:
-            apply(connection, steps[: step.version])  # reads the number again: another process may have been first
+            apply(connection, steps[: have + 1])  # reads the number again: another process may have been first
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+    if have > len(steps):
+        raise WceError("newer_schema", f"The file has schema {have}, this server knows {len(steps)}.")

@@ -49,6 +49,7 @@ _IOERR_SHORT_READ: Final = 522
 _IOERR_CORRUPTFS: Final = 8458
 
 _UNREADABLE: Final = ("internal", "The file of this cenv could not be read or written.")
+_UNWRITTEN: Final = ("disk_full", "The file of this cenv could not be written.")
 _MEMORY: Final = ("too_large", "The statement needs more memory than it may have.")
 _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     _BUSY: ("busy", ""),
@@ -56,13 +57,13 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     _NOMEM: _MEMORY,
     3082: _MEMORY,  # IOERR_NOMEM
     8: _UNREADABLE,  # READONLY
-    10: ("disk_full", "The file of this cenv could not be written."),  # IOERR: of write, fsync, truncate, the -shm file
-    266: _UNREADABLE,  # IOERR_READ, and those below: locks, deletion, seeking; room on the disk would not cure them
-    2314: _UNREADABLE,
-    2570: _UNREADABLE,
-    3594: _UNREADABLE,
-    3850: _UNREADABLE,
-    5898: _UNREADABLE,
+    10: _UNREADABLE,  # IOERR, all but these, which a full disk causes:
+    778: _UNWRITTEN,  # WRITE
+    1034: _UNWRITTEN,  # FSYNC
+    1290: _UNWRITTEN,  # DIR_FSYNC
+    1546: _UNWRITTEN,  # TRUNCATE
+    4874: _UNWRITTEN,  # SHMSIZE
+    6410: _UNWRITTEN,  # GETTEMPPATH
     _CORRUPT: ("cenv_damaged", ""),
     _NOTADB: ("cenv_damaged", ""),
     _IOERR_SHORT_READ: ("cenv_damaged", ""),
@@ -136,12 +137,13 @@ def prepare(
         connection.execute(f"PRAGMA {name}.max_page_count={max(1, max_database_bytes // page)}")
 
 
-def full_reason(run: Callable[[str], Cursor], folder: Path, schema: str = "main") -> str:
+def full_reason(run: Callable[[str], Cursor], folder: Path) -> str:
     """Why SQLite said FULL: `quota_exceeded` when a page limit is set and the disk still has room, else `disk_full`."""
-    limited = run(f"PRAGMA {quote(schema)}.max_page_count").fetchone()[0] < _UNLIMITED_PAGES
+    schemas = [row[1] for row in run("PRAGMA database_list").fetchall()]
+    limits = [run(f"PRAGMA {quote(schema)}.max_page_count").fetchone()[0] for schema in schemas]
     disk = os.statvfs(folder)
     roomy = disk.f_bavail * disk.f_frsize > 1024 * 1024
-    return "quota_exceeded" if limited and roomy else "disk_full"
+    return "quota_exceeded" if roomy and min(limits) < _UNLIMITED_PAGES else "disk_full"
 
 
 def damaged(error: BaseException) -> bool:

@@ -1,0 +1,255 @@
+"""The open connections of this process: each thread has its own, all threads share one bound."""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from types import TracebackType
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
+
+from wce.metrics import Metrics
+
+# Descriptors left for sockets, logs, temporary files and the sandbox's pipes.
+_RESERVED: Final = 200
+_LEAST: Final = 8
+# How long a file that was replaced or removed by another process may go on being read through an old connection.
+_CHECK_SECONDS: Final = 0.25
+
+
+class Closable(Protocol):
+    """What the cache holds: a connection, or anything built on one."""
+
+    def close(self) -> None: ...
+
+
+T = TypeVar("T", bound=Closable)
+
+
+class _Entry:
+    """One open resource of one thread."""
+
+    __slots__ = ("doomed", "file", "held", "home", "key", "uses")
+
+    def __init__(self, file: _File, key: Hashable, held: Closable, home: dict[str, dict[Hashable, _Entry]]) -> None:
+        self.file = file
+        self.key = key
+        self.held = held
+        self.home = home
+        self.uses = 0
+        self.doomed = False  # to be closed as soon as nobody uses it
+
+
+class _File:
+    """What is open of one cenv, over all threads."""
+
+    __slots__ = ("cenv", "checked", "entries", "identity", "peak")
+
+    def __init__(self, cenv: str, identity: object) -> None:
+        self.cenv = cenv
+        self.identity = identity
+        self.checked = time.monotonic()
+        self.entries: set[_Entry] = set()
+        self.peak = 0
+
+    @property
+    def descriptors(self) -> int:
+        """One WAL each and one -shm; of the file itself as many as were ever open at once.
+
+        SQLite keeps the descriptor of a closed connection until the last connection to the file goes, because
+        closing it would drop the locks of the others (os_unix.c, `setPendingFd`).
+        """
+        return len(self.entries) + self.peak + 1 if self.entries else 0
+
+
+class _Home(threading.local):
+    """A thread's own connections: cenv → key → entry."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, dict[Hashable, _Entry]] = {}
+
+
+class Use(Generic[T]):
+    """`with` one resource; a class and not a generator because this runs several times in every request."""
+
+    __slots__ = ("_cenv", "_connections", "_entry", "_key", "_open")
+
+    def __init__(self, connections: Connections, cenv: str, key: Hashable, open_: Callable[[], T]) -> None:
+        self._connections = connections
+        self._cenv = cenv
+        self._key = key
+        self._open = open_
+
+    def __enter__(self) -> T:
+        self._entry = self._connections.take(self._cenv, self._key, self._open)
+        return cast(T, self._entry.held)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._connections.give_back(self._entry)
+
+
+class Connections:
+    """A cache by (thread, cenv, key), the least recently used closed first, never one that is in use.
+
+    A nested `use` of the same key in one thread gets the same resource. `identity` tells the file behind a cenv
+    (None: no file); where it has changed, everything open on the old file is let go.
+    """
+
+    def __init__(self, limit: int, metrics: Metrics | None = None, identity: Callable[[str], object] | None = None) -> None:
+        spare = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED
+        self._descriptor_limit = max(_LEAST * 3, spare)
+        self.limit = max(_LEAST, min(limit, spare // 3))
+        self._metrics = metrics
+        self._identity = identity
+        self._home = _Home()
+        self._lock = threading.Lock()
+        self._order: OrderedDict[_Entry, None] = OrderedDict()  # least recently used first
+        self._files: dict[str, _File] = {}
+        self._descriptors = 0
+
+    def use(self, cenv: str, key: Hashable, open_: Callable[[], T]) -> Use[T]:
+        """`with connections.use(…) as resource`: this thread's, opened by `open_` where there is none."""
+        return Use(self, cenv, key, open_)
+
+    def discard(self, cenv: str, key: Hashable) -> None:
+        """Close this thread's resource, or when it is in use as soon as it is not; the next `use` opens a new one."""
+        with self._lock:
+            entry = self._home.entries.get(cenv, {}).pop(key, None)
+            closing = [] if entry is None else self._drop([entry])
+        _close(closing)
+
+    def close_cenv(self, cenv: str) -> None:
+        """Close what all threads have open on a cenv: the idle now, the others when they are released."""
+        with self._lock:
+            file = self._files.get(cenv)
+            closing = [] if file is None else self._drop(list(file.entries))
+        _close(closing)
+
+    def close(self) -> None:
+        """Close everything; what is still in use goes when it is released."""
+        with self._lock:
+            closing = self._drop(list(self._order))
+        _close(closing)
+
+    def moved(self, cenv: str) -> bool:
+        """Whether a connection that this thread holds reads a file that is no longer the cenv's."""
+        with self._lock:
+            held = [entry.file for entry in self._home.entries.get(cenv, {}).values() if entry.uses]
+        if self._identity is None or not held:
+            return False
+        identity = self._identity(cenv)
+        return any(file.identity != identity for file in held)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def take(self, cenv: str, key: Hashable, open_: Callable[[], Closable]) -> _Entry:
+        mine = self._home.entries.get(cenv)
+        entry = mine.get(key) if mine else None
+        if entry is not None:
+            if time.monotonic() - entry.file.checked > _CHECK_SECONDS:
+                self._check(entry.file)
+            with self._lock:
+                # Another thread may have closed it since; then it is in no order any more.
+                if entry in self._order:
+                    entry.uses += 1
+                    self._order.move_to_end(entry)
+                    return entry
+        return self._open(cenv, key, open_)
+
+    def _open(self, cenv: str, key: Hashable, open_: Callable[[], Closable]) -> _Entry:
+        with self._lock:
+            closing = self._evict(1, 2 if cenv in self._files else 3)
+        _close(closing)
+        identity = self._identity(cenv) if self._identity else None  # before opening: a change in between shows as a change
+        opened = open_()
+        with self._lock:
+            file = self._files.get(cenv)
+            closing = []
+            if file is not None and file.identity != identity:
+                closing = self._drop(list(file.entries))
+                file = None
+            entry = self._remember(file or _File(cenv, identity), key, opened)
+        _close(closing)
+        return entry
+
+    def _remember(self, file: _File, key: Hashable, opened: Closable) -> _Entry:
+        entry = _Entry(file, key, opened, self._home.entries)
+        entry.uses = 1
+        entry.home.setdefault(file.cenv, {})[key] = entry
+        self._order[entry] = None
+        self._files[file.cenv] = file
+        self._descriptors -= file.descriptors
+        file.entries.add(entry)
+        file.peak = max(file.peak, len(file.entries))
+        self._descriptors += file.descriptors
+        self._measure()
+        return entry
+
+    def give_back(self, entry: _Entry) -> None:
+        with self._lock:
+            entry.uses -= 1
+            if entry.uses or not (entry.doomed or len(self._order) > self.limit):
+                return
+            closing = self._drop([entry]) if entry.doomed else self._evict(0, 0)
+        _close(closing)
+
+    def _check(self, file: _File) -> None:
+        """Let go of everything on a file that is no longer at its place."""
+        if self._identity is None or self._identity(file.cenv) == file.identity:
+            file.checked = time.monotonic()
+            return
+        with self._lock:
+            closing = self._drop(list(file.entries))
+        _close(closing)
+
+    def _evict(self, connections: int, descriptors: int) -> list[Closable]:
+        """Take out idle entries until so many more fit; the lock is held. Where all are in use the bound is overstepped."""
+        closing: list[Closable] = []
+        most, most_descriptors = self.limit - connections, self._descriptor_limit - descriptors
+        if len(self._order) <= most and self._descriptors <= most_descriptors:
+            return closing
+        for entry in list(self._order):
+            if not entry.uses:
+                closing += self._drop([entry])
+                if len(self._order) <= most and self._descriptors <= most_descriptors:
+                    break
+        return closing
+
+    def _drop(self, entries: list[_Entry]) -> list[Closable]:
+        """Forget entries and return what the caller closes after releasing the lock; those in use are only marked."""
+        closing: list[Closable] = []
+        for entry in entries:
+            if entry.uses:
+                entry.doomed = True
+            elif entry in self._order:
+                del self._order[entry]
+                closing.append(entry.held)
+                self._forget(entry)
+        self._measure()
+        return closing
+
+    def _forget(self, entry: _Entry) -> None:
+        file = entry.file
+        self._descriptors -= file.descriptors
+        file.entries.discard(entry)
+        self._descriptors += file.descriptors
+        if not file.entries and self._files.get(file.cenv) is file:
+            del self._files[file.cenv]
+        keys = entry.home.get(file.cenv, {})
+        if keys.get(entry.key) is entry:
+            del keys[entry.key]
+        if not keys:
+            entry.home.pop(file.cenv, None)
+
+    def _measure(self) -> None:
+        if self._metrics:
+            self._metrics.open_connections.set(len(self._order))
+            self._metrics.open_cenvs.set(len(self._files))
+
+
+def _close(resources: list[Any]) -> None:
+    for item in resources:
+        item.close()

@@ -1,0 +1,124 @@
+"""The storage folder: one file per cenv, named by a UUID, and nothing else that lasts."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from wce.errors import WceError
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SUFFIX: Final = ".db"
+_DRAFT: Final = ".db.new"  # under construction; a crash may leave one behind
+_COMPANIONS: Final = ("-wal", "-shm", "-journal")
+_SPACE_SECONDS: Final = 1.0
+
+
+class Folder:
+    """Paths and facts of files. It never opens a live one: closing a descriptor would drop the locks of SQLite's connections to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.abspath(path))
+        self._space = (-_SPACE_SECONDS, 0)
+
+    def make(self) -> None:
+        """Create it, or see to it that nobody but its owner may look inside."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.path.stat().st_mode & 0o077:
+            self.path.chmod(0o700)
+
+    def file(self, cenv: str) -> Path:
+        """The file of a cenv; WceError `no_such_cenv` unless the name is a lower-case UUID and the file is there."""
+        if self.identity(cenv) is None:
+            raise WceError("no_such_cenv")
+        return self.path / (cenv + _SUFFIX)
+
+    def draft(self, cenv: str) -> Path:
+        """Where the file of a new cenv is built: created here, empty, readable by the owner only."""
+        path = self.path / (cenv + _DRAFT)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        return path
+
+    def publish(self, cenv: str, *, durable: bool) -> None:
+        """Give a finished draft, to which no connection is open, its final name.
+
+        Its content is on the disk first, or a power cut could leave a cenv without content; `durable` makes the name as safe.
+        """
+        _sync(self.path / (cenv + _DRAFT))
+        os.rename(self.path / (cenv + _DRAFT), self.path / (cenv + _SUFFIX))
+        if durable:
+            _sync(self.path)
+
+    def scrap(self, cenv: str) -> None:
+        """Delete a draft, whatever there is of it."""
+        _delete(self.path / (cenv + _DRAFT))
+
+    def delete(self, cenv: str) -> None:
+        """Delete the file of a cenv; connections that are still open read on in what has no name any more."""
+        _delete(self.path / (cenv + _SUFFIX))
+
+    def identity(self, cenv: str) -> tuple[int, int] | None:
+        """What tells a file from another one of the same name; None where there is none."""
+        facts = self._facts(cenv)
+        return None if facts is None else (facts.st_dev, facts.st_ino)
+
+    def signature(self, cenv: str) -> tuple[int, ...]:
+        """What changes when somebody repairs or replaces a file."""
+        facts = self._facts(cenv)
+        return () if facts is None else (facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size)
+
+    def _facts(self, cenv: str) -> os.stat_result | None:
+        if _UUID.fullmatch(cenv):
+            with suppress(FileNotFoundError):
+                return os.stat(f"{self.path}/{cenv}{_SUFFIX}")
+        return None
+
+    def cenvs(self) -> list[str]:
+        """The names of all cenvs, sorted."""
+        names = (name.removesuffix(_SUFFIX) for name in self._names() if name.endswith(_SUFFIX))
+        return sorted(name for name in names if _UUID.fullmatch(name))
+
+    def sweep(self) -> None:
+        """Delete what a crash left: drafts, and companions of files that are gone. Only while nobody else uses the folder."""
+        names = set(self._names())
+        for name in names:
+            owner = name
+            for ending in _COMPANIONS:
+                owner = owner.removesuffix(ending)
+            is_draft = owner.endswith(_DRAFT) and _UUID.fullmatch(owner.removesuffix(_DRAFT))
+            is_orphan = name != owner and owner not in names and _UUID.fullmatch(owner.removesuffix(_SUFFIX))
+            if is_draft or is_orphan:
+                (self.path / name).unlink()
+
+    def _names(self) -> Iterator[str]:
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                yield entry.name
+
+    def free_bytes(self) -> int:
+        """Room on the disk, asked at most once a second."""
+        checked, free = self._space
+        if time.monotonic() - checked > _SPACE_SECONDS:
+            disk = os.statvfs(self.path)
+            free = disk.f_bavail * disk.f_frsize
+            self._space = (time.monotonic(), free)
+        return free
+
+
+def _delete(path: Path) -> None:
+    for ending in ("", *_COMPANIONS):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}{ending}")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

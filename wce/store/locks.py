@@ -1,0 +1,126 @@
+"""Who may write: one transaction at a time in each cenv, one server in each storage folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from wce.config import SettingError
+from wce.errors import WceError
+
+_PATIENCE_SECONDS: Final = 1.0
+_PAUSE_SECONDS: Final = 0.02
+
+
+class _Ticket:
+    """One thread in the queue; its gate opens when it is its turn."""
+
+    __slots__ = ("gate", "thread")
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+
+class WriterLocks:
+    """A lock for each cenv that serves in the order of asking. A cenv takes memory only while somebody writes or waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queues: dict[str, deque[_Ticket]] = {}  # the first of a queue holds the lock
+
+    @contextmanager
+    def hold(self, cenv: str, timeout_seconds: float) -> Iterator[None]:
+        """Wait for one's turn; WceError `busy` when it does not come in time.
+
+        A thread that asks for what it holds already would wait for itself: RuntimeError, a mistake of the caller.
+        """
+        ticket = _Ticket()
+        with self._lock:
+            queue = self._queues.setdefault(cenv, deque())
+            if queue and queue[0].thread == ticket.thread:
+                raise RuntimeError("this thread already writes to the cenv on another connection")
+            queue.append(ticket)
+            waiting = len(queue) > 1
+        try:
+            if waiting and not ticket.gate.acquire(timeout=max(0.0, timeout_seconds)):
+                raise WceError("busy", "Other writers were in the way for too long.", retry_after=1)
+            yield
+        finally:
+            self._leave(cenv, ticket)
+
+    def _leave(self, cenv: str, ticket: _Ticket) -> None:
+        with self._lock:
+            queue = self._queues[cenv]
+            held = queue[0] is ticket
+            queue.remove(ticket)
+            if not queue:
+                del self._queues[cenv]
+            elif held:
+                queue[0].gate.release()
+
+    def __len__(self) -> int:
+        return len(self._queues)
+
+
+class FolderLock:
+    """Keeps a second server off a storage folder; the processes of one server share an instance id and thereby the lock.
+
+    The kernel drops the lock with the process, so nothing is left behind by a crash.
+    """
+
+    def __init__(self, folder: Path, instance: str, alone: Callable[[], None]) -> None:
+        """`alone` is called while no other process of any server uses the folder."""
+        self._path = folder / ".wce.lock"
+        self._alone = alone
+        self._instance = instance.encode()
+        self._descriptor = -1
+
+    def acquire(self) -> None:
+        """Take the lock, or share it with the processes of the same instance; SettingError when another server has it."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._wait(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+
+    def _wait(self, descriptor: int) -> None:
+        """A mismatch is waited out for a moment: the old server may be stopping, or another one only looking."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            if self._flock(descriptor, fcntl.LOCK_EX):
+                self._alone()
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, self._instance, 0)
+            # Turning an exclusive lock into a shared one lets it go for an instant, so who wrote last is read afterwards.
+            if self._flock(descriptor, fcntl.LOCK_SH):
+                if os.pread(descriptor, 256, 0) == self._instance:
+                    return
+                self._flock(descriptor, fcntl.LOCK_UN)
+            if time.monotonic() > deadline:
+                raise SettingError(f"WCE_STORAGE_DIR {self._path.parent} is in use by another server")
+            time.sleep(_PAUSE_SECONDS)
+
+    @staticmethod
+    def _flock(descriptor: int, kind: int) -> bool:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let go; harmless when not held."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

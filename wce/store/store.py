@@ -1,0 +1,249 @@
+"""The cenvs of this server: opening, creating and removing them, and the transactions on them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from wce.config import Settings
+from wce.errors import WceError
+from wce.log import LOGGER
+from wce.metrics import Metrics
+from wce.model import Actor, Commit
+from wce.store import migrate
+from wce.store.connections import Connections, Use
+from wce.store.folder import Folder
+from wce.store.locks import FolderLock, WriterLocks
+from wce.store.session import Session
+from wce.store.sqlite import APPLICATION_ID, Connection, connect, damaged, full_reason, prepare, sqlite3, translate
+from wce.store.transaction import Handle, Hooks, Transaction
+
+WAIT_SECONDS: Final = 30.0  # for other writers, in this process and in others
+SYSTEM: Final = "system"  # the key of the connection that runs our own SQL
+_MOST_DAMAGED: Final = 10_000
+
+
+class Store:
+    """Everything that has a connection to a cenv gets it here. `now` is the clock, in Unix seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        now: Callable[[], float] = time.time,
+        migrations: tuple[migrate.Migration, ...] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.now = now
+        self.hooks = Hooks(metrics)
+        self.folder = Folder(settings.storage_dir)
+        self.connections = Connections(settings.max_open_cenvs, metrics, self.folder.identity)
+        self._folder_lock = FolderLock(self.folder.path, settings.instance, self.folder.sweep)
+        self._migrations = migrate.load() if migrations is None else migrations
+        self._writers = WriterLocks()
+        self._transactions: dict[int, Transaction] = {}  # the open ones, by id of the handle
+        self._damaged: dict[str, tuple[int, ...]] = {}
+
+    def open(self) -> None:
+        """Make the folder and take its lock; SettingError when another server uses it."""
+        self.folder.make()
+        self._folder_lock.acquire()
+
+    def close(self) -> None:
+        """Close every connection and let go of the folder."""
+        self.connections.close()
+        self._folder_lock.release()
+
+    def path(self, cenv: str) -> Path:
+        """The file of a cenv; WceError `no_such_cenv` unless the name is a lower-case UUID and the file is there."""
+        return self.folder.file(cenv)
+
+    def cenvs(self) -> list[str]:
+        """The names of all cenvs, sorted."""
+        return self.folder.cenvs()
+
+    def session(self, cenv: str) -> Use[Session]:
+        """`with` this thread's system connection. WceError `no_such_cenv`, `cenv_damaged`, `newer_schema`."""
+        if self._damaged:
+            self._refuse_damaged(cenv)
+        return self.connections.use(cenv, SYSTEM, partial(self._open_session, cenv))
+
+    @contextmanager
+    def transaction(self, handle: Handle, actor: Actor) -> Iterator[Transaction]:
+        """A write transaction on a connection, or a savepoint in the one that the connection has open.
+
+        Waits for its turn; any exception rolls back. WceError `busy`, `disk_full`, `quota_exceeded`, `cenv_damaged`.
+        """
+        outer = self._transactions.get(id(handle))
+        if outer is not None:
+            with outer.nested():
+                yield outer
+            return
+        self._require_space()
+        deadline = time.monotonic() + WAIT_SECONDS
+        with self._writers.hold(handle.cenv, WAIT_SECONDS):
+            done: list[Commit] = []
+            with self._work(handle, actor, deadline - time.monotonic(), done) as transaction:
+                self._require_same_file(handle.cenv)
+                yield transaction
+        self._announce(done)
+
+    def create(self, fill: Callable[[Session], None], actor: Actor) -> str:
+        """Build the file of a new cenv: tables and whatever `fill` adds, in one transaction. Nothing stays when anything fails."""
+        self._require_space()
+        cenv = str(uuid.uuid4())
+        try:
+            done = self._build(self.folder.draft(cenv), cenv, fill, actor)
+            self.folder.publish(cenv, durable=self.settings.durability == "full")
+        except BaseException:
+            self.folder.scrap(cenv)
+            raise
+        self._announce(done)
+        return cenv
+
+    def remove(self, cenv: str) -> None:
+        """Delete a cenv once its writers are done. Readers of the moment finish; other processes notice at their next use."""
+        with self._writers.hold(cenv, WAIT_SECONDS):
+            self.connections.close_cenv(cenv)
+            session = Session(cenv, self._connect(cenv), self.transaction, self.explain)
+            try:
+                session.execute("BEGIN IMMEDIATE")  # waits for the writers of other processes
+            except WceError as error:
+                if error.code != "cenv_damaged":
+                    session.close()
+                    raise
+            self.folder.delete(cenv)
+            session.close()
+        self._damaged.pop(cenv, None)
+
+    def explain(self, handle: Handle, error: Exception) -> WceError | None:
+        """What an error of SQLite means to a client, None: the SQL is wrong. A damaged file is shut from here on."""
+        if damaged(error):
+            self.quarantine(handle.cenv, str(error))
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            return translate(error, full=full_reason(handle.execute, self.folder.path))
+        return translate(error)
+
+    def _fail(self, handle: Handle, error: Exception) -> None:
+        meaning = self.explain(handle, error)
+        if meaning is not None:
+            raise meaning from error
+
+    def quarantine(self, cenv: str, evidence: str) -> None:
+        """Answer `cenv_damaged` without opening the file again until somebody has changed it."""
+        LOGGER.error("cenv damaged", extra={"cenv": cenv, "evidence": evidence})
+        self.connections.close_cenv(cenv)
+        if len(self._damaged) >= _MOST_DAMAGED:
+            self._damaged.clear()
+        self._damaged[cenv] = self.folder.signature(cenv)
+
+    def _refuse_damaged(self, cenv: str) -> None:
+        known = self._damaged.get(cenv)
+        if known is None:
+            return
+        if known == self.folder.signature(cenv):
+            raise WceError("cenv_damaged", evidence="quarantined")
+        self._damaged.pop(cenv, None)
+
+    def _require_space(self) -> None:
+        """On a full disk not even DELETE works, so writing stops while there is still room to put things right."""
+        if self.folder.free_bytes() < self.settings.min_free_mb * 1024 * 1024:
+            raise WceError("disk_full")
+
+    def _require_same_file(self, cenv: str) -> None:
+        """A cenv that was removed or replaced while its writer waited must not take the write to a file without a name."""
+        if self.connections.moved(cenv):
+            self.path(cenv)
+            raise WceError("busy", "The file of this cenv was replaced.", retry_after=1)
+
+    @contextmanager
+    def _work(self, handle: Handle, actor: Actor, wait_seconds: float, done: list[Commit]) -> Iterator[Transaction]:
+        """BEGIN to COMMIT; the caller sees to it that nobody else in this process writes, and gets the commit in `done`."""
+        transaction: Transaction | None = None
+        try:
+            transaction = Transaction(handle, actor, int(self.now()), wait_seconds)
+            self._transactions[id(handle)] = transaction
+            yield transaction
+            done.append(transaction.commit())
+        except (sqlite3.Error, MemoryError) as error:
+            self._fail(handle, error)
+            raise
+        except WceError as error:
+            if error.code == "cenv_damaged" and handle.cenv not in self._damaged:  # found by a guarded connection
+                self.quarantine(handle.cenv, error.evidence)
+            raise
+        finally:
+            self._transactions.pop(id(handle), None)
+            if transaction is not None:
+                self._undo(transaction)
+
+    def _undo(self, transaction: Transaction) -> None:
+        """Roll back what was not committed; a connection that cannot even do that is of no use to the next one."""
+        try:
+            transaction.rollback()
+        except BaseException:
+            self.connections.close_cenv(transaction.cenv)
+            raise
+
+    def _announce(self, done: list[Commit]) -> None:
+        for commit in done:
+            self.metrics.commits.inc()
+            self.hooks.run(commit)
+
+    def _build(self, draft: Path, cenv: str, fill: Callable[[Session], None], actor: Actor) -> list[Commit]:
+        connection = connect(draft)
+        try:
+            prepare(connection)
+            # Nobody else knows the file and it is synced when finished, so nothing needs to wait for the disk before.
+            connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("PRAGMA journal_mode=WAL")
+            session = Session(cenv, connection, self.transaction, self.explain)
+            done: list[Commit] = []
+            with self._work(session, actor, 0.0, done):
+                migrate.apply(connection, self._migrations)
+                fill(session)
+        finally:
+            connection.close()
+        return done
+
+    def _open_session(self, cenv: str) -> Session:
+        connection = self._connect(cenv)
+        session = Session(cenv, connection, self.transaction, self.explain)
+        ready = False
+        try:
+            prepare(connection, durability=self.settings.durability)
+            self._require_cenv(session)
+            if migrate.version(connection) != len(self._migrations):
+                with self._writers.hold(cenv, WAIT_SECONDS):
+                    migrate.upgrade(connection, self._migrations)
+            ready = True
+        except (sqlite3.Error, MemoryError) as error:
+            self._fail(session, error)
+            raise
+        finally:
+            if not ready:
+                connection.close()
+        return session
+
+    def _connect(self, cenv: str) -> Connection:
+        try:
+            return connect(self.path(cenv))
+        except sqlite3.Error as error:
+            meaning = translate(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+    def _require_cenv(self, session: Session) -> None:
+        """Not every database is a cenv, an empty file is none; one that was copied by hand may have lost its WAL mode."""
+        if session.connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            self.quarantine(session.cenv, "not a cenv")
+            raise WceError("cenv_damaged", evidence="not a cenv")
+        if session.connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            session.connection.execute("PRAGMA journal_mode=WAL")
