@@ -135,8 +135,8 @@ class Connections:
 
     def moved(self, cenv: str) -> bool:
         """Whether a connection that this thread holds reads a file that is no longer the cenv's."""
-        with self._lock:
-            held = [entry.file for entry in self._home.entries.get(cenv, {}).values() if entry.uses]
+        # list() of a dict is one step to other threads, which may take idle entries out of it.
+        held = [entry.file for entry in list(self._home.entries.get(cenv, {}).values()) if entry.uses]
         if self._identity is None or not held:
             return False
         identity = self._identity(cenv)

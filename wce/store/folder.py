@@ -24,6 +24,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.abspath(path))
+        self._prefix = f"{self.path}/"
         self._space = (-_SPACE_SECONDS, 0)
 
     def make(self) -> None:
@@ -73,10 +74,12 @@ class Folder:
         return () if facts is None else (facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size)
 
     def _facts(self, cenv: str) -> os.stat_result | None:
-        if _UUID.fullmatch(cenv):
-            with suppress(FileNotFoundError):
-                return os.stat(f"{self.path}/{cenv}{_SUFFIX}")
-        return None
+        if not _UUID.fullmatch(cenv):
+            return None
+        try:
+            return os.stat(self._prefix + cenv + _SUFFIX)
+        except FileNotFoundError:
+            return None
 
     def cenvs(self) -> list[str]:
         """The names of all cenvs, sorted."""
