@@ -11,7 +11,7 @@ from dataclasses import dataclass
 # A server takes at most 1,000 parameters a statement and 1 MiB a request.
 PARAMETERS_PER_STATEMENT = 900
 BODY_BYTES = 900_000
-STATEMENTS_PER_BODY = 100
+STATEMENTS_PER_BODY = 500
 
 
 class SourceError(Exception):
