@@ -1,0 +1,88 @@
+"""One application over a real folder for each test, a clock to turn, and clients that sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.web.callers import PASSWORD, Caller, Clock, sign_in
+from wce.config import Settings
+from wce.web.factory import create_app
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(storage_dir=tmp_path / "cenvs", jwt_secret="k" * 32, min_free_mb=0)
+
+
+@pytest.fixture
+def make_app(settings: Settings, clock: Clock) -> Iterator[Callable[..., Flask]]:
+    """Call it with settings that differ from the usual ones."""
+    made: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        app = create_app(replace(settings, **changes), now=clock, bcrypt_rounds=4)
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        app.extensions["wce"].close()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client that keeps no cookies, so that each test says what it sends."""
+    return app.test_client(use_cookies=False)
+
+
+@pytest.fixture
+def make_cenv(client: FlaskClient) -> Callable[[], Caller]:
+    """Call it for a new cenv, as its owner."""
+
+    def make() -> Caller:
+        made = client.post("/new", json={"username": "owner", "password": PASSWORD})
+        assert made.status_code == 201, made.text
+        return sign_in(client, made.json["cenv_id"], "owner")
+
+    return make
+
+
+@pytest.fixture
+def owner(make_cenv: Callable[[], Caller]) -> Caller:
+    """The owner of a cenv."""
+    return make_cenv()
+
+
+@pytest.fixture
+def visitor(owner: Caller) -> Caller:
+    """Somebody who is not signed in to the owner's cenv."""
+    return Caller(owner.client, owner.cenv)
+
+
+@pytest.fixture
+def invite(owner: Caller) -> Callable[..., Caller]:
+    """Call it with a name and a role for another user of the owner's cenv, signed in."""
+
+    def add(username: str, role: str) -> Caller:
+        made = owner.post("/admin/users", {"username": username, "password": PASSWORD, "role": role})
+        assert made.status_code == 201, made.text
+        return sign_in(owner.client, owner.cenv, username)
+
+    return add

@@ -1,0 +1,81 @@
+"""Rows as JSON, CSV and NDJSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import orjson
+import pytest
+
+from wce.web import rows
+
+
+def test_infinities_become_null() -> None:
+    assert rows.encode([float("inf"), float("-inf"), 1.5]) == b"[null,null,1.5]"
+
+
+def test_a_blob_becomes_base64() -> None:
+    assert rows.encode([b"\x00\xff"]) == b'[{"$base64":"AP8="}]'
+
+
+def test_the_widest_integers_keep_every_digit() -> None:
+    assert rows.encode([2**63 - 1, -(2**63)]) == b"[9223372036854775807,-9223372036854775808]"
+
+
+def test_an_unpaired_surrogate_does_not_break_the_answer() -> None:
+    assert orjson.loads(rows.encode({"a\ud800": ["x\ud800y", (b"\x01", None)]})) == {"a?": ["x?y", [{"$base64": "AQ=="}, None]]}
+
+
+def test_what_has_no_json_form_is_an_error() -> None:
+    with pytest.raises(TypeError):
+        rows.encode([object()])
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ((), ()),
+        (("a", "b"), ("a", "b")),
+        (("a", "a", "a"), ("a", "a_2", "a_3")),
+        (("a", "a", "a_2"), ("a", "a_3", "a_2")),
+        (("a_2", "a", "a"), ("a_2", "a", "a_3")),
+        (("", ""), ("", "_2")),
+        (("a", "A"), ("a", "A")),
+    ],
+)
+def test_later_duplicates_of_a_column_get_a_number(names: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    assert rows.unique(names) == expected
+
+
+def test_no_column_is_lost_in_objects() -> None:
+    assert rows.objects(rows.unique(("id", "id")), [(1, 2)]) == [{"id": 1, "id_2": 2}]
+
+
+def test_csv_is_rfc_4180_with_a_header() -> None:
+    body = rows.to_csv(("id", "text"), [(1, 'say "hi", ok'), (2, "two\nlines"), (3, "ä")])
+
+    assert body == 'id,text\r\n1,"say ""hi"", ok"\r\n2,"two\nlines"\r\n3,ä\r\n'.encode()
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_a_text_that_starts_like_a_formula_gets_an_apostrophe(text: str) -> None:
+    read = list(csv.reader(io.StringIO(rows.to_csv((text,), [(text,)]).decode(), newline="")))
+
+    assert read == [["'" + text], ["'" + text]]
+
+
+def test_numbers_keep_their_sign_in_csv() -> None:
+    assert rows.to_csv(("a", "b"), [(-1, -2.5)]) == b"a,b\r\n-1,-2.5\r\n"
+
+
+def test_null_is_empty_and_a_blob_is_base64_in_csv() -> None:
+    assert rows.to_csv(("a", "b", "c"), [(None, b"\x00\xff", float("inf"))]) == b"a,b,c\r\n,AP8=,\r\n"
+
+
+def test_a_statement_without_columns_is_empty_in_csv() -> None:
+    assert rows.to_csv((), []) == b""
+
+
+def test_ndjson_is_one_json_text_per_line() -> None:
+    assert rows.ndjson([{"a": "x\ny"}, {"a": b"\x00"}]) == b'{"a":"x\\ny"}\n{"a":{"$base64":"AA=="}}\n'

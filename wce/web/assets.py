@@ -1,0 +1,69 @@
+"""The interface's own files, under an address that changes whenever one of them does."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, Response, request, url_for
+
+from wce.errors import WceError
+from wce.web.access import access
+from wce.web.headers import ResponseClass
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / "static"
+_TEXT: Final = (".js", ".css", ".svg", ".ttf", ".txt")
+_YEAR: Final = "public, max-age=31536000, immutable"
+
+bp = Blueprint("assets", __name__)
+
+
+@cache
+def names() -> frozenset[str]:
+    """Every file there is, as it stands in an address."""
+    return frozenset(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file())
+
+
+@cache
+def version() -> str:
+    """A digest of every file, so that a browser may keep each of them for a year."""
+    digest = hashlib.sha256()
+    for name in sorted(names()):
+        digest.update(name.encode() + b"\0" + _plain(name))
+    return digest.hexdigest()[:12]
+
+
+@bp.app_template_global()
+def asset(name: str) -> str:
+    """The address of one of our files, for templates."""
+    return url_for("assets.file", digest=version(), name=name)
+
+
+@bp.get("/static/v-<digest>/<path:name>")
+@access("public", ResponseClass.UI)
+def file(digest: str, name: str) -> Response:
+    """The version stands in the path, so that imports between modules carry it along."""
+    if name not in names():
+        raise WceError("not_found")
+    fresh = digest == version()
+    zipped = name.endswith(_TEXT) and "gzip" in request.headers.get("Accept-Encoding", "")
+    response = Response(_zipped(name) if zipped else _plain(name), mimetype=mimetypes.guess_type(name)[0])
+    if zipped:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Cache-Control"] = _YEAR if fresh else "public, max-age=0"
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+@cache
+def _plain(name: str) -> bytes:
+    return (FOLDER / name).read_bytes()
+
+
+@cache
+def _zipped(name: str) -> bytes:
+    return gzip.compress(_plain(name), 9, mtime=0)

@@ -1,0 +1,121 @@
+"""Signing in and out, and what a signed-in user may do with his own account."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from flask import Blueprint, Response, request
+
+from wce.core import logins, tables, users
+from wce.core.settings import CenvSettings
+from wce.store.session import Session
+from wce.web import bodies, cookies, responses
+from wce.web.access import access
+from wce.web.context import actor, cenv, cenv_settings, current, grants
+from wce.web.services import services
+
+bp = Blueprint("auth", __name__, url_prefix="/<cenv:cenv_id>")
+
+
+@bp.post("/login")
+@access("public")
+def login(cenv_id: str) -> Response:
+    """A session, as a token and as a cookie."""
+    body = bodies.read(bodies.Credentials, bodies.LOGIN_BYTES)
+    with services().store.session(cenv_id) as session:
+        return _signed_in(_log_in(session, cenv_settings(session), body.username, body.password))
+
+
+@bp.post("/register")
+@access("public")
+def register(cenv_id: str) -> Response:
+    """An account of one's own where the cenv allows it, signed in at once."""
+    body = bodies.read(bodies.Registration, bodies.LOGIN_BYTES)
+    app = services()
+    with app.store.session(cenv_id) as session:
+        config = cenv_settings(session)
+        users.register(session, app.passwords, config, actor(), username=body.username, password=body.password, email=body.email)
+        return _signed_in(_log_in(session, config, body.username, body.password))
+
+
+@bp.post("/logout")
+@access("anyone")
+def logout(cenv_id: str) -> Response:
+    """End this session; without one there is nothing to end."""
+    with services().store.session(cenv_id) as session:
+        logins.log_out(session, actor())
+    return _forget()
+
+
+@bp.get("/me")
+@access("user")
+def me(cenv_id: str) -> Response:
+    """Who this is, and what he may do with which table."""
+    app, who = services(), actor()
+    found = tables.list_tables(app.guard.catalogue(cenv_id), grants())
+    value = {"user_id": who.user_id, "username": who.username, "role": who.role, "cenv_id": cenv_id}
+    if current().by_cookie and who.session_id is not None:
+        value["csrf_token"] = app.tokens.csrf(who.session_id)
+    return responses.json(value | {"permissions": {table.name: asdict(table.rights) for table in found}})
+
+
+@bp.post("/password")
+@access("user")
+def password(cenv_id: str) -> Response:
+    """Change one's own password; all sessions end and the answer is a new one."""
+    body = bodies.read(bodies.NewPassword, bodies.LOGIN_BYTES)
+    app = services()
+    with app.store.session(cenv_id) as session:
+        made = logins.change_password(
+            session, app.passwords, app.tokens, cenv_settings(session), actor(), body.current_password, body.new_password
+        )
+    return _signed_in(made)
+
+
+@bp.get("/sessions")
+@access("user")
+def list_sessions(cenv_id: str) -> Response:
+    """One's own sessions that still hold."""
+    app = services()
+    with app.store.session(cenv_id) as session:
+        found = logins.list_sessions(session, actor(), app.now())
+    return responses.json({"sessions": [asdict(item) for item in found]})
+
+
+@bp.delete("/sessions")
+@access("user")
+def delete_sessions(cenv_id: str) -> Response:
+    """End all of one's own sessions, this one too."""
+    with services().store.session(cenv_id) as session:
+        logins.revoke_all(session, actor())
+    return _forget()
+
+
+@bp.delete("/sessions/<session_id>")
+@access("user")
+def delete_session(cenv_id: str, session_id: str) -> Response:
+    """End one of one's own sessions."""
+    with services().store.session(cenv_id) as session:
+        logins.revoke_session(session, actor(), session_id)
+    return _forget() if session_id == actor().session_id else responses.no_content()
+
+
+def _log_in(session: Session, config: CenvSettings, username: str, secret: str) -> logins.LoggedIn:
+    app = services()
+    return logins.log_in(session, app.passwords, app.tokens, config, actor(), username, secret)
+
+
+def _signed_in(made: logins.LoggedIn) -> Response:
+    response = responses.json({"token": made.token, "expires_at": made.expires_at})
+    cookies.put(response, cenv(), made.token, max_age_seconds=int(made.expires_at - services().now()), secure=_https())
+    return response
+
+
+def _forget() -> Response:
+    response = responses.no_content()
+    cookies.drop(response, cenv(), secure=_https())
+    return response
+
+
+def _https() -> bool:
+    return request.is_secure or services().settings.base_url.startswith("https:")

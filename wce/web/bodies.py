@@ -1,0 +1,186 @@
+"""What each call takes, as strict models; a body that breaks one is `validation` with every bad field."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from flask import request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from wce.errors import FieldError, WceError
+from wce.model import Params, Value
+from wce.web import jsonbody
+
+LOGIN_BYTES: Final = 4 * 1024
+JSON_BYTES: Final = 1024 * 1024
+SCRIPT_BYTES: Final = 256 * 1024
+MAX_STATEMENTS: Final = 1000
+
+Model = TypeVar("Model", bound="Body")
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+def _principal(value: Any) -> Any:
+    if value == "public" or (type(value) is int and 0 < value < 2**63):
+        return value
+    raise PydanticCustomError("principal", 'must be the id of a user or "public"')
+
+
+def _everyone(value: Any) -> Any:
+    return None if value is None else _principal(value)
+
+
+def _user(value: Any) -> Any:
+    if value is None or isinstance(value, str) or (type(value) is int and 0 < value < 2**63):
+        return value
+    raise PydanticCustomError("user", "must be the id or the name of a user")
+
+
+def _bindable(value: Any) -> Any:
+    if value is None or isinstance(value, list | dict):
+        return value
+    raise PydanticCustomError("bindable", "must be a list or an object")
+
+
+# Checked by hand: pydantic names the branch of a union that it tried, which a client cannot know.
+Principal = Annotated[Any, AfterValidator(_principal)]
+PrincipalOrAll = Annotated[Any, AfterValidator(_everyone)]
+User = Annotated[Any, AfterValidator(_user)]
+Bindable = Annotated[Any, AfterValidator(_bindable)]
+
+
+class Body(BaseModel):
+    """No type is guessed, no field is ignored."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Credentials(Body):
+    username: str
+    password: str
+
+
+class NewCenv(Credentials):
+    example: str | None = None
+
+
+class Registration(Credentials):
+    email: str | None = None
+
+
+class NewPassword(Body):
+    current_password: str
+    new_password: str
+
+
+class Confirmation(Body):
+    password: str
+
+
+class NewUser(Credentials):
+    role: Literal["owner", "admin", "editor", "viewer"]
+    email: str | None = None
+
+
+class UserChanges(Body):
+    role: Literal["owner", "admin", "editor", "viewer"] | None = None
+    enabled: bool | None = None
+    email: str | None = None
+    password: str | None = None
+
+
+class NewPermission(Body):
+    user_id: Principal
+    table_name: str
+    can_read: bool = False
+    can_write: bool = False
+    can_delete: bool = False
+    can_grant: bool = False
+
+
+class NewPolicy(Body):
+    table_name: str
+    user_id: PrincipalOrAll = None
+    policy_type: Literal["read", "write", "delete"]
+    sql_condition: str
+
+
+class Statement(Body):
+    sql: str
+    params: Bindable = None
+
+
+class Query(Statement):
+    max_rows: Count | None = None
+    format: Literal["objects", "arrays"] = "objects"
+
+
+class Transaction(Body):
+    statements: Annotated[list[Statement], Field(min_length=1, max_length=MAX_STATEMENTS)]
+    max_rows: Count | None = None
+    format: Literal["objects", "arrays"] = "objects"
+
+
+class Explanation(Statement):
+    as_user: User = None
+
+
+def read(model: type[Model], limit_bytes: int = JSON_BYTES) -> Model:
+    """The request's body as `model`; raises `unsupported_media_type`, `too_large`, `malformed` or `validation`."""
+    return validate(model, read_object(limit_bytes))
+
+
+def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
+    """The request's body as an object of any shape."""
+    if request.mimetype != "application/json":
+        raise WceError("unsupported_media_type", "Send application/json.")
+    if (request.content_length or 0) > limit_bytes:
+        raise WceError("too_large", f"The body may have {limit_bytes} bytes.")
+    request.max_content_length = limit_bytes  # for a body that comes in chunks and says no length
+    return jsonbody.parse(request.get_data(cache=False))
+
+
+def validate(model: type[Model], value: dict[str, Any]) -> Model:
+    """The value as `model`."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        errors = tuple(
+            FieldError(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors(include_url=False, include_input=False)
+        )
+        raise WceError("validation", "; ".join(f"{item.field}: {item.message}" for item in errors), errors=errors) from error
+
+
+def parameters(value: list[Any] | dict[str, Any] | None, field: str = "params") -> Params:
+    """The values to bind; raises `validation` naming the bad one."""
+    if value is None:
+        return ()
+    if isinstance(value, list):
+        return tuple(_parameter(item, f"{field}.{index}") for index, item in enumerate(value))
+    return {name: _parameter(item, f"{field}.{name}") for name, item in value.items()}
+
+
+def _parameter(value: Any, field: str) -> Value:
+    if isinstance(value, bool):
+        return int(value)  # SQLite has no other truth
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise _bad(field, "must fit in 64 bits")
+    if value is None or isinstance(value, int | float | str):
+        return value
+    if isinstance(value, dict) and value.keys() == {"$base64"} and isinstance(value["$base64"], str):
+        return _blob(value["$base64"], field)
+    raise _bad(field, 'must be null, a number, a string, true, false or {"$base64": "…"}')
+
+
+def _blob(text: str, field: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _bad(field, "is not base64") from error
+
+
+def _bad(field: str, message: str) -> WceError:
+    return WceError("validation", f"{field}: {message}", errors=(FieldError(field, message),))

@@ -1,0 +1,190 @@
+"""Who asks for what: the first steps of every request, and the frozen value that they leave for the rest.
+
+Two steps, so that limits can stand between them: `identify` costs no database read, `authenticate` costs one.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+from flask import Request, current_app, g, request
+
+from wce.core import logins
+from wce.core.settings import CenvSettings
+from wce.core.tokens import token_hash
+from wce.errors import WceError
+from wce.model import Actor, Grants, State
+from wce.store.session import Session
+from wce.web import cookies
+from wce.web.access import declared, require
+from wce.web.headers import CLASS_KEY, ID_KEY, new_id
+from wce.web.services import Services, services
+
+CENV_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_CENV: Final = re.compile(f"/({CENV_PATTERN})(?:/|$)")
+_MAX_AGENT: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request. `started` is of time.perf_counter; `actor` and `state` are None outside of a cenv."""
+
+    request_id: str
+    started: float
+    ip_address: str
+    user_agent: str
+    cenv: str | None = None
+    actor: Actor | None = None
+    state: State | None = None
+    by_cookie: bool = False
+
+
+def current() -> Context:
+    """The request's context, as far as the steps have come."""
+    return cast(Context, g.context)
+
+
+def request_id() -> str:
+    """The id in the log, in the answer's header, and in every error."""
+    return current().request_id
+
+
+def cenv() -> str:
+    """The cenv of a request whose route has one."""
+    found = current().cenv
+    if found is None:
+        raise WceError("no_such_cenv")
+    return found
+
+
+def actor() -> Actor:
+    """Who acts, in a route that belongs to a cenv."""
+    found = current().actor
+    if found is None:
+        raise WceError("not_signed_in")
+    return found
+
+
+def state() -> State:
+    """The version counters that were read with the actor."""
+    found = current().state
+    if found is None:
+        raise WceError("not_signed_in")
+    return found
+
+
+def cenv_settings(session: Session) -> CenvSettings:
+    """The settings of the cenv, as of the counters that came with the actor."""
+    return services().config.read(session, state().settings)
+
+
+def grants() -> Grants:
+    """What the actor may touch."""
+    app = services()
+    with app.store.session(cenv()) as session:
+        return app.grants.get(session, actor().user_id, state().grants)[0]
+
+
+def note_refusal(error: WceError) -> None:
+    """Keep what was refused for the request's line in the log."""
+    g.refusal = error
+
+
+def view_of(incoming: Request) -> Callable[..., Any] | None:
+    """The view that the request goes to, or None."""
+    return current_app.view_functions.get(incoming.endpoint or "")
+
+
+def identify() -> None:
+    """First step: an id, the host, the cenv's name and that it exists."""
+    g.context = Context(
+        request_id=request.environ.get(ID_KEY) or new_id(),
+        started=time.perf_counter(),
+        ip_address=request.remote_addr or "",
+        user_agent=request.user_agent.string[:_MAX_AGENT],
+    )
+    request.environ[CLASS_KEY] = declared(view_of(request)).response
+    if request.headers.get("Service-Worker", "").lower() == "script":
+        # A service worker would answer for every page under its path, ours among them.
+        raise WceError("forbidden", "No script of this server may become a service worker.")
+    _check_host(services().settings.hosts)
+    found = _CENV.match(request.path)
+    if found:
+        services().store.path(found[1])
+        g.context = replace(g.context, cenv=found[1])
+
+
+def authenticate() -> None:
+    """Second step: the principal and the version counters, in one read; then whether he may call this view."""
+    rule = request.url_rule
+    if rule is None or (request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)):
+        return
+    declaration = declared(view_of(request))
+    context = current()
+    if context.cenv is not None:
+        g.context = _with_principal(context, context.cenv, services(), look=declaration.looks_at_credentials)
+        require(declaration, actor())
+    elif declaration.who != "public":
+        raise WceError("forbidden", "This address is not open to anybody.")
+
+
+def _check_host(allowed: tuple[str, ...]) -> None:
+    name = re.sub(r":[0-9]*$", "", request.headers.get("Host", "")).lower()
+    if allowed and name not in {host.lower() for host in allowed}:
+        raise WceError("wrong_host")
+
+
+def public_url() -> str:
+    """Where this server is reached, without a slash at the end."""
+    return (services().settings.base_url or request.host_url).rstrip("/")
+
+
+def own_origin() -> str:
+    """The origin that our own pages have."""
+    parts = urlsplit(public_url())
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _with_principal(context: Context, cenv_id: str, app: Services, *, look: bool) -> Context:
+    token, by_cookie = _token(cenv_id) if look else ("", False)
+    whence = (context.ip_address, context.user_agent)
+    with app.store.session(cenv_id) as session:
+        known = _known(token, session, app, whence, quietly=by_cookie)
+        found = known or logins.anonymous(session, *whence)
+        logins.touch_last_used(app.store, session, found, app.now())
+    by_cookie = by_cookie and known is not None
+    if by_cookie:
+        cookies.require_csrf(request.method, request.headers, app.tokens.csrf(found.actor.session_id or ""))
+    return replace(context, actor=found.actor, state=found.state, by_cookie=by_cookie)
+
+
+def _token(cenv_id: str) -> tuple[str, bool]:
+    """The token to believe and whether a cookie brought it; with an Authorization header cookies count for nothing."""
+    header = request.headers.get("Authorization")
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise WceError("bad_token", "Send Authorization: Bearer and the token.")
+        return token.strip(), False
+    cookie = request.cookies.get(cookies.name(cenv_id), "")
+    if cookie and cookies.counts(request.method, request.headers, own_origin()):
+        return cookie, True
+    return "", False
+
+
+def _known(token: str, session: Session, app: Services, whence: tuple[str, str], *, quietly: bool) -> logins.Authenticated | None:
+    """Whom a token stands for. A stale cookie (`quietly`) is nobody; a stale bearer token is an error."""
+    if not token:
+        return None
+    try:
+        claims = app.tokens.read(token, session.cenv, app.now())
+        return logins.authenticate(session, claims, token_hash(token), app.now(), *whence)
+    except WceError as error:
+        if quietly and error.code == "bad_token":
+            return None
+        raise

@@ -1,0 +1,50 @@
+"""The session cookie: what it is called, when it counts, and what must come with it."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final
+
+from flask import Response
+from werkzeug.datastructures import Headers
+
+from wce.errors import WceError
+
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_HEADER: Final = "X-CSRF-Token"
+
+
+def name(cenv: str) -> str:
+    """The cookie's name; its path keeps two cenvs with the same first digits apart."""
+    return f"wce_{cenv[:8]}"
+
+
+def counts(method: str, headers: Headers, own_origin: str) -> bool:
+    """Whether a cookie on this request may speak for the user.
+
+    A page in a sandbox has the origin `null` and is not ours. Browsers that send Sec-Fetch-Site say themselves where the request
+    comes from (`none`: typed or bookmarked, which only reads); with older ones the Origin, where sent, must be ours.
+    """
+    origin = headers.get("Origin", "")
+    if origin == "null":
+        return False
+    site = headers.get("Sec-Fetch-Site")
+    if site is None:
+        return origin in ("", own_origin)
+    return site == "same-origin" or (site == "none" and method in SAFE)
+
+
+def require_csrf(method: str, headers: Headers, expected: str) -> None:
+    """Raise `csrf` for an unsafe method without the session's own token."""
+    if method not in SAFE and not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(), expected.encode()):
+        raise WceError("csrf", f"Send the csrf_token of /me as {CSRF_HEADER}.")
+
+
+def put(response: Response, cenv: str, token: str, *, max_age_seconds: int, secure: bool) -> None:
+    """Set the session's cookie on the response."""
+    response.set_cookie(name(cenv), token, max_age=max_age_seconds, path=f"/{cenv}/", httponly=True, samesite="Strict", secure=secure)
+
+
+def drop(response: Response, cenv: str, *, secure: bool) -> None:
+    """Take the session's cookie back."""
+    response.delete_cookie(name(cenv), path=f"/{cenv}/", httponly=True, samesite="Strict", secure=secure)

@@ -1,0 +1,92 @@
+"""The composition root: builds everything from plain arguments."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from flask import Flask
+from werkzeug.routing import BaseConverter
+
+from wce.config import Settings
+from wce.core.passwords import Passwords
+from wce.core.permissions import GrantsCache
+from wce.core.settings import Config
+from wce.core.tokens import Tokens
+from wce.guard.guard import Guard
+from wce.metrics import Metrics
+from wce.store.store import Store
+from wce.web import admin_access, admin_audit, admin_config, admin_users, assets, auth, context, landing, observe, ops, problems, query
+from wce.web.headers import SecurityHeaders
+from wce.web.readiness import Readiness
+from wce.web.services import KEY, Services
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_BLUEPRINTS: Final = (ops.bp, assets.bp, landing.bp, auth.bp, admin_users.bp, admin_access.bp, admin_config.bp, admin_audit.bp, query.bp)
+
+
+class CenvConverter(BaseConverter):
+    """The name of a cenv: a UUID as we write them, nothing that merely means the same."""
+
+    regex = context.CENV_PATTERN
+
+
+class IdConverter(BaseConverter):
+    """The id of a row; one address for each, and none that SQLite cannot hold."""
+
+    regex = "[1-9][0-9]{0,17}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+
+def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcrypt_rounds: int = 12) -> Flask:
+    """The application over one storage folder; its services are closed at exit, or before by `app.extensions["wce"].close()`.
+
+    Raises SettingError when a setting is broken or another server uses the folder.
+    """
+    services = build(settings, now=now, bcrypt_rounds=bcrypt_rounds)
+    atexit.register(services.close)
+    app = Flask("wce", root_path=str(_ROOT), static_folder=None)
+    app.extensions[KEY] = services
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.url_map.merge_slashes = False
+    app.url_map.converters |= {"cenv": CenvConverter, "id": IdConverter}
+    app.before_request(context.identify)
+    app.before_request(context.authenticate)
+    app.after_request(observe.observe)
+    problems.register(app)
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    https = settings.base_url.startswith("https:")
+    app.wsgi_app = SecurityHeaders(app.wsgi_app, https=https)  # type: ignore[method-assign]
+    return app
+
+
+def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -> Services:
+    """Everything below the web, opened."""
+    metrics = Metrics()
+    config = Config(settings.cenv_overrides)
+    tokens = Tokens(settings.jwt_secret)
+    store = Store(settings, metrics, now)
+    store.open()
+    try:
+        guard = Guard(store)
+    except BaseException:
+        store.close()
+        raise
+    return Services(
+        settings=settings,
+        metrics=metrics,
+        store=store,
+        guard=guard,
+        passwords=Passwords(metrics, rounds=bcrypt_rounds),
+        tokens=tokens,
+        config=config,
+        grants=GrantsCache(),
+        readiness=Readiness(store, guard),
+        now=now,
+    )

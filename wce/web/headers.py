@@ -1,0 +1,118 @@
+"""The headers that keep tenant content away from our powers, on every response, error pages too.
+
+A response is of one class. `content` is the default, so that a route which forgot to say what it is gets the
+tightest box: a sandbox without `allow-same-origin`, in which nothing can act as the visitor.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from wce.errors import TITLES
+from wce.log import LOGGER
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+CLASS_KEY: Final = "wce.response_class"  # where a request's environ says what its response is
+ID_KEY: Final = "wce.request_id"
+_WELL_FORMED_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+Headers = list[tuple[str, str]]
+
+
+class ResponseClass(StrEnum):
+    """Who wrote what is sent: ours for people, ours for programs, or a tenant's."""
+
+    UI = "ui"
+    API = "api"
+    CONTENT = "content"
+
+
+POLICIES: Final = {
+    ResponseClass.UI: (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        "worker-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types wce dompurify"
+    ),
+    ResponseClass.API: "sandbox; default-src 'none'; frame-ancestors 'none'",
+    ResponseClass.CONTENT: (
+        "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads; default-src 'self' 'unsafe-inline' data: blob:; "
+        "base-uri 'none'; object-src 'none'; frame-ancestors 'self'"
+    ),
+}
+_ALWAYS: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+)
+_UI_ONLY: Final = (("X-Frame-Options", "DENY"), ("Cross-Origin-Opener-Policy", "same-origin"))
+HSTS: Final = ("Strict-Transport-Security", "max-age=31536000")
+# What tenant code must never say in our name.
+_NEVER_FROM_CONTENT: Final = frozenset(
+    {"set-cookie", "clear-site-data", "strict-transport-security", "service-worker-allowed", "refresh", "link"}
+)
+
+
+def secure(headers: Headers, kind: ResponseClass, *, https: bool) -> Headers:
+    """The headers with those of the class put in; ours replace what the application said."""
+    ours: Headers = [("Content-Security-Policy", POLICIES[kind]), *_ALWAYS]
+    if kind is ResponseClass.UI:
+        ours += _UI_ONLY
+    if https:
+        ours.append(HSTS)
+    if not _public(headers):
+        ours.append(("Cache-Control", "no-store"))
+    replaced = {name.lower() for name, _ in ours}
+    kept = [(name, text) for name, text in headers if name.lower() not in replaced and not _refused(name.lower(), kind)]
+    return kept + ours
+
+
+def _public(headers: Headers) -> bool:
+    return any(name.lower() == "cache-control" and "public" in text for name, text in headers)
+
+
+def _refused(name: str, kind: ResponseClass) -> bool:
+    return kind is ResponseClass.CONTENT and (name in _NEVER_FROM_CONTENT or name.startswith("access-control-"))
+
+
+class SecurityHeaders:
+    """WSGI middleware around everything; also the last net under an error that Flask itself could not answer."""
+
+    def __init__(self, application: WSGIApplication, *, https: bool) -> None:
+        self._application = application
+        self._https = https
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        https = self._https or environ.get("wsgi.url_scheme") == "https"
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = environ[ID_KEY] = sent if _WELL_FORMED_ID.fullmatch(sent) else new_id()
+
+        def start(status: str, headers: Headers, exc_info: object = None, /) -> object:
+            kind = environ.get(CLASS_KEY, ResponseClass.CONTENT)
+            out = [*secure(headers, kind, https=https), ("X-Request-ID", request_id)]
+            return start_response(status, out, exc_info)  # type: ignore[arg-type]
+
+        try:
+            return self._application(environ, start)  # type: ignore[arg-type]
+        except Exception:  # noqa: BLE001 — the last net; logged with its trace
+            LOGGER.exception("unanswered", extra={"request_id": request_id, "method": environ.get("REQUEST_METHOD")})
+            body = problem("internal", 500, request_id)
+            start("500 Internal Server Error", [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))])
+            return [body]
+
+
+def new_id() -> str:
+    """An id for a request that brought none, or none that is well-formed."""
+    return secrets.token_hex(8)
+
+
+def problem(code: str, status: int, request_id: str, detail: str = "") -> bytes:
+    """An error's body for the places that Flask's own handlers do not reach."""
+    title = TITLES[code]
+    value = {"type": f"/docs/errors#{code}", "title": title, "status": status, "code": code, "detail": detail or title}
+    return json.dumps(value | {"request_id": request_id}).encode()

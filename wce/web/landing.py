@@ -1,0 +1,58 @@
+"""The start page, and new cenvs."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from wce.core.cenvs import create_cenv
+from wce.errors import WceError, invalid
+from wce.web import bodies, responses
+from wce.web.access import access
+from wce.web.context import current, public_url
+from wce.web.headers import ResponseClass
+from wce.web.services import services
+
+bp = Blueprint("landing", __name__)
+_THEMES = ("auto", "light", "dark")
+
+
+@bp.app_template_global()
+def theme() -> str:
+    """The visitor's choice of light or dark; the browser's own where he has made none."""
+    chosen = request.cookies.get("theme", "auto")
+    return chosen if chosen in _THEMES else "auto"
+
+
+@bp.app_context_processor
+def _for_every_page() -> dict[str, object]:
+    return {"allow_new": services().settings.allow_new_cenvs, "address": public_url()}
+
+
+@bp.get("/")
+@access("public", ResponseClass.UI)
+def start() -> Response:
+    """What this is, and the first five minutes."""
+    return responses.page("landing.html")
+
+
+@bp.get("/new")
+@access("public", ResponseClass.UI)
+def how_to_create() -> Response:
+    """How to make a cenv."""
+    return responses.page("new.html")
+
+
+@bp.post("/new")
+@access("public")
+def create() -> Response:
+    """Make a cenv and its owner."""
+    app = services()
+    if not app.settings.allow_new_cenvs:
+        raise WceError("forbidden", "This server does not let visitors create cenvs.")
+    body = bodies.read(bodies.NewCenv, bodies.LOGIN_BYTES)
+    if body.example is not None:
+        raise invalid("example", "no example has this name")
+    context = current()
+    made = create_cenv(app.store, app.passwords, body.username, body.password, context.ip_address, context.user_agent)
+    url = f"{public_url()}/{made}/"
+    return responses.json({"cenv_id": made, "cenv_url": url}, 201, location=url)

@@ -1,0 +1,42 @@
+"""One line in the log and two figures for every request that is answered."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from flask import Response, g, request
+
+from wce.log import LOGGER
+from wce.model import PUBLIC_ID
+from wce.web.context import current
+from wce.web.services import services
+
+# Anything may stand in a request line; a label must come from a short list.
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def observe(response: Response) -> Response:
+    """Log and count; the route is the rule with its placeholders, never the path, which may hold anything."""
+    context = current()
+    route = request.url_rule.rule if request.url_rule else "unmatched"
+    method = request.method if request.method in _METHODS else "other"
+    seconds = time.perf_counter() - context.started
+    metrics = services().metrics
+    metrics.requests.labels(route, method, str(response.status_code)).inc()
+    metrics.latency.labels(route).observe(seconds)
+    line = {
+        "request_id": context.request_id,
+        "cenv": context.cenv,
+        "user": context.actor.user_id if context.actor and context.actor.user_id != PUBLIC_ID else None,
+        "method": method,
+        "route": route,
+        "status": response.status_code,
+        "duration_ms": round(seconds * 1000, 3),
+        "ip": context.ip_address,
+    }
+    refusal = g.get("refusal")
+    if refusal is not None:
+        line |= {"code": refusal.code} | ({"evidence": refusal.evidence} if refusal.evidence else {})
+    LOGGER.info("request", extra=line)
+    return response

@@ -1,0 +1,91 @@
+"""Every error as application/problem+json (RFC 9457), or as a page for a browser that asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any, Final
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from wce.errors import WceError
+from wce.log import LOGGER
+from wce.web import responses
+from wce.web.access import declared
+from wce.web.context import note_refusal, request_id, view_of
+from wce.web.headers import ResponseClass
+from wce.web.services import services
+from wce.web.statuses import STATUSES
+
+# What Flask and Werkzeug refuse on their own.
+_CODES: Final = {
+    400: "malformed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    414: "too_large",
+    415: "unsupported_media_type",
+    431: "too_large",
+}
+
+
+def register(app: Flask) -> None:
+    """Answer everything that a view, a hook or Flask itself raises."""
+    app.register_error_handler(WceError, answer)
+    app.register_error_handler(HTTPException, _from_http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def body(error: WceError) -> dict[str, Any]:
+    """The members of the problem, in the contract's order."""
+    value: dict[str, Any] = {
+        "type": f"/docs/errors#{error.code}",
+        "title": error.title,
+        "status": STATUSES[error.code],
+        "code": error.code,
+        "detail": error.detail,
+        "request_id": request_id(),
+    }
+    if error.errors:
+        value["errors"] = [asdict(item) for item in error.errors]
+    if error.position:
+        value["position"] = asdict(error.position)
+    if error.statement is not None:
+        value["statement"] = error.statement
+    return value
+
+
+def answer(error: WceError, members: Mapping[str, Any] = MappingProxyType({})) -> Response:
+    """The response for an error that may be told; `members` are put beside those that every problem has."""
+    note_refusal(error)
+    services().metrics.refusals.labels(error.code).inc()
+    value = {**body(error), **members}
+    if responses.wanted(responses.PROBLEM, responses.JSON, responses.HTML) == responses.HTML:
+        response = responses.page("error.html", value["status"], problem=value)
+    else:
+        response = responses.json(value, value["status"], mimetype=responses.PROBLEM)
+        responses.of_class(ResponseClass.API)
+    if declared(view_of(request)).response is ResponseClass.CONTENT and request.url_rule is not None:
+        responses.of_class(ResponseClass.CONTENT)  # a tenant's address keeps its box when it fails
+    if value["status"] == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _from_http(error: HTTPException) -> Response | HTTPException:
+    if error.code is None or error.code < 400:
+        return error
+    response = answer(WceError(_CODES.get(error.code, "internal")))
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    LOGGER.error("internal_error", exc_info=error, extra={"request_id": request_id(), "method": request.method, "path": request.path})
+    return answer(WceError("internal"))

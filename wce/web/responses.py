@@ -1,0 +1,80 @@
+"""Values to responses; which form the client wants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from flask import Response, render_template, request
+
+from wce.model import Result
+from wce.web import rows
+from wce.web.headers import CLASS_KEY, ResponseClass
+
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+HTML: Final = "text/html"
+CSV: Final = "text/csv"
+NDJSON: Final = "application/x-ndjson"
+TRUNCATED: Final = "X-Truncated"  # for the forms that have no room to say it
+
+
+def of_class(kind: ResponseClass) -> None:
+    """Say what this request's response is, in place of what its view declares."""
+    request.environ[CLASS_KEY] = kind
+
+
+def wanted(*offered: str) -> str:
+    """The offered type that the client likes best; the first one where it likes none or all alike."""
+    return request.accept_mimetypes.best_match(offered, offered[0])
+
+
+def json(value: Any, status: int = 200, *, mimetype: str = JSON, location: str = "") -> Response:
+    """The value as JSON."""
+    response = Response(rows.encode(value), status, mimetype=mimetype)
+    if location:
+        response.headers["Location"] = location
+    return response
+
+
+def no_content() -> Response:
+    """204."""
+    return Response(status=204)
+
+
+def page(template: str, status: int = 200, **values: Any) -> Response:
+    """One of our own pages."""
+    of_class(ResponseClass.UI)
+    return Response(render_template(template, **values), status, mimetype=HTML)
+
+
+def table(columns: Sequence[str], found: Sequence[Sequence[Any]], form: str, *, as_arrays: bool = False) -> Response:
+    """Rows as CSV or NDJSON."""
+    content_type = f"{form}; charset=utf-8"
+    if form == CSV:
+        return Response(rows.to_csv(columns, found), content_type=content_type)
+    return Response(rows.ndjson(found if as_arrays else rows.objects(rows.unique(columns), found)), content_type=content_type)
+
+
+def result_value(result: Result, form: str) -> dict[str, Any]:
+    """One statement's answer, field by field as the contract has it; `form` is objects or arrays."""
+    columns = result.columns if form == "arrays" else rows.unique(result.columns)
+    return {
+        "columns": columns,
+        "rows": result.rows if form == "arrays" else rows.objects(columns, result.rows),
+        "row_count": len(result.rows),
+        "changes": result.changes,
+        "last_row_id": result.last_row_id,
+        "truncated": result.truncated,
+        "duration_ms": round(result.duration_ms, 3),
+    }
+
+
+def result(answer: Result, form: str) -> Response:
+    """One statement's answer in the form that the client accepts best."""
+    kind = wanted(JSON, CSV, NDJSON)
+    if kind == JSON:
+        return json(result_value(answer, form))
+    response = table(answer.columns, answer.rows, kind, as_arrays=form == "arrays")
+    response.headers[TRUNCATED] = "true" if answer.truncated else "false"
+    return response

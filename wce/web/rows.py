@@ -1,0 +1,88 @@
+"""Rows as JSON, CSV and NDJSON."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import orjson
+
+from wce.model import Value
+
+# A spreadsheet runs a cell that starts with one of these (CWE-1236).
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def encode(value: Any) -> bytes:
+    """JSON as the contract wants it: infinities become null, bytes become {"$base64": …}."""
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_mended(value), default=_plain, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"$base64": base64.b64encode(value).decode("ascii")}
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _mended(value: Any) -> Any:
+    """The same value without unpaired surrogates, which a database file from elsewhere may hold and JSON cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_mended(key): _mended(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(item) for item in value]
+    return value
+
+
+def unique(names: Sequence[str]) -> tuple[str, ...]:
+    """The names with `_2`, `_3`… on later duplicates, so that an object per row loses no column."""
+    taken = set(names)
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        fresh, count = name, 1
+        while fresh in seen or (count > 1 and fresh in taken):
+            count += 1
+            fresh = f"{name}_{count}"
+        seen.add(fresh)
+        found.append(fresh)
+    return tuple(found)
+
+
+def objects(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> list[dict[str, Value]]:
+    """One object per row; `columns` must be unique."""
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def ndjson(rows: Iterable[Any]) -> bytes:
+    """One JSON text per line."""
+    return b"".join(encode(row) + b"\n" for row in rows)
+
+
+def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
+    """RFC 4180 with a header row, in UTF-8. NULL is empty, a blob is base64, a text that starts like a formula gets a leading '."""
+    if not columns:
+        return b""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([_cell(name) for name in columns])
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def _cell(value: Value) -> Value:
+    if isinstance(value, str):
+        return "'" + value if value.startswith(_FORMULA) else value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

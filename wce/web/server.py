@@ -1,0 +1,241 @@
+"""Serving through waitress: its limits, and a stop that lets running requests finish."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import waitress
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer
+from waitress.task import ErrorTask
+
+from wce.config import Settings
+from wce.log import LOGGER
+from wce.web.bodies import JSON_BYTES
+from wce.web.headers import ResponseClass, new_id, problem, secure
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from _typeshed.wsgi import WSGIApplication
+
+STOP_SECONDS: Final = 30.0
+HEADER_SECONDS: Final = 20.0  # from the first byte of a request to the end of its headers
+REQUEST_SECONDS: Final = 300.0  # to the end of its body
+IDLE_SECONDS: Final = 120.0  # without a byte in either direction
+HEADER_BYTES: Final = 32 * 1024
+# A little more than the largest body of any route, so that our own answer says what was too large.
+BODY_BYTES: Final = 4 * JSON_BYTES
+MAX_SOCKETS: Final = 1000
+_ERROR_CODES: Final = {400: "malformed", 413: "too_large", 431: "too_large", 501: "malformed"}
+_SWEEP_SECONDS: Final = 1.0
+_ARRIVED_SECONDS: Final = 0.2  # time to take what stands in the backlog and in the sockets when the stop comes
+
+
+class ProblemTask(ErrorTask):  # type: ignore[misc]
+    """What waitress itself refuses, in the shape and under the headers of every other error."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        code = _ERROR_CODES.get(error.code, "internal")
+        detail = error.reason if code == "internal" else f"{error.reason}: {error.body}"
+        request_id = new_id()
+        LOGGER.warning("request", extra={"request_id": request_id, "status": error.code, "code": code, "ip": self.channel.addr[0]})
+        body = problem(code, error.code, request_id, detail)
+        self.status = f"{error.code} {error.reason}"
+        headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]
+        self.response_headers.extend([*secure(headers, ResponseClass.API, https=False), ("X-Request-ID", request_id)])
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection that knows since when its present request has been coming in."""
+
+    error_task_class = ProblemTask
+    request_since = 0.0
+
+    def received(self, data: bytes) -> bool:
+        if self.request is None:
+            self.request_since = time.monotonic()
+        return bool(super().received(data))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request runs or its answer is still on the way out."""
+        return bool(self.requests or self.total_outbufs_len)
+
+    def late(self, now: float) -> bool:
+        """Whether the other side is too slow to wait for: waitress itself only counts silence, and only between requests."""
+        if self.total_outbufs_len and time.time() - self.last_activity > IDLE_SECONDS:
+            return True
+        if self.request is None:
+            return False
+        seconds = REQUEST_SECONDS if self.request.headers_finished else HEADER_SECONDS
+        return now - self.request_since > seconds
+
+
+class Server:
+    """A listening waitress server, driven by `run` until `stop` is called or a signal comes."""
+
+    def __init__(self, application: WSGIApplication, settings: Settings) -> None:
+        self._map: dict[int, Any] = {}
+        server = waitress.create_server(application, map=self._map, **options(settings))
+        self._dispatcher = server.task_dispatcher
+        self._listeners = [item for item in self._map.values() if isinstance(item, BaseWSGIServer)]
+        for listener in self._listeners:
+            listener.channel_class = Channel
+        self._stopping = threading.Event()
+        self._hurry = False
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens, with the real port."""
+        return [_url(str(item.effective_host), int(item.effective_port)) for item in self._listeners]
+
+    def stop(self) -> None:
+        """Ask `run` to finish what runs and return; asked twice, it does not wait for what runs. Any thread, any signal handler."""
+        self._hurry = self._stopping.is_set()
+        self._stopping.set()
+        for listener in self._listeners:
+            listener.pull_trigger()
+
+    def run(self) -> None:
+        """Serve until stopped; returns when every connection is closed."""
+        swept = 0.0
+        while not self._stopping.is_set():
+            self._turn()
+            if time.monotonic() - swept > _SWEEP_SECONDS:
+                swept = time.monotonic()
+                self._drop_late(swept)
+        self._drain(time.monotonic() + STOP_SECONDS)
+
+    def _turn(self, seconds: float = 1.0) -> None:
+        wasyncore.loop(timeout=seconds, map=self._map, use_poll=True, count=1)
+
+    def _channels(self) -> list[Channel]:
+        return [item for item in self._map.values() if isinstance(item, Channel)]
+
+    def _drop_late(self, now: float) -> None:
+        for channel in self._channels():
+            if channel.late(now):
+                channel.handle_close()  # wakes a thread that waits to write, too
+
+    def _drain(self, deadline: float) -> None:
+        """Stop listening, answer what has arrived, close the rest."""
+        arrived = time.monotonic() + _ARRIVED_SECONDS
+        while time.monotonic() < arrived:
+            self._turn(0.01)
+        for listener in self._listeners:
+            listener.accepting = False
+            wasyncore.dispatcher.close(listener)
+        while time.monotonic() < deadline and not self._hurry:
+            self._turn(0.02)
+            channels = self._channels()
+            for channel in channels:
+                _close_after_answer(channel)
+            if not any(channel.busy for channel in channels):
+                break
+        unfinished = sum(channel.busy for channel in self._channels())
+        LOGGER.info("stopped", extra={"unfinished": unfinished})
+        for channel in self._channels():
+            channel.handle_close()
+        self._dispatcher.shutdown(timeout=max(0.1, deadline - time.monotonic()) if not unfinished else 0.1)
+        for listener in self._listeners:
+            listener.trigger.close()
+
+
+def _close_after_answer(channel: Channel) -> None:
+    # waitress reads the request's own header when it writes the answer's: the client is told not to come again on this connection.
+    for request in list(channel.requests):
+        request.headers["CONNECTION"] = "close"
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """What waitress is told; the reasons stand beside the values."""
+    chosen: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "threads": settings.threads,
+        "ident": None,
+        "asyncore_use_poll": True,  # select() dies above descriptor 1023
+        "connection_limit": _socket_limit(settings),
+        "channel_timeout": int(IDLE_SECONDS),
+        "max_request_header_size": HEADER_BYTES,
+        "max_request_body_size": BODY_BYTES,
+        # Above this a thread would wait for a slow reader; below, answers spill from memory into a temporary file.
+        "outbuf_high_watermark": 1 << 30,
+        "expose_tracebacks": False,
+        # Left in place where no proxy is trusted, so that /metrics sees that a request is not from this machine; nothing else reads them.
+        "clear_untrusted_proxy_headers": bool(settings.trusted_proxy),
+    }
+    if settings.trusted_proxy:
+        chosen |= {
+            "trusted_proxy": settings.trusted_proxy,
+            "trusted_proxy_count": 1,
+            # Not X-Forwarded-Host: a proxy that sets only the others would pass on what the visitor wrote there.
+            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
+        }
+    return chosen
+
+
+def _socket_limit(settings: Settings) -> int:
+    """As many connections as the descriptor limit leaves beside those that SQLite may take (three each)."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return MAX_SOCKETS
+    sqlite = 3 * min(settings.max_open_cenvs, max(8, (soft - 200) // 3))
+    return max(50, min(MAX_SOCKETS, soft - sqlite - 60))
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _stopped_by_signals(server: Server) -> Iterator[None]:
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        server.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def serve(application: WSGIApplication, settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, and say on standard output where and what to do next."""
+    for name, level in (("waitress", logging.WARNING), ("waitress.queue", logging.ERROR)):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = LOGGER.handlers, False
+        logger.setLevel(level)
+    server = Server(application, settings)
+    with _stopped_by_signals(server):
+        sys.stdout.write(welcome(server.addresses, settings))
+        sys.stdout.flush()
+        server.run()
+
+
+def welcome(addresses: list[str], settings: Settings) -> str:
+    """What a person sees at the start."""
+    address = settings.base_url.rstrip("/") or addresses[0]
+    lines = [f"WCE is listening on {' and '.join(addresses)}, cenvs in {settings.storage_dir.resolve()}"]
+    if settings.allow_new_cenvs:
+        lines += [
+            "Create a cenv:",
+            f'  curl {address}/new -H \'Content-Type: application/json\' -d \'{{"username": "ada", "password": "correct horse"}}\'',
+        ]
+    lines += [f"Then open {address}/ in a browser: it shows what to do next. Ctrl+C stops the server."]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,47 @@
+"""What lives as long as the application: one frozen bundle, made by the factory, closed by whoever made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from flask import current_app
+
+from wce.config import Settings
+from wce.core.passwords import Passwords
+from wce.core.permissions import GrantsCache
+from wce.core.settings import Config
+from wce.core.tokens import Tokens
+from wce.guard.guard import Guard
+from wce.metrics import Metrics
+from wce.store.store import Store
+from wce.web.readiness import Readiness
+
+KEY: Final = "wce"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a view may need that is not of its request. `now` is in Unix seconds."""
+
+    settings: Settings
+    metrics: Metrics
+    store: Store
+    guard: Guard
+    passwords: Passwords
+    tokens: Tokens
+    config: Config
+    grants: GrantsCache
+    readiness: Readiness
+    now: Callable[[], float]
+
+    def close(self) -> None:
+        """Close every connection and give the storage folder back; a second call does nothing."""
+        self.guard.close()
+        self.store.close()
+
+
+def services() -> Services:
+    """Those of the application that answers this request."""
+    return cast(Services, current_app.extensions[KEY])

@@ -1,0 +1,48 @@
+"""The one table from error code to HTTP status."""
+
+from __future__ import annotations
+
+from typing import Final
+
+STATUSES: Final[dict[str, int]] = {
+    "malformed": 400,
+    "not_signed_in": 401,
+    "bad_credentials": 401,
+    "bad_token": 401,
+    "forbidden": 403,
+    "csrf": 403,
+    "table_forbidden": 403,
+    "row_policy": 403,
+    "statement_forbidden": 403,
+    "not_found": 404,
+    "no_such_cenv": 404,
+    "no_such_table": 404,
+    "method_not_allowed": 405,
+    "name_taken": 409,
+    "last_owner": 409,
+    "newer_schema": 409,
+    "max_users": 409,
+    "too_large": 413,
+    "unsupported_media_type": 415,
+    "wrong_host": 421,
+    "validation": 422,
+    "sql_error": 422,
+    "statement_not_allowed": 422,
+    "multiple_statements": 422,
+    "syntax_error": 422,
+    "function_not_allowed": 422,
+    "bad_policy": 422,
+    "constraint": 422,
+    "idempotency_mismatch": 422,
+    "rate_limited": 429,
+    "internal": 500,
+    "script_failed": 502,
+    "busy": 503,
+    "cenv_damaged": 503,
+    "guard_disabled": 503,
+    "not_ready": 503,
+    "script_timeout": 504,
+    "query_timeout": 504,
+    "quota_exceeded": 507,
+    "disk_full": 507,
+}
