@@ -41,6 +41,7 @@ TITLES: Final[dict[str, str]] = {
     "script_failed": "The script failed",
     "busy": "Busy, try again",
     "cenv_damaged": "The file of this cenv is damaged",
+    "not_ready": "The server is not ready",
     "guard_disabled": "The start-up self-test of the guard failed",
     "script_timeout": "The script took too long",
     "query_timeout": "The query took too long",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 
 class Metrics:
@@ -29,3 +31,7 @@ class Metrics:
         self.bcrypt_waiting = Gauge("wce_bcrypt_waiting", "Password checks that wait for a core.", registry=self.registry)
         self.commits = Counter("wce_commits_total", "Write transactions committed.", registry=self.registry)
         self.hook_failures = Counter("wce_hook_failures_total", "After-commit hooks that raised.", ["hook"], registry=self.registry)
+
+    def text(self) -> bytes:
+        """Every figure in Prometheus' text format, of the type CONTENT_TYPE."""
+        return generate_latest(self.registry)
