@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wce.config import SettingError, Settings, describe, from_environment
+from wce.config import SettingError, Settings, describe, from_environment, window
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -39,6 +39,8 @@ def test_a_variable_sets_its_field() -> None:
         ("WCE_ENV", "staging", "one of development, production"),
         ("WCE_JWT_SECRET", "x" * 31, "at least 32 bytes"),
         ("WCE_DURABILITY", "FULL", "one of normal, full"),
+        ("WCE_RATE_LIMIT_NEW", "20/hour", "look like"),
+        ("WCE_RATE_LIMIT_LOGIN", "0 per minute", "look like"),
     ],
 )
 def test_a_value_that_breaks_its_rule_is_refused_by_name_and_rule(name: str, text: str, rule: str) -> None:
@@ -101,3 +103,12 @@ def test_the_description_shows_no_random_value() -> None:
     defaults = {name: default for name, default, _description in describe()}
 
     assert defaults["WCE_INSTANCE"] == "random"
+
+
+def test_a_rate_is_so_many_hits_in_a_window() -> None:
+    assert [window("100 per minute"), window("1 per second"), window("20 per hour"), window("5 per day")] == [
+        (100, 60),
+        (1, 1),
+        (20, 3600),
+        (5, 86400),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 _TRUE: Final = {"1", "true", "yes", "on"}
+_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_RATE: Final = re.compile(rf"([1-9][0-9]{{0,6}}) per ({'|'.join(_SECONDS)})")
 _FALSE: Final = {"0", "false", "no", "off"}
 
 
@@ -53,6 +56,20 @@ def choice(*allowed: str) -> Callable[[str], str]:
 def words(text: str) -> tuple[str, ...]:
     """names separated by commas"""
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def rate(text: str) -> str:
+    """so many per second, minute, hour or day"""
+    if not _RATE.fullmatch(text):
+        raise ValueError('must look like "100 per minute" (second, minute, hour or day)')
+    return text
+
+
+@functools.cache
+def window(text: str) -> tuple[int, int]:
+    """A rate as (most hits, length of the window in seconds)."""
+    hits, unit = text.split(" per ")
+    return int(hits), _SECONDS[unit]
 
 
 def secret(text: str) -> str:
@@ -101,8 +118,8 @@ class Settings:
     log_level: str = _setting("WCE_LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_file: str = _setting("WCE_LOG_FILE", str, "", "File for the log; empty: standard error.")
     metrics_token: str = _setting("WCE_METRICS_TOKEN", str, "", "Bearer token that /metrics wants; empty: loopback only.")
-    rate_limit_new: str = _setting("WCE_RATE_LIMIT_NEW", str, "20 per hour", "New cenvs per address.")
-    rate_limit_login: str = _setting("WCE_RATE_LIMIT_LOGIN", str, "10 per minute", "Logins per address.")
+    rate_limit_new: str = _setting("WCE_RATE_LIMIT_NEW", rate, "20 per hour", "New cenvs per address.")
+    rate_limit_login: str = _setting("WCE_RATE_LIMIT_LOGIN", rate, "10 per minute", "Logins per address.")
     min_free_mb: int = _setting("WCE_MIN_FREE_MB", integer(0, 1_000_000), 64, "Free disk space below which writes are refused, in MiB.")
     instance: str = _setting("WCE_INSTANCE", str, _random_instance, "Set by the server for its own worker processes.")
     cenv_overrides: Mapping[str, str] = field(default_factory=dict, metadata={})
