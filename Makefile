@@ -30,7 +30,8 @@ test: install ## lint, types and every test, with branch coverage
 fuzz: install ## random statements against the guard for SECONDS_TO_FUZZ (60); prints how many
 	@WCE_FUZZ_SECONDS=$(SECONDS_TO_FUZZ) $(PYTHON_M) pytest tests/security -m fuzz -p no:cacheprovider -s $(ARGS)
 
-bench: install ## measure the guard, new cenvs and memory; prints figures, asserts nothing
+bench: ## measure speed and memory, beside bare SQLite and other servers
+	@.ci/setup requirements.txt bench/requirements.txt
 	@$(PYTHON_M) bench $(ARGS)
 
 lint: install ## ruff: rules and format
