@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -217,15 +219,15 @@ def touch(number):
     cenv = cenvs[number % len(cenvs)]
     with store.session(cenv) as session:
         assert session.one("SELECT count(*) FROM _wce_users") == (1,)
-        if number % 5 == 0:
+        if number % 25 == 0:
             with session.transaction(OWNER) as transaction:
                 transaction.execute("INSERT INTO notes (title) VALUES ('x')")
-    return len(os.listdir("/proc/self/fd"))
+    return 0 if number % 9 else len(os.listdir("/proc/self/fd"))
 with ThreadPoolExecutor(8) as pool:
-    most = max(pool.map(touch, range(len(cenvs) + 600)))
+    most = max(pool.map(touch, range(len(cenvs) + 300)))
 hot = cenvs[:20]  # few cenvs, many threads: SQLite keeps descriptors back
 with ThreadPoolExecutor(32) as pool:
-    most = max(most, *pool.map(touch, [number % 20 for number in range(2000)]))
+    most = max(most, *pool.map(touch, [number % 20 for number in range(600)]))
 print(len(cenvs), most)
 store.close()
 assert len(os.listdir("/proc/self/fd")) < 20
@@ -245,15 +247,23 @@ def copies(store, cenv: str, number: int, page_bytes: int) -> None:
         (store.folder.path / f"00000000-0000-4000-8000-{index:012x}.db").write_bytes(content)
 
 
-@pytest.mark.slow
-def test_3000_cenvs_are_touched_with_1024_descriptors(store, cenv, run):
-    copies(store, cenv, 3000, 512)
+class TestDescriptors:
+    @pytest.fixture
+    def folder(self) -> Iterator[Path]:
+        """In memory where there is room: this is about descriptors, and 3,000 small files take a disk 20 seconds."""
+        memory = Path("/dev/shm")
+        roomy = memory.is_dir() and shutil.disk_usage(memory).free > 1_000_000_000
+        with tempfile.TemporaryDirectory(dir=memory if roomy else None) as made:
+            yield Path(made) / "cenvs"
 
-    touched, most = map(int, run(MANY).split())
-    shutil.rmtree(store.folder.path)
+    @pytest.mark.slow
+    def test_3000_cenvs_are_touched_with_1024(self, store, cenv, run):
+        copies(store, cenv, 3000, 512)
 
-    assert touched == 3000
-    assert most < 1024
+        touched, most = map(int, run(MANY).split())
+
+        assert touched == 3000
+        assert most < 1024
 
 
 IDLE = """
@@ -277,12 +287,12 @@ store.close()
 """
 
 
-def test_an_idle_open_cenv_takes_little_memory(store, cenv, run, record_property):
-    copies(store, cenv, 220, 4096)
+def test_an_idle_open_cenv_takes_little_memory(store, cenv, run):
+    copies(store, cenv, 120, 4096)
 
     kib = float(run(IDLE))
-    record_property("kib_per_open_cenv", round(kib))
 
+    print(f"{kib:.0f} KiB for each open cenv")
     assert kib <= 300
 
 
