@@ -14,6 +14,7 @@ from wce.core.passwords import Passwords
 from wce.core.settings import CenvSettings
 from wce.core.tokens import Tokens
 from wce.core.users import create_user
+from wce.guard.catalogue import Catalogue, load
 from wce.metrics import Metrics
 from wce.model import PUBLIC_ID, Actor, Role
 from wce.store.session import Session
@@ -59,6 +60,10 @@ class World:
         """A user with the usual password."""
         user = create_user(self.session, self.passwords, self.config, self.owner, username=username, password=PASSWORD, role=role)
         return Actor(user.user_id, username, role)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return load(self.session.all, "main")
 
     def sql(self, text: str, *params: object) -> None:
         """A statement of nobody, such as making a table."""

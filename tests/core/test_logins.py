@@ -13,6 +13,7 @@ from wce.core.logins import (
     revoke_all,
     revoke_session,
 )
+from wce.core.passwords import Passwords
 from wce.core.settings import CenvSettings
 from wce.core.tokens import token_hash
 from wce.errors import WceError
@@ -134,14 +135,18 @@ def test_the_token_itself_is_not_in_the_file(world):
 
 
 def test_a_password_that_changed_while_it_was_checked_signs_nobody_in(world):
-    class Slow:
+    class Overtaken(Passwords):
         """Somebody else changes the password while bcrypt runs."""
 
         def verify(self, password, stored):
             world.sql("UPDATE _wce_users SET password_hash = 'other' WHERE user_id = 1")
-            return True
+            return super().verify(password, stored)
 
-    assert refused(log_in, world.session, Slow(), world.tokens, world.config, world.visitor, "olivia", "x") == "bad_credentials"
+    passwords = Overtaken(world.store.metrics, rounds=4)
+
+    assert (
+        refused(log_in, world.session, passwords, world.tokens, world.config, world.visitor, "olivia", world.password) == "bad_credentials"
+    )
 
 
 # Being somebody

@@ -16,6 +16,7 @@ from wce.core.users import end_sessions
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor, AuditEntry, Role, State
 from wce.store.session import Session
+from wce.store.store import Store
 from wce.store.transaction import Transaction
 
 MAX_SESSIONS: Final = 20
@@ -112,6 +113,27 @@ def anonymous(session: Session, ip_address: str = "", user_agent: str = "") -> A
     if row is None:
         raise WceError("cenv_damaged", evidence="_wce_state has no row")
     return Authenticated(Actor(PUBLIC_ID, "public", Role.PUBLIC, None, ip_address, user_agent), State(*row))
+
+
+def touch_last_used(store: Store, session: Session, who: Authenticated, now: float) -> bool:
+    """Note that a session is in use, at most once a minute; returns whether it was noted.
+
+    Nobody waits for this: where somebody else writes at this moment, or the disk is full, a later request will note it.
+    """
+    if who.last_used is None or now - who.last_used < TOUCH_SECONDS:
+        return False
+    patience = session.one("PRAGMA busy_timeout") or (0,)
+    try:
+        with store._writers.hold(session.cenv, 0.0):
+            session.execute("PRAGMA busy_timeout = 0")
+            session.execute("UPDATE _wce_sessions SET last_used = ? WHERE session_id = ?", (int(now), who.actor.session_id))
+    except WceError as error:
+        if error.code in ("busy", "disk_full"):
+            return False
+        raise
+    finally:
+        session.execute(f"PRAGMA busy_timeout = {patience[0]}")
+    return True
 
 
 def list_sessions(session: Session, actor: Actor, now: float) -> list[SessionInfo]:

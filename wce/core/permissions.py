@@ -13,6 +13,7 @@ from wce.core import audit
 from wce.core.roles import current
 from wce.core.tables import EVERYTHING, find_object
 from wce.errors import WceError, invalid
+from wce.guard.catalogue import Catalogue
 from wce.model import PUBLIC_ID, Actor, AuditEntry, Grants, Rights, Role, RowPolicy, Value
 from wce.store.session import Session
 from wce.store.sqlite import fold
@@ -81,14 +82,14 @@ def list_permissions(session: Session, actor: Actor) -> list[Permission]:
     return [item for item in found if item.table_name in own]
 
 
-def grant(session: Session, actor: Actor, user_id: int, table_name: str, rights: Rights) -> tuple[Permission, bool]:
+def grant(session: Session, catalogue: Catalogue, actor: Actor, user_id: int, table_name: str, rights: Rights) -> tuple[Permission, bool]:
     """Set what a principal holds on a table, in place of what he held; the second value tells whether he held nothing before.
 
     Administrators give anything. Others need `can_grant`, give only what they hold themselves, and leave alone what reaches further.
     """
     with session.transaction(actor) as transaction:
         now = current(transaction, actor)
-        found = find_object(transaction, table_name)
+        found = find_object(transaction, catalogue, table_name)
         _require_seen(transaction, now, table_name, exists=found is not None)
         target = _find_principal(transaction, user_id)
         name = found[0] if found else table_name

@@ -10,6 +10,7 @@ from wce.core.permissions import shown_id
 from wce.core.roles import require_administrator
 from wce.core.tables import Executes, find_object
 from wce.errors import WceError, invalid
+from wce.guard.catalogue import Catalogue
 from wce.guard.guard import Guard
 from wce.model import Actor, AuditEntry
 from wce.store.session import Session
@@ -47,11 +48,12 @@ def create_policy(
         raise invalid("sql_condition", f"must have at most {_MAX_CONDITION} characters")
     if not actor.role.administers:
         raise WceError("forbidden", "Only administrators may do this.")
-    name = _require_table(session, table_name)
+    catalogue = guard.catalogue(session.cenv)
+    name = _require_table(session, catalogue, table_name)
     guard.validate_policy(session.cenv, name, sql_condition)
     with session.transaction(actor) as transaction:
         require_administrator(transaction, actor)
-        name = _require_table(transaction, table_name)
+        name = _require_table(transaction, catalogue, table_name)
         if user_id is not None and transaction.execute("SELECT 1 FROM _wce_users WHERE user_id = ?", (user_id,)).fetchone() is None:
             raise WceError("not_found", "No such user.")
         cursor = transaction.execute(
@@ -77,8 +79,8 @@ def delete_policy(session: Session, actor: Actor, policy_id: int) -> None:
         audit.record(transaction, AuditEntry("policy.delete", "table", row[1], _shown(Policy(*row))))
 
 
-def _require_table(executes: Executes, table_name: str) -> str:
-    found = find_object(executes, table_name)
+def _require_table(executes: Executes, catalogue: Catalogue, table_name: str) -> str:
+    found = find_object(executes, catalogue, table_name)
     if found is None:
         raise WceError("no_such_table", f"no such table: {table_name}")
     if found[1] != "table":

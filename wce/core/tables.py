@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from wce.errors import WceError
+from wce.guard.catalogue import OWN, Catalogue, Column
 from wce.model import Grants, Params, Rights
-from wce.store.session import Session
-from wce.store.sqlite import Cursor, fold, quote, sqlite3
+from wce.store.sqlite import Cursor, fold
 
-# Underscores are wildcards of LIKE, hence GLOB on the folded name.
-_OBJECTS: Final = (
-    "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'view', 'virtual')"
-    " AND lower(name) NOT GLOB '_wce_*' AND lower(name) NOT GLOB 'sqlite_*'"
-)
 EVERYTHING: Final = Rights(can_read=True, can_write=True, can_delete=True, can_grant=True)
 
 
@@ -25,19 +20,8 @@ class Executes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column as declared; `default` is the text of its expression, `primary_key` its place in the key from 1, or 0."""
-
-    name: str
-    type: str
-    not_null: bool
-    primary_key: int
-    default: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table (`table`, `virtual`) or a `view`, with what the principal may do with it."""
+class TableInfo:
+    """A `table`, a `virtual` table or a `view`, with what the principal may do with it."""
 
     name: str
     type: str
@@ -45,38 +29,43 @@ class Table:
     rights: Rights
 
 
-def find_object(executes: Executes, name: str) -> tuple[str, str] | None:
-    """Name as spelled in the schema, and type, of a user's table or view; None for anything else, WCE's own tables among it."""
-    row = executes.execute(f"{_OBJECTS} AND name = ? COLLATE NOCASE", (name,)).fetchone()
+def find_object(executes: Executes, catalogue: Catalogue, name: str) -> tuple[str, str] | None:
+    """Name as spelled in the schema, and type, of a user's table or view; None for anything else, WCE's own tables among it.
+
+    The catalogue says what belongs to a virtual table; whether there is such a table is asked here, within the transaction.
+    """
+    if fold(name).startswith(OWN) or fold(name) in catalogue.shadows:
+        return None
+    row = executes.execute(
+        "SELECT name, CASE WHEN rootpage = 0 AND type = 'table' THEN 'virtual' ELSE type END FROM sqlite_schema"
+        " WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE",
+        (name,),
+    ).fetchone()
     return None if row is None else (row[0], row[1])
 
 
-def list_tables(session: Session, grants: Grants) -> list[Table]:
-    """The tables and views that the principal may read, write or delete in; administrators see all."""
-    return [
-        Table(name, kind, _columns(session, name), rights)
-        for name, kind in session.all(f"{_OBJECTS} ORDER BY name COLLATE NOCASE")
-        if (rights := rights_on(grants, name))
-    ]
+def list_tables(catalogue: Catalogue, grants: Grants) -> list[TableInfo]:
+    """The tables and views that the principal may read, write or delete in, by name; administrators see all."""
+    return [_info(catalogue, grants, name) for name in sorted((*catalogue.tables, *catalogue.views)) if rights_on(grants, name)]
 
 
-def find_table(session: Session, grants: Grants, name: str) -> Table:
+def find_table(catalogue: Catalogue, grants: Grants, name: str) -> TableInfo:
     """One table; raises `no_such_table` for what is not there and for what the principal may not see, with the same words."""
-    found = find_object(session, name)
-    rights = rights_on(grants, name)
-    if found is None or not rights:
+    folded = fold(name)
+    if not rights_on(grants, folded) or (folded not in catalogue.tables and folded not in catalogue.views):
         raise WceError("no_such_table", f"no such table: {name}")
-    return Table(*found, _columns(session, found[0]), rights)
+    return _info(catalogue, grants, folded)
 
 
-def rights_on(grants: Grants, name: str) -> Rights:
-    """What the principal may do with a table of this name."""
-    return EVERYTHING if grants.role.administers else grants.rights.get(fold(name), Rights())
+def rights_on(grants: Grants, folded: str) -> Rights:
+    """What the principal may do with a table, by its folded name."""
+    return EVERYTHING if grants.role.administers else grants.rights.get(folded, Rights())
 
 
-def _columns(session: Session, name: str) -> tuple[Column, ...]:
-    try:
-        rows = session.all(f"PRAGMA main.table_xinfo({quote(name)})")
-    except (sqlite3.Error, WceError):  # a view over something that is gone has no columns, and must not hide the others
-        return ()
-    return tuple(Column(row[1], row[2], bool(row[3]), row[5], row[4]) for row in rows if row[6] != 1)
+def _info(catalogue: Catalogue, grants: Grants, folded: str) -> TableInfo:
+    rights = rights_on(grants, folded)
+    view = catalogue.views.get(folded)
+    if view is not None:
+        return TableInfo(view.name, "view", view.columns, rights)
+    table = catalogue.tables[folded]
+    return TableInfo(table.name, "virtual" if table.module else "table", table.columns, rights)
