@@ -1,0 +1,206 @@
+"""What SQLite may compile for a principal who does not administer. It asks for every read, write, function and statement."""
+
+from __future__ import annotations
+
+import time
+from enum import Enum, auto
+from typing import Final
+
+from wce.errors import WceError
+from wce.guard import actions
+from wce.guard.actions import DENY, OK
+from wce.guard.catalogue import OWN
+from wce.guard.expansion import too_complex
+from wce.guard.functions import ALLOWED, TABLE_FUNCTIONS
+from wce.guard.plan import Plan
+from wce.guard.principal import Principal
+from wce.guard.rewrite import no_table
+from wce.store.sqlite import fold
+
+_MAX_CALLS: Final = 20_000
+_CATALOGUE: Final = "sqlite_master"
+# SQLite before 3.43 says, where a virtual table is declared, that it updates the catalogue; a real UPDATE also needs writable_schema.
+_DECLARED: Final = frozenset({"type", "name", "tbl_name", "rootpage", "sql"})
+
+
+_HARMLESS: Final = frozenset({actions.SELECT, actions.RECURSIVE})
+
+
+class Within(Enum):
+    """Where an access comes from, by the innermost trigger, view or CTE that SQLite names."""
+
+    STATEMENT = auto()  # the statement itself, a WITH of the client, a foreign key, a granted view
+    OURS = auto()
+    DEFINER = auto()
+    TRIGGER = auto()  # of an administrator, with the rights of who fires it
+    VIEW = auto()  # a view as it stands in the file: only triggers get there
+
+
+class Authorizer:
+    """Default: deny. `plan` is the statement being prepared, `denied` the first reason for a refusal."""
+
+    def __init__(self, principal: Principal) -> None:
+        self._principal = principal
+        self._catalogue = principal.catalogue
+        self._schema = principal.hidden.schema
+        self._own = principal.hidden.own
+        self._secret = (principal.hidden.own, principal.hidden.view)
+        self._calls = 0
+        self._deadline = 0.0
+        self.plan = Plan("", "SELECT")
+        self.denied: WceError | None = None
+
+    def expect(self, plan: Plan, deadline: float) -> None:
+        """From here on SQLite prepares or runs this plan."""
+        self.plan = plan
+        self.denied = None
+        self._calls = 0
+        self._deadline = deadline
+
+    def __call__(self, action: int, first: str | None, second: str | None, database: str | None, context: str | None) -> int:
+        self._calls += 1
+        if self._calls > _MAX_CALLS or (not self._calls & 255 and time.monotonic() > self._deadline):
+            return self._deny(too_complex())
+        name, other = fold(first or ""), fold(second or "")
+        if action == actions.READ:
+            return self._read(name, other, database, context)
+        if action in actions.WRITES:
+            return self._write(action, name, other, database, context)
+        if action == actions.FUNCTION:
+            allowed = other in ALLOWED or other.startswith(self._own)
+            return OK if allowed else self._deny(WceError("function_not_allowed", f"the function {second} is not allowed"))
+        # FTS5 asks by the pragma whether its index has changed.
+        if action in _HARMLESS or (action == actions.PRAGMA and name == "data_version" and second is None):
+            return OK
+        return self._deny(WceError("statement_not_allowed"))
+
+    def _deny(self, reason: WceError) -> int:
+        if self.denied is None:
+            self.denied = reason
+        return DENY
+
+    def _within(self, context: str | None) -> Within:
+        """Triggers fire and views of the file are opened only by writes, so in a SELECT their names are just names."""
+        if context is None:
+            return Within.STATEMENT
+        if context.startswith(self._own):
+            return Within.OURS
+        if self.plan.target_name is None:
+            return Within.STATEMENT
+        name = fold(context)
+        if name in self._principal.definers:
+            return Within.DEFINER
+        if name in self._catalogue.triggers:
+            return Within.TRIGGER
+        return Within.VIEW if name in self._catalogue.fired_views else Within.STATEMENT
+
+    def _read(self, name: str, column: str, database: str | None, context: str | None) -> int:
+        within = self._within(context)
+        if database is None:
+            return self._read_nothing(name, within)
+        if database == "temp":
+            allowed = name.startswith(self._own)
+        elif name == _CATALOGUE:
+            allowed = self._declares(column, context)
+        elif database != self._schema:
+            allowed = name in TABLE_FUNCTIONS  # built-in virtual tables belong to main
+        elif name.startswith(OWN):
+            allowed = False
+        elif within in (Within.OURS, Within.DEFINER) or column == "":
+            allowed = True  # only our own text can name the schema, and where no column is used the text names it
+        else:
+            allowed = name in self._catalogue.shadows or self._reads_column(name, column, within, context)
+        return OK if allowed else self._deny(self._absent(name, within, context))
+
+    def _declares(self, column: str, context: str | None) -> bool:
+        return column == "rowid" and context is None and _CATALOGUE not in self.plan.names
+
+    def _read_nothing(self, name: str, within: Within) -> int:
+        """A table of which no column is used; a CTE or a view looks the same here, so the name alone decides."""
+        principal = self._principal
+        if within is Within.OURS or name.startswith(self._secret):
+            return OK
+        if within is Within.DEFINER:
+            allowed = not name.startswith(OWN)
+        elif within is Within.STATEMENT:
+            allowed = name in self.plan.ctes or self._is_function(name) or name in principal.views or principal.may_read(name, "")
+        else:
+            allowed = self._is_function(name) or name in principal.views or self._reads_freely(name)
+        return OK if allowed else self._deny(self._absent(name, within, None))
+
+    def _is_function(self, name: str) -> bool:
+        return name in TABLE_FUNCTIONS and name not in self._catalogue.tables and name not in self._catalogue.views
+
+    def _reads_freely(self, name: str) -> bool:
+        """Whether every row may be read."""
+        return self._principal.may_read(name, "") and name not in self._principal.restricted
+
+    def _reads_column(self, name: str, column: str, within: Within, context: str | None) -> bool:
+        principal, plan = self._principal, self.plan
+        if within is Within.TRIGGER and name in principal.views:
+            return True  # the tables behind it are asked for, too
+        written = context is None and name == plan.target_name
+        if principal.may_read(name, column):
+            # Of a restricted table only the row that is written, which the guards have let through.
+            if name not in principal.restricted or written or (within is Within.TRIGGER and self._sees_own_row(name, context)):
+                return True
+        elif written and plan.kind == "INSERT" and not plan.returning and column == "rowid":
+            return True
+        if context is not None or plan.target_name is None:
+            return False
+        return (name, column) in self._catalogue.reaches[plan.target_name].reads
+
+    def _sees_own_row(self, name: str, context: str | None) -> bool:
+        """Whether a trigger's reads of its own table can only be OLD and NEW, because its body never names the table."""
+        trigger = self._catalogue.triggers[fold(context or "")]
+        return trigger.table == name and trigger.names is not None and name not in trigger.names
+
+    def _absent(self, name: str, within: Within, context: str | None) -> WceError:
+        """Refusals look as if the table did not exist; where the reason is a trigger or view, nothing of its inside is told."""
+        if within in (Within.TRIGGER, Within.VIEW):
+            return WceError("table_forbidden", "permission denied: a trigger of the table needs more rights")
+        if context is not None and context.startswith(self._principal.hidden.view):
+            view = self._principal.views.get(fold(context.removeprefix(self._principal.hidden.view)))
+            return WceError("table_forbidden", f"permission denied: the view {view.name if view else ''} needs more rights")
+        return no_table(name)
+
+    def _write(self, action: int, name: str, column: str, database: str | None, context: str | None) -> int:
+        if name == _CATALOGUE:
+            declares = action == actions.UPDATE and context is None and column in _DECLARED
+            return OK if declares and database in ("main", self._schema) else self._deny(no_table(name))
+        if database != self._schema or name.startswith(OWN):
+            return self._deny(no_table(name))
+        if name in self._catalogue.shadows:
+            return OK  # refused as a name in the text, so it is the module itself
+        if not self._writes(action, name, column, context):
+            if self._within(context) is Within.TRIGGER:
+                return self._deny(WceError("table_forbidden", "permission denied: a trigger of the table needs more rights"))
+            return self._deny(WceError("table_forbidden", "permission denied"))
+        table = self._catalogue.tables.get(name)
+        if table is not None:
+            self.plan.written.add(table.name)
+        return OK
+
+    def _writes(self, action: int, name: str, column: str, context: str | None) -> bool:
+        within = self._within(context)
+        right = self._principal.right(name)
+        permitted = right.can_delete if action == actions.DELETE else right.can_write
+        if within in (Within.DEFINER, Within.TRIGGER):
+            return permitted or (within is Within.DEFINER and name in self._catalogue.tables)
+        if context is not None or self.plan.target_name is None:
+            return False
+        if name == self.plan.target_name and permitted and _fits(action, self.plan.kind):
+            return True
+        reach = self._catalogue.reaches[self.plan.target_name]
+        if action == actions.DELETE:
+            return name in reach.deletes
+        return action == actions.UPDATE and (name, column) in reach.updates
+
+
+def _fits(action: int, kind: str) -> bool:
+    """Whether a statement of this kind writes to its target in this way; an INSERT may update by ON CONFLICT."""
+    if action == actions.INSERT:
+        return kind == "INSERT"
+    if action == actions.UPDATE:
+        return kind in ("INSERT", "UPDATE")
+    return kind == "DELETE"

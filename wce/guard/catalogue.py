@@ -1,0 +1,268 @@
+"""What a cenv's file holds besides WCE's own tables: read once for each schema, shared by all who meet that schema."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from wce.errors import WceError
+from wce.guard.definitions import Module, ViewText, module, names_in, shadow_names, trigger_names, view, without_rowid
+from wce.guard.expansion import MAX_WEIGHT, definitions, weigh
+from wce.guard.references import ForeignKey, Reach, reach
+from wce.guard.tokens import Token, scan
+from wce.store.sqlite import fold, quote, sqlite3
+
+OWN: Final = ("_wce_", "sqlite_")  # names that are never a user's table
+_STATEFUL: Final = re.compile(r"\b(?:changes|last_insert_rowid)\b")
+# Runs trusted SQL to its end: (sql, params) → rows.
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`primary_key` is the place in the key, from 1, or 0. `generated` is "", "virtual" or "stored"."""
+
+    name: str
+    type: str
+    not_null: bool
+    primary_key: int
+    default: str | None
+    generated: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table. `rowid` is a name by which its rowid can be called; None where there is none.
+
+    `module` and `sources` are those of a virtual table: it may answer from the tables among its sources.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    rowid: str | None
+    without_rowid: bool
+    rootpage: int
+    module: str = ""
+    sources: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        keyed = sorted((column for column in self.columns if column.primary_key), key=lambda column: column.primary_key)
+        return tuple(column.name for column in keyed)
+
+    @property
+    def computes(self) -> bool:
+        """Whether reading a column may evaluate an expression, which could fail on a row that a policy hides."""
+        return any(column.generated == "virtual" for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view; `text` is None where its SQL is not surely understood. `columns` are unknown where it does not work."""
+
+    name: str
+    text: ViewText | None
+    names: frozenset[str]
+    columns: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """`names` are those of its WHEN and body, None where they are not surely understood. `table` is folded."""
+
+    name: str
+    table: str
+    names: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Mappings are keyed by folded name. `weights` are the costs of mentioning a view, `trigger_weight` that of all triggers.
+
+    `unreadable` are tables of which something is not surely understood; nobody but administrators gets at them.
+    `fired_views` are the views that triggers may open as they stand in the file.
+    `stateful` says that something in the schema asks for changes() or last_insert_rowid().
+    """
+
+    tables: Mapping[str, Table]
+    views: Mapping[str, View]
+    triggers: Mapping[str, Trigger]
+    shadows: frozenset[str]
+    unreadable: frozenset[str]
+    reaches: Mapping[str, Reach]
+    weights: Mapping[str, int]
+    trigger_weight: int
+    fired_views: frozenset[str]
+    stateful: bool
+
+    @property
+    def too_heavy(self) -> str | None:
+        """The name of a view that costs more than one statement may; None when all is well."""
+        return next((self.views[name].name for name, weight in self.weights.items() if weight > MAX_WEIGHT), None)
+
+
+@dataclass(slots=True)
+class _Schema:
+    """The rows of sqlite_master, sorted by what they define."""
+
+    tables: list[tuple[str, int, str]] = field(default_factory=list)
+    virtual: list[tuple[str, str]] = field(default_factory=list)
+    views: list[tuple[str, str]] = field(default_factory=list)
+    triggers: list[tuple[str, str, str]] = field(default_factory=list)
+    text: str = ""
+
+
+def digest(ask: Ask, schema: str) -> str:
+    """Equal for equal schemas; a version number would not do, because restoring a file may bring an old number back."""
+    rows = ask(f"SELECT type, name, tbl_name, rootpage, sql FROM {quote(schema)}.sqlite_master ORDER BY rowid")
+    return hashlib.sha256(repr(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def load(ask: Ask, schema: str) -> Catalogue:
+    """Read the catalogue of an attached file; `ask` runs trusted SQL."""
+    found = _read(ask, schema)
+    tables, shadows, unreadable = _tables(ask, schema, found)
+    views = {fold(name): _view(name, sql) for name, sql in found.views}
+    weights, trigger_weight = _weights(views, found.triggers)
+    for name, item in views.items():
+        if weights[name] <= MAX_WEIGHT:
+            views[name] = View(item.name, item.text, item.names, _columns_of(ask, schema, item.name))
+    triggers = {fold(name): Trigger(name, fold(table), trigger_names(sql)) for name, table, sql in found.triggers}
+    return Catalogue(
+        tables=tables,
+        views=views,
+        triggers=triggers,
+        shadows=frozenset(shadows),
+        unreadable=frozenset(unreadable),
+        reaches=reach(tables, _foreign_keys(ask, schema, found)),
+        weights=weights,
+        trigger_weight=trigger_weight,
+        fired_views=_fired(views, triggers),
+        stateful=bool(_STATEFUL.search(found.text)),
+    )
+
+
+def _read(ask: Ask, schema: str) -> _Schema:
+    found = _Schema()
+    texts = []
+    for kind, name, table, rootpage, sql in ask(f"SELECT type, name, tbl_name, rootpage, sql FROM {quote(schema)}.sqlite_master"):
+        if fold(name).startswith(OWN) or sql is None:
+            continue
+        texts.append(fold(sql))
+        if kind == "table" and texts[-1].startswith("create virtual"):
+            found.virtual.append((name, sql))
+        elif kind == "table":
+            found.tables.append((name, rootpage, sql))
+        elif kind == "view":
+            found.views.append((name, sql))
+        elif kind == "trigger":
+            found.triggers.append((name, table, sql))
+    found.text = "\n".join(texts)
+    return found
+
+
+def _tables(ask: Ask, schema: str, found: _Schema) -> tuple[dict[str, Table], set[str], set[str]]:
+    """PRAGMA table_list is not asked: it prepares a SELECT on every view, and a view may be built to make that endless."""
+    modules = {fold(name): module(sql) for name, sql in found.virtual}
+    shadows = set()
+    for name, used in modules.items():
+        shadows |= shadow_names(name, used.name) if used else {fold(other) for other, *_ in found.tables if fold(other).startswith(name)}
+    tables: dict[str, Table] = {}
+    unreadable = set()
+    for name, rootpage, sql in found.tables:
+        if fold(name) not in shadows:
+            keyless = without_rowid(sql)
+            if keyless is None:
+                unreadable.add(fold(name))
+            tables[fold(name)] = _table(name, _columns_of(ask, schema, name), bool(keyless), rootpage)
+    for name, _ in found.virtual:
+        used = modules[fold(name)] or Module("", frozenset())
+        columns = _columns_of(ask, schema, name)
+        if used.name not in ("fts5", "fts5vocab", "rtree", "rtree_i32") or not columns:
+            unreadable.add(fold(name))
+        tables[fold(name)] = Table(name, columns, "rowid", False, 0, used.name, used.sources)
+    return tables, shadows, unreadable
+
+
+def _table(name: str, columns: tuple[Column, ...], without: bool, rootpage: int) -> Table:
+    taken = {fold(column.name) for column in columns}
+    rowid = next((word for word in ("rowid", "oid", "_rowid_") if word not in taken), None)
+    return Table(name, columns, None if without else rowid, without, rootpage)
+
+
+def _columns_of(ask: Ask, schema: str, name: str) -> tuple[Column, ...]:
+    """Columns without the hidden ones of virtual tables; none where SQLite cannot make sense of the table or view."""
+    try:
+        rows = ask('SELECT name, type, "notnull", pk, dflt_value, hidden FROM pragma_table_xinfo(?, ?)', (name, schema))
+    except sqlite3.Error:
+        return ()
+    generated = {2: "virtual", 3: "stored"}
+    return tuple(
+        Column(column, type_, bool(not_null), key, default, generated.get(hidden, ""))
+        for column, type_, not_null, key, default, hidden in rows
+        if hidden != 1
+    )
+
+
+def _foreign_keys(ask: Ask, schema: str, found: _Schema) -> list[ForeignKey]:
+    keys: dict[tuple[str, int], ForeignKey] = {}
+    for name, *_ in found.tables:
+        for number, parent, column, target, on_update, on_delete in ask(
+            'SELECT id, "table", "from", "to", on_update, on_delete FROM pragma_foreign_key_list(?, ?) ORDER BY id, seq', (name, schema)
+        ):
+            key = keys.setdefault((name, number), ForeignKey(fold(name), fold(parent), [], [], on_update, on_delete))
+            key.columns.append(fold(column))
+            if target is not None:
+                key.targets.append(fold(target))
+    return list(keys.values())
+
+
+def _view(name: str, sql: str) -> View:
+    text = view(sql)
+    return View(name, text, names_in(text.body) if text else frozenset())
+
+
+def _weights(views: Mapping[str, View], triggers: Iterable[tuple[str, str, str]]) -> tuple[dict[str, int], int]:
+    """What it costs to mention each view, counted through the views that it is made of; above the bound for what is too much."""
+    weights: dict[str, int] = {}
+
+    def weight(name: str, open_: tuple[str, ...]) -> int:
+        if name not in weights and name not in open_:
+            text = views[name].text
+            inner = {other: weight(other, (*open_, name)) for other in views[name].names if other in views}
+            weights[name] = MAX_WEIGHT + 1 if text is None or len(open_) > 60 else _bounded(text.body, inner) + 1
+        return weights.get(name, 1)
+
+    for name in views:
+        weight(name, ())
+    total = 0
+    for _, _, sql in triggers:
+        try:
+            total += _bounded(scan(sql), weights)
+        except WceError:
+            total += MAX_WEIGHT + 1
+    return weights, total
+
+
+def _bounded(tokens: Sequence[Token], weights: Mapping[str, int]) -> int:
+    try:
+        return weigh(tokens, definitions(tokens), weights)
+    except WceError:
+        return MAX_WEIGHT + 1
+
+
+def _fired(views: Mapping[str, View], triggers: Mapping[str, Trigger]) -> frozenset[str]:
+    """The views that triggers name, and those behind them."""
+    if any(trigger.names is None for trigger in triggers.values()):
+        return frozenset(views)
+    waiting = [name for trigger in triggers.values() for name in trigger.names or () if name in views]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [inner for inner in views[name].names if inner in views]
+    return frozenset(found)

@@ -1,0 +1,150 @@
+"""What the guard must know about a view, trigger or virtual table and can only read from its CREATE statement."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wce.errors import WceError
+from wce.guard.tokens import NAMES, Token, emit, scan
+
+# Tables that a module keeps behind its virtual table, named after it.
+SHADOWS: Final = {
+    "fts5": ("data", "idx", "content", "docsize", "config"),
+    "rtree": ("node", "parent", "rowid"),
+    "rtree_i32": ("node", "parent", "rowid"),
+    "geopoly": ("node", "parent", "rowid"),
+    "fts3": ("content", "segments", "segdir", "docsize", "stat"),
+    "fts4": ("content", "segments", "segdir", "docsize", "stat"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ViewText:
+    """A view: `columns` with their parentheses or "", and its SELECT."""
+
+    columns: str
+    body: tuple[Token, ...]
+
+    @property
+    def text(self) -> str:
+        return emit(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A virtual table: `name` of its module, and the folded names in its arguments that it may answer from."""
+
+    name: str
+    sources: frozenset[str]
+
+
+def names_in(tokens: Sequence[Token]) -> frozenset[str]:
+    return frozenset(token.name for token in tokens if token.kind in NAMES and token.name is not None)
+
+
+def view(sql: str) -> ViewText | None:
+    """The parts of `CREATE VIEW [IF NOT EXISTS] name [(…)] AS …`; None for a text that is not surely understood."""
+    try:
+        tokens = scan(sql)
+    except WceError:
+        return None
+    at = _after(tokens, "VIEW")
+    columns = ""
+    if at < len(tokens) and tokens[at].keyword == "(":
+        columns = " ".join(token.text for token in tokens[at : tokens[at].match + 1])
+        at = tokens[at].match + 1
+    if at >= len(tokens) or tokens[at].keyword != "AS" or any(token.keyword == ";" for token in tokens):
+        return None
+    body = unqualified(tokens[at + 1 :])
+    return None if body is None else ViewText(columns, tuple(body))
+
+
+def trigger_names(sql: str) -> frozenset[str] | None:
+    """Every name in a trigger after its table, but for NEW, OLD and columns after a dot; None when it is not surely understood."""
+    try:
+        tokens = scan(sql)
+    except WceError:
+        return None
+    start = next((index for index, token in enumerate(tokens) if token.keyword == "ON"), len(tokens)) + 2
+    return names_in([token for before, token in zip(tokens[start - 1 :], tokens[start:], strict=False) if before.keyword != "."]) - {
+        "new",
+        "old",
+    }
+
+
+def module(sql: str) -> Module | None:
+    """The module of `CREATE VIRTUAL TABLE name USING module(…)`; None when it is not surely understood."""
+    try:
+        tokens = scan(sql)
+    except WceError:
+        return None
+    at = next((index for index, token in enumerate(tokens) if token.keyword == "USING"), len(tokens)) + 1
+    if at >= len(tokens) or tokens[at].name is None:
+        return None
+    name = tokens[at].name or ""
+    arguments = tokens[at + 2 : -1]
+    if name == "fts5vocab":
+        return Module(name, names_in(arguments))
+    sources = set()
+    for index, token in enumerate(arguments[:-1]):
+        if token.name == "content" and arguments[index + 1].keyword == "=":
+            value = arguments[index + 2] if index + 2 < len(arguments) else None
+            if value is None or value.name is None:
+                return None
+            sources.add(value.name)
+    return Module(name, frozenset(sources - {""}))  # content='' keeps no text at all
+
+
+def shadow_names(table: str, module_name: str) -> set[str]:
+    """The folded names of the tables behind a virtual table."""
+    return {f"{table}_{suffix}" for suffix in SHADOWS.get(module_name, ())}
+
+
+def without_rowid(sql: str) -> bool | None:
+    """Whether a CREATE TABLE ends in WITHOUT ROWID; None when it is not surely understood."""
+    try:
+        tokens = scan(sql)
+    except WceError:
+        return None
+    last = max((index for index, token in enumerate(tokens) if token.keyword == ")"), default=len(tokens))
+    return any(token.keyword == "WITHOUT" for token in tokens[last + 1 :])
+
+
+def unqualified(tokens: Sequence[Token]) -> list[Token] | None:
+    """The tokens without the qualifier `main.`; None where a schema other than main is, or could be, named.
+
+    A name that stood after a qualifier gets the space of the qualifier. `depth` stays right, `match` does not.
+    """
+    kept: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        token = tokens[index]
+        dotted = index + 2 < len(tokens) and tokens[index + 1].keyword == "."
+        leads = dotted and token.kind in NAMES and not (index and tokens[index - 1].keyword == ".")
+        if leads and token.name == "temp":
+            return None
+        if leads and token.name == "main":
+            following = tokens[index + 2]
+            following.gap = following.gap or token.gap or " "
+            index += 2
+            continue
+        kept.append(token)
+        index += 1
+    for token, following in itertools.pairwise(kept):
+        # What is left of main.main.x would still name a schema.
+        if token.kind in NAMES and token.name in ("main", "temp") and following.keyword == ".":
+            return None
+    return kept
+
+
+def _after(tokens: Sequence[Token], word: str) -> int:
+    """The index after `word [IF NOT EXISTS] [schema.]name` in a CREATE statement."""
+    at = next((index for index, token in enumerate(tokens) if token.keyword == word), len(tokens)) + 1
+    if at < len(tokens) and tokens[at].keyword == "IF":
+        at += 3
+    if at + 1 < len(tokens) and tokens[at + 1].keyword == ".":
+        at += 2
+    return at + 1

@@ -1,0 +1,146 @@
+"""Bounds on what one statement may cost before, or without, any chance to interrupt it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from wce.errors import WceError
+from wce.guard.tokens import LITERALS, NAMES, Token, place
+
+MAX_CTES: Final = 40
+# SQLite copies a CTE or view for each mention of it before it calls anything of ours: 22 that each name the one before
+# twice kept one prepare busy for more than 200 seconds.
+MAX_WEIGHT: Final = 3_000
+_MAX_DEPTH: Final = 60
+_SHORT: Final = 200
+# One call of these with two large arguments runs for seconds, and SQLite looks at no interrupt inside: 5.4 s for instr and
+# replace with 1 MB each. The numbers are the arguments that must be short.
+_PATTERNS: Final = {"instr": (1,), "replace": (1, 2), "trim": (1,), "ltrim": (1,), "rtrim": (1,)}
+_FORMATS: Final = frozenset({"printf", "format"})
+_TOO_SLOW: Final = frozenset({"json_patch"})  # 23.6 s for two documents of 1 MB
+_WIDE: Final = re.compile(r"\*|[0-9]{4}")
+
+
+def too_complex() -> WceError:
+    return WceError("too_large", "the statement is too complex")
+
+
+class Definition:
+    """The body of one CTE: from its opening to its closing parenthesis."""
+
+    __slots__ = ("end", "name", "start")
+
+    def __init__(self, name: str, start: int, end: int) -> None:
+        self.name = name
+        self.start = start
+        self.end = end
+
+
+def definitions(tokens: Sequence[Token]) -> list[Definition]:
+    """Every CTE at any depth: `name [(…)] AS [[NOT] MATERIALIZED] (SELECT|VALUES|WITH …)`."""
+    found = []
+    size = len(tokens)
+    for index, token in enumerate(tokens):
+        if token.kind not in NAMES:
+            continue
+        at = index + 1
+        if at < size and tokens[at].keyword == "(":
+            at = tokens[at].match + 1
+        if at >= size or tokens[at].keyword != "AS":
+            continue
+        at += 1
+        while at < size and tokens[at].keyword in ("NOT", "MATERIALIZED"):
+            at += 1
+        if at + 1 < size and tokens[at].keyword == "(" and tokens[at + 1].keyword in ("SELECT", "VALUES", "WITH"):
+            found.append(Definition(token.name or "", at, tokens[at].match))
+    return found
+
+
+def weigh(tokens: Sequence[Token], found: Sequence[Definition], weights: Mapping[str, int]) -> int:
+    """How often SQLite copies something to prepare these tokens, at most; `weights` says what each outside name costs.
+
+    Raises WceError `too_large` above the bound.
+    """
+    if len(found) > MAX_CTES:
+        raise too_complex()
+    by_name: dict[str, list[Definition]] = {}
+    for definition in found:
+        by_name.setdefault(definition.name, []).append(definition)
+    sizes: dict[str, int] = {}
+
+    def size(name: str, depth: int) -> int:
+        known = sizes.get(name)
+        if known is not None:
+            return known
+        if depth > _MAX_DEPTH:
+            raise too_complex()
+        sizes[name] = 1  # a recursive CTE is not copied for its mention of itself
+        sizes[name] = 1 + sum(cost(token, depth + 1, name) for part in by_name[name] for token in tokens[part.start + 1 : part.end])
+        return sizes[name]
+
+    def cost(token: Token, depth: int, within: str = "") -> int:
+        if token.kind not in NAMES or token.name is None or token.name == within:
+            return 0
+        return size(token.name, depth) if token.name in by_name else weights.get(token.name, 0)
+
+    total = 0
+    for token in tokens:
+        total += cost(token, 0)
+        if total > MAX_WEIGHT:
+            raise too_complex()
+    return total
+
+
+def check_arguments(sql: str, tokens: Sequence[Token]) -> list[Token]:
+    """Refuse slow calls; returns the parameters that must be bound to short values.
+
+    The rule also holds for quoted names, which SQLite takes as names of functions.
+    """
+    parameters: list[Token] = []
+    for index in range(len(tokens) - 1):
+        token = tokens[index]
+        if tokens[index + 1].keyword != "(" or token.kind not in NAMES or (index and tokens[index - 1].keyword == "INTO"):
+            continue
+        name = token.name or ""
+        if name in _TOO_SLOW:
+            raise WceError("function_not_allowed", f"{name}() is not allowed", position=place(sql, token.offset))
+        if name in _FORMATS or name in _PATTERNS:
+            arguments = _arguments(tokens, index + 1)
+            parameters += _checked(sql, token, name, arguments)
+    return parameters
+
+
+def _checked(sql: str, token: Token, name: str, arguments: list[Sequence[Token]]) -> list[Token]:
+    parameters: list[Token] = []
+    if name in _FORMATS:
+        first = arguments[0][0] if len(arguments[0]) == 1 else None
+        if first is None or first.kind != "str" or len(first.text) > _SHORT or _WIDE.search(first.text):
+            detail = f"{name}(): the format must be a literal without * and without large numbers"
+            raise WceError("function_not_allowed", detail, position=place(sql, token.offset))
+        return parameters
+    for number in _PATTERNS[name]:
+        if number >= len(arguments):
+            continue
+        argument = arguments[number]
+        single = argument[0] if len(argument) == 1 else None
+        if single is not None and single.kind == "var":
+            parameters.append(single)
+        elif single is None or single.kind not in LITERALS or len(single.text) > _SHORT:
+            detail = f"{name}(): the pattern must be a parameter or a literal of at most {_SHORT} characters"
+            raise WceError("function_not_allowed", detail, position=place(sql, token.offset))
+    return parameters
+
+
+def short(value: object) -> bool:
+    """Whether a bound value may stand where `check_arguments` wants a short one."""
+    return not isinstance(value, str | bytes) or len(value) <= _SHORT
+
+
+def _arguments(tokens: Sequence[Token], opening: int) -> list[Sequence[Token]]:
+    closing = tokens[opening].match
+    depth = tokens[opening].depth + 1
+    cuts = [opening, *(at for at in range(opening + 1, closing) if tokens[at].keyword == "," and tokens[at].depth == depth), closing]
+    return [tokens[start + 1 : end] for start, end in itertools.pairwise(cuts)]

@@ -1,0 +1,146 @@
+"""What a client is told when SQLite refuses or fails; nothing in it depends on what he may not see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from typing import Final
+
+from wce.errors import Position, WceError
+from wce.guard.definitions import names_in
+from wce.guard.net import MESSAGE
+from wce.guard.plan import Plan
+from wce.guard.tokens import NAMES, Token, place, scan
+from wce.store.sqlite import fold, sqlite3
+
+_INTERRUPT: Final = 9
+_TOO_BIG: Final = 18
+_CONSTRAINT: Final = 19
+_CONSTRAINT_TRIGGER: Final = 1811
+_NO_TABLE: Final = re.compile(r"no such table: (?P<name>.+)", re.S)
+_NO_FUNCTION: Final = re.compile(r"'(?P<name>.+)' is not a function", re.S)
+_UNREAD: Final = re.compile(r'(?:near|unrecognized token:) "(?P<name>.*)"(?:: syntax error)?', re.S)
+_NAMED: Final = re.compile(
+    r"(?:no such (?:column|function|index|collation sequence|window|table-valued function|view)"
+    r"|ambiguous column name|wrong number of arguments to function|misuse of (?:aggregate|window function|aliased window function))"
+    r":? (?P<name>[^():]+)",
+    re.S,
+)
+_WORD: Final = re.compile(r"[A-Za-z0-9_$\x80-\U0010ffff]+")
+# What an error means for the state of the file or disk; None: the SQL is wrong.
+Explain = Callable[[Exception], WceError | None]
+
+
+class Faults:
+    """`hidden` are the names that must not be said, `sees` tells whether a table's existence is no secret."""
+
+    def __init__(self, explain: Explain, hidden: Collection[str] = (), sees: Callable[[str], bool] = lambda _: False) -> None:
+        self._explain = explain
+        self._hidden = frozenset(hidden)
+        self._sees = sees
+
+    def of(self, error: Exception, plan: Plan, denied: WceError | None) -> WceError:
+        """The answer for an exception of the sqlite3 module; `denied` is the authorizer's reason."""
+        if denied is not None:
+            return self._refusal(denied, plan)
+        known = _state(error) or self._explain(error)
+        if known is not None:
+            return known
+        if not isinstance(error, sqlite3.Error | sqlite3.Warning):
+            raise error  # a mistake of ours
+        message = str(error)
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code & 0xFF == _CONSTRAINT:
+            return self._constraint(message, code)
+        return self._missing(message, plan) or self._of_text(message, plan)
+
+    def _refusal(self, denied: WceError, plan: Plan) -> WceError:
+        """A refusal of the authorizer, with the name as the client wrote it."""
+        if denied.code != "no_such_table":
+            return denied
+        name = denied.detail.removeprefix("no such table: ")
+        return self._absent(name, plan) or WceError("table_forbidden", "permission denied")
+
+    def _absent(self, name: str, plan: Plan) -> WceError | None:
+        """No such table, if the client named it at all: the same for one that is hidden and for one that never was."""
+        tokens = _tokens(plan.text)
+        wanted = fold(name)
+        spelled = next((token for token in tokens if token.kind in NAMES and token.name == wanted), None)
+        if spelled is None:
+            return None
+        position = place(plan.text, spelled.offset)
+        if self._sees(wanted):
+            return WceError("table_forbidden", f"permission denied: {plan.kind} on {spelled.spelled}", position=position)
+        return WceError("no_such_table", f"no such table: {spelled.spelled}", position=position)
+
+    def _constraint(self, message: str, code: int) -> WceError:
+        if message == MESSAGE:
+            return WceError("row_policy")
+        # RAISE says what the author of the trigger wants to be said; everything else may name a table that a trigger writes.
+        untold = code != _CONSTRAINT_TRIGGER and _says(message, self._hidden)
+        return WceError("constraint", "" if untold else message)
+
+    def _missing(self, message: str, plan: Plan) -> WceError | None:
+        table = _NO_TABLE.fullmatch(message)
+        called = _NO_FUNCTION.fullmatch(message)
+        if table is not None:
+            name = table["name"]
+            return self._absent(plan.missing.get(name, name.rpartition(".")[2]), plan) or _broken()
+        if called is not None and fold(called["name"]) in {fold(name) for name in plan.missing.values()}:
+            return self._absent(called["name"], plan)
+        return None
+
+    def _of_text(self, message: str, plan: Plan) -> WceError:
+        tokens = _tokens(plan.text)
+        names = names_in(tokens)
+        if _says(message, self._hidden - names):
+            return _broken()
+        if message == "incomplete input":
+            return WceError("syntax_error", message, position=place(plan.text, len(plan.text.rstrip())))
+        unread = _UNREAD.fullmatch(message)
+        if unread is not None:
+            return WceError("syntax_error", message, position=_find(unread["name"], plan.text, tokens))
+        named = _NAMED.match(message)
+        name = named["name"].strip().rpartition(".")[2].removesuffix("()") if named is not None else ""
+        if name and fold(name) not in names:
+            return _broken()
+        return WceError("sql_error", message, position=_find(name, plan.text, tokens))
+
+
+def _state(error: Exception) -> WceError | None:
+    """Errors that are neither the file's nor the text's."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == _INTERRUPT:
+        return WceError("query_timeout")
+    if code == _TOO_BIG:
+        return WceError("too_large", "a value, or the statement, is too large")
+    if isinstance(error, UnicodeError):
+        return WceError("validation", "a string is not valid Unicode")
+    # The module itself refuses a second statement.
+    return WceError("multiple_statements") if isinstance(error, sqlite3.Warning) else None
+
+
+def _broken() -> WceError:
+    """Something that the client did not write is wrong; what it says would tell about it."""
+    return WceError("sql_error", "a view, trigger or policy that this statement needs does not work")
+
+
+def _says(message: str, hidden: Collection[str]) -> bool:
+    """Whether a message contains one of the names as a word."""
+    folded = fold(message)
+    words = set(_WORD.findall(folded))
+    return any(name in words or (name in folded and not _WORD.fullmatch(name)) for name in hidden)
+
+
+def _tokens(text: str) -> list[Token]:
+    try:
+        return scan(text)
+    except WceError:
+        return []
+
+
+def _find(name: str, text: str, tokens: list[Token]) -> Position | None:
+    """Where a name or token stands; None when it stands in several places or nowhere."""
+    wanted = fold(name)
+    found = [token for token in tokens if wanted in (token.name, fold(token.text))]
+    return place(text, found[0].offset) if len(found) == 1 else None

@@ -1,0 +1,73 @@
+"""Reading what a statement answers, within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wce.errors import WceError
+from wce.guard.plan import Plan
+from wce.model import Limits, Params, Value
+from wce.store.sqlite import Connection, Cursor, sqlite3
+
+
+@dataclass(slots=True)
+class Answer:
+    """Columns and rows; `last_row_id` is SQLite's, whether or not the statement has set it."""
+
+    columns: tuple[str, ...] = ()
+    rows: list[tuple[Value, ...]] = field(default_factory=list)
+    truncated: bool = False
+    last_row_id: int | None = None
+
+
+def fetch(connection: Connection, plan: Plan, params: Params, limits: Limits) -> Answer:
+    """Run a statement. Text that is not UTF-8 is read with replacement characters.
+
+    A write is never run twice, so where it returns rows they are read leniently from the start.
+    """
+    if plan.writes:
+        return _lenient(connection, plan, params, limits) if plan.returning else _read(connection, plan, params, limits)
+    try:
+        return _read(connection, plan, params, limits)
+    except sqlite3.OperationalError as error:
+        if hasattr(error, "sqlite_errorcode"):
+            raise
+        return _lenient(connection, plan, params, limits)  # only the module's own decoder raises without a code
+
+
+def _lenient(connection: Connection, plan: Plan, params: Params, limits: Limits) -> Answer:
+    connection.text_factory = _decode
+    try:
+        return _read(connection, plan, params, limits)
+    finally:
+        connection.text_factory = str
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _read(connection: Connection, plan: Plan, params: Params, limits: Limits) -> Answer:
+    cursor = connection.execute(plan.sql, params)
+    try:
+        answer = Answer(last_row_id=cursor.lastrowid)
+        if cursor.description is not None:
+            answer.columns = tuple([column[0] for column in cursor.description])
+            answer.truncated = _collect(cursor, answer.rows, limits)
+        return answer
+    finally:
+        cursor.close()  # also resets a statement that was not read to its end
+
+
+def _collect(cursor: Cursor, rows: list[tuple[Value, ...]], limits: Limits) -> bool:
+    """Read rows until the bound; True when there were more."""
+    room = limits.max_bytes
+    for row in cursor:
+        if len(rows) >= limits.max_rows:
+            return True
+        for value in row:
+            room -= len(value) if isinstance(value, str | bytes) else 8
+        if room < 0:
+            raise WceError("too_large", f"the result is larger than {limits.max_bytes} bytes")
+        rows.append(row)
+    return False

@@ -1,0 +1,139 @@
+"""A connection that knows whose SQL it is running: ours, or that of whoever the rules are for."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Collection
+from typing import Any, Final, Protocol
+
+from wce.errors import WceError
+from wce.guard.actions import DENY, OK
+from wce.guard.policies import Event
+from wce.guard.principal import Secrets
+from wce.model import Params
+from wce.store.sqlite import Connection, Cursor, fold, sqlite3
+
+_OPS: Final = 10_000  # of SQLite's machine between two looks at the clock; as a rule the watchdog's interrupt comes first
+Explain = Callable[["Link", Exception], WceError | None]
+
+
+class Judge(Protocol):
+    """Who decides while somebody else's SQL is prepared."""
+
+    def authorize(self, action: int, first: str | None, second: str | None, database: str | None, context: str | None) -> int: ...
+
+    def refuse(self, reason: WceError) -> None: ...
+
+
+class Link:
+    """Trusted SQL has texts of its own, so that it never shares a prepared statement with anybody else's.
+
+    `judge` decides about everything else; without one nothing else runs. `foreign` are triggers that are not ours: they gain nothing
+    from being fired by trusted SQL. `deadline` is by `time.monotonic`.
+    """
+
+    def __init__(self, cenv: str, connection: Connection, hidden: Secrets, explain: Explain) -> None:
+        self.cenv = cenv
+        self.connection = connection
+        self.hidden = hidden
+        self.judge: Judge | None = None
+        self.foreign: Collection[str] = ()
+        self.deadline: float | None = None
+        self.numbers = itertools.count(1)  # of plans
+        self.mark = f"/*{hidden.own}*/"
+        self._explain = explain
+        self._trusted = False
+        self._events: list[Event] | None = None
+        connection.create_function(hidden.own + "deny", 1, self._refuse_row)
+        # The first use declares these virtual tables, which looks like a write to the catalogue.
+        connection.execute(self.mark + "SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
+        connection.set_authorizer(self._authorize)
+        connection.set_progress_handler(self._is_late, _OPS)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.connection.in_transaction
+
+    def execute(self, sql: str, params: Params = ()) -> Cursor:
+        """Run trusted SQL. What SQLite says of the file or the disk is raised as WceError."""
+        return self.marked(self.mark + sql, params)
+
+    def marked(self, sql: str, params: Params = ()) -> Cursor:
+        """The same for a text that begins with the mark."""
+        before = self._trusted
+        self._trusted = True
+        try:
+            return self.connection.execute(sql, params)
+        except (sqlite3.Error, MemoryError) as error:
+            meaning = self.explain(error)
+            if meaning is not None:
+                raise meaning from None  # the text of SQLite's error may hold a secret name
+            raise
+        finally:
+            self._trusted = before
+
+    def ask(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
+        """Run trusted SQL to its end; SQLite may ask for permissions until then."""
+        before = self._trusted
+        self._trusted = True
+        try:
+            return self.execute(sql, params).fetchall()
+        finally:
+            self._trusted = before
+
+    def explain(self, error: Exception) -> WceError | None:
+        """What an error means for the file, the disk or the memory; None when the SQL is wrong."""
+        return self._explain(self, error)
+
+    def probe(self, sql: str) -> list[Event]:
+        """What SQLite asks for when it prepares a text, which must begin with EXPLAIN so that it does nothing."""
+        self._events = []
+        try:
+            self.connection.execute(self.mark + sql).close()
+            return self._events
+        finally:
+            self._events = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.judge = None
+        self.connection.close()
+
+    def _authorize(self, action: int, first: str | None, second: str | None, database: str | None, context: str | None) -> int:
+        if self._trusted:
+            return OK if context is None or fold(context) not in self.foreign else DENY
+        if self._events is not None:
+            self._events.append((action, first, second, database, context))
+            return OK
+        return self.judge.authorize(action, first, second, database, context) if self.judge is not None else DENY
+
+    def _is_late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def _refuse_row(self, _: object) -> None:
+        """The function that a guard calls for a row that may not be changed."""
+        if self.judge is not None:
+            self.judge.refuse(WceError("row_policy"))
+        raise ValueError
+
+
+def restrain(connection: Connection, length: int) -> None:
+    """Set SQLite's limits for one connection; `length` is that of one value, in bytes. Some modules cannot."""
+    if not hasattr(connection, "setlimit"):
+        return
+    for category, bound in (
+        (sqlite3.SQLITE_LIMIT_LENGTH, length),
+        (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 400_000),  # four bytes for each character that a client may send, or room for what we add
+        (sqlite3.SQLITE_LIMIT_COLUMN, 400),
+        (sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 200),
+        (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 60),
+        (sqlite3.SQLITE_LIMIT_VDBE_OP, 100_000),
+        (sqlite3.SQLITE_LIMIT_FUNCTION_ARG, 64),
+        (sqlite3.SQLITE_LIMIT_ATTACHED, 1),
+        (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
+        (sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1_000),
+        (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 16),
+        (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
+    ):
+        connection.setlimit(category, bound)

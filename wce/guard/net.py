@@ -1,0 +1,90 @@
+"""TEMP triggers on the real tables: the second check of every written row, whatever way the write came.
+
+They also catch what no guard in the text can: REPLACE of a hidden row, and rows that a foreign key or a trigger reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from wce.guard.principal import Principal
+from wce.store.sqlite import quote
+
+MESSAGE: Final = "wce-policy"  # what RAISE says; `faults` knows it again
+Ask = Callable[[str], list[tuple[Any, ...]]]
+
+
+class Net:
+    """The triggers of one connection, made before the first write that can reach their table."""
+
+    def __init__(self, principal: Principal, ask: Ask) -> None:
+        self._principal = principal
+        self._ask = ask
+        self._made: set[str] = set()
+        self._covered: set[str] = set()
+        self._version = -1
+
+    def ensure(self, target: str) -> bool:
+        """Cover every table that a write to `target` can reach; False when that was done before.
+
+        A rollback also takes the triggers that were made in the transaction. The version of the TEMP schema tells.
+        """
+        if self._read_version() != self._version:
+            self._made = {name for (name,) in self._ask("SELECT name FROM temp.sqlite_master WHERE type = 'trigger'")}
+            self._covered.clear()
+        elif target in self._covered:
+            return False
+        for table in self._reached(target):
+            for name, sql in self._triggers(table):
+                if name not in self._made:
+                    self._ask(sql)
+                    self._made.add(name)
+        self._covered.add(target)
+        self._version = self._read_version()
+        return True
+
+    def _read_version(self) -> int:
+        version: int = self._ask("PRAGMA temp.schema_version")[0][0]
+        return version
+
+    def forget_version(self) -> None:
+        """The TEMP schema may have changed: look again."""
+        self._version = -1
+
+    def drop(self) -> None:
+        """Remove every trigger, because tables or columns are no longer what they were."""
+        for (name,) in self._ask("SELECT name FROM temp.sqlite_master WHERE type = 'trigger'"):
+            self._ask(f"DROP TRIGGER temp.{quote(name)}")
+        self.forget_version()
+
+    def _reached(self, target: str) -> list[str]:
+        catalogue = self._principal.catalogue
+        # A trigger may write anywhere.
+        reached = set(catalogue.tables) if catalogue.triggers else {target} | catalogue.reaches[target].tables
+        return sorted(name for name in reached if name in catalogue.tables and not catalogue.tables[name].module)
+
+    def _triggers(self, table: str) -> Iterator[tuple[str, str]]:
+        principal = self._principal
+        conditions = principal.condition(table)
+        if conditions.update:
+            yield self._trigger("bu_", "BEFORE UPDATE", table, self._unless("OLD", table, conditions.update))
+        if conditions.check:
+            yield self._trigger("au_", "AFTER UPDATE", table, self._unless("NEW", table, conditions.check))
+            yield self._trigger("ai_", "AFTER INSERT", table, self._unless("NEW", table, conditions.check))
+        if not principal.right(table).can_delete:
+            yield self._trigger("bd_", "BEFORE DELETE", table, "")
+        elif conditions.delete:
+            yield self._trigger("bd_", "BEFORE DELETE", table, self._unless("OLD", table, conditions.delete))
+
+    def _trigger(self, tag: str, event: str, table: str, when: str) -> tuple[str, str]:
+        hidden = self._principal.hidden
+        name = hidden.own + tag + table
+        on = f"{quote(hidden.schema)}.{quote(self._principal.table(table).name)}"
+        return name, f"CREATE TEMP TRIGGER {quote(name)} {event} ON {on} {when} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
+
+    def _unless(self, row: str, table: str, condition: str) -> str:
+        """The row under the table's own name, so that the condition reads the same here as anywhere."""
+        found = self._principal.table(table)
+        columns = ",".join(f"{row}.{quote(column.name)} AS {quote(column.name)}" for column in found.columns)
+        return f"WHEN NOT EXISTS(SELECT 1 FROM (SELECT {columns}) AS {quote(found.name)} WHERE {condition})"

@@ -1,0 +1,93 @@
+"""The parameters that a statement takes, checked before SQLite sees them so that a refusal can name the one that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wce.errors import WceError, invalid
+from wce.guard.expansion import short
+from wce.guard.tokens import Token
+from wce.model import Params, Value
+
+_LEAST: Final = -(2**63)
+_MOST: Final = 2**63 - 1
+_PLAIN: Final = frozenset({type(None), int, float, str, bytes, bool})
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`count` values by position or the `names`, never both; `brief` are the ones, by index or name, that must be short."""
+
+    count: int = 0
+    names: frozenset[str] = frozenset()
+    brief: frozenset[int | str] = frozenset()
+
+    def check(self, params: Params | Sequence[Value]) -> Params:
+        """The values as SQLite's module takes them; raises WceError `validation`."""
+        if not params and not self.count and not self.names:
+            return ()
+        if isinstance(params, dict):
+            self._check_names(params)
+            for name, value in params.items():
+                _check_value(name, value)
+        else:
+            self._check_count(params)
+            for index, value in enumerate(params):
+                _check_value(index, value)
+        for key in self.brief:
+            if not short(params[key]):  # type: ignore[index]  # a name for a dict, else an index
+                raise invalid(f"params.{key}", "a pattern may have at most 200 characters here")
+        return params if isinstance(params, dict) else tuple(params)
+
+    def _check_names(self, params: dict[str, Value]) -> None:
+        if self.count:
+            raise invalid("params", f"the statement takes {self.count} values by position: send a list")
+        for name in params:
+            if name not in self.names:
+                raise invalid(f"params.{name}", "the statement has no such parameter")
+        for name in sorted(self.names):
+            if name not in params:
+                raise invalid(f"params.{name}", "a value is missing")
+
+    def _check_count(self, params: Sequence[Value]) -> None:
+        if self.names:
+            raise invalid("params", f"the statement takes {', '.join(sorted(self.names))} by name: send an object")
+        if len(params) != self.count:
+            raise invalid("params", f"the statement takes {self.count} values, {len(params)} were sent")
+
+
+def layout(tokens: Sequence[Token], brief: Sequence[Token] = ()) -> Layout:
+    """What the parameters among these tokens ask for; `?` is one more than the largest number so far, as in SQLite."""
+    count = 0
+    names = set()
+    limited: set[int | str] = set()
+    for token in tokens:
+        if token.kind != "var":
+            continue
+        key: int | str
+        if token.text[0] == "?":
+            key = (int(token.text[1:]) if len(token.text) > 1 else count + 1) - 1
+            count = max(count, key + 1)
+        else:
+            key = token.text[1:]
+            names.add(key)
+        if any(token is other for other in brief):
+            limited.add(key)
+    if count and names:
+        raise WceError("syntax_error", "parameters go either by position (?) or by name (:name), not both")
+    return Layout(count, frozenset(names), frozenset(limited))
+
+
+def _check_value(key: int | str, value: Any) -> None:
+    if type(value) not in _PLAIN:
+        raise invalid(f"params.{key}", "must be null, a number, a string or bytes")
+    if type(value) is int and not _LEAST <= value <= _MOST:
+        raise invalid(f"params.{key}", "does not fit into 64 bits")
+
+
+def total_size(params: Params) -> int:
+    """Characters and bytes of all strings that are bound."""
+    values = params.values() if isinstance(params, dict) else params
+    return sum(len(value) for value in values if isinstance(value, str | bytes))

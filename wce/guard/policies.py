@@ -1,0 +1,187 @@
+"""Row policies: from the condition that an administrator wrote to the SQL that stands in every statement."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wce.errors import WceError
+from wce.guard.catalogue import OWN, Catalogue, Table
+from wce.guard.definitions import unqualified
+from wce.guard.expansion import check_arguments, definitions, weigh
+from wce.guard.functions import IN_POLICIES, TABLE_FUNCTIONS
+from wce.guard.tokens import IDENTIFIERS, NAMES, Token, place, tokenize
+from wce.model import RowPolicy, Value
+from wce.store.sqlite import fold, quote, sqlite3
+
+# The names that a condition may use; a validation stands something in for each.
+VARIABLES: Final[Mapping[str, Value]] = {"user_id": 1, "username": "someone", "role": "viewer"}
+_SELECT, _READ, _FUNCTION, _RECURSIVE = 21, 20, 31, 33
+# Prepares a statement and returns the authorizer's arguments: (sql) → events.
+Event = tuple[int, str | None, str | None, str | None, str | None]
+Probe = Callable[[str], list[Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The SQL for one table, each "" where nothing is restricted.
+
+    `read` holds for rows that may be seen, `update` and `delete` for rows that may be changed or removed, and `check` for rows as
+    they are after an INSERT or UPDATE. NULL counts as false.
+    """
+
+    read: str = ""
+    update: str = ""
+    delete: str = ""
+    check: str = ""
+
+
+FREE: Final = Conditions()
+
+
+def bad(detail: str) -> WceError:
+    return WceError("bad_policy", detail)
+
+
+def literal(value: Value) -> str:
+    """A value as SQL text."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"X'{value.hex()}'"
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise bad("a text with a zero character cannot stand in a policy")
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise bad("an infinite number cannot stand in a policy")
+    return repr(int(value) if isinstance(value, bool) else value)
+
+
+def translate(condition: str, catalogue: Catalogue, schema: str, variables: Mapping[str, Value]) -> str:
+    """A condition with values for its variables, and with every table after FROM or JOIN bound to the file itself.
+
+    So sub-selects of a policy read the real tables, whatever the principal may read, and no WITH of his can stand in for them.
+    """
+    tokens = _read(condition)
+    parts = []
+    for index, token in enumerate(tokens):
+        if token.kind == "var":
+            if token.text[0] != "$" or token.text[1:] not in variables:
+                raise bad(f"there is no variable {token.text}")
+            parts.append(literal(variables[token.text[1:]]))
+        elif _is_source(tokens, index) and (token.name in catalogue.tables or token.name in catalogue.views):
+            parts.append(f"{quote(schema)}.{quote(token.spelled)}")
+        else:
+            parts.append(token.text)
+    return " ".join(parts)
+
+
+def _read(condition: str) -> list[Token]:
+    if "--" in condition or "/*" in condition:
+        raise bad("a condition may not contain a comment")
+    try:
+        tokens = unqualified(tokenize(condition))
+    except WceError as error:
+        raise WceError("bad_policy", error.detail, position=error.position) from None
+    if not tokens:
+        raise bad("only tables of the cenv itself may be named")
+    for token in tokens:
+        if token.kind in IDENTIFIERS and (token.name or "").startswith((*OWN, "pragma_")):
+            raise WceError("bad_policy", f"{token.spelled} may not be used in a policy", position=place(condition, token.offset))
+    return tokens
+
+
+def _is_source(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a name stands directly after FROM or JOIN; IS DISTINCT FROM is no such FROM, and name(…) is a function."""
+    if not index or tokens[index].kind not in NAMES or tokens[index - 1].keyword not in ("FROM", "JOIN"):
+        return False
+    called = index + 1 < len(tokens) and tokens[index + 1].keyword == "("
+    return not called and not (index > 1 and tokens[index - 2].keyword == "DISTINCT")
+
+
+def weight(condition: str, catalogue: Catalogue) -> int:
+    """What it costs SQLite to prepare a condition once, see `expansion`."""
+    tokens = tokenize(condition)
+    return 3 + weigh(tokens, definitions(tokens), catalogue.weights)
+
+
+def compile_table(
+    table: str, policies: Iterable[RowPolicy], catalogue: Catalogue, schema: str, variables: Mapping[str, Value]
+) -> Conditions:
+    """All policies on a table, joined; raises WceError `bad_policy` when one of them cannot be used."""
+    parts: dict[str, list[str]] = {"read": [], "write": [], "delete": []}
+    for policy in policies:
+        if policy.policy_type not in parts:
+            raise bad(f"policy {policy.id} is of no known type")
+        parts[policy.policy_type].append(f"({translate(policy.sql_condition, catalogue, schema, variables)})")
+    conditions = Conditions(
+        read=" AND ".join(parts["read"]),
+        update=" AND ".join(parts["read"] + parts["write"]),
+        delete=" AND ".join(parts["read"] + parts["delete"]),
+        check=" AND ".join(parts["write"]),
+    )
+    if conditions != FREE:
+        restrictable(catalogue, table)
+    return conditions
+
+
+def restrictable(catalogue: Catalogue, table: str) -> Table:
+    """The table that a policy may stand on; raises WceError `bad_policy` or `no_such_table`."""
+    found = catalogue.tables.get(table)
+    if found is None:
+        if table in catalogue.views:
+            raise bad("a policy goes on a table, not on a view; the policies of its tables hold in the view, too")
+        raise WceError("no_such_table", f"no such table: {table}")
+    if found.module:
+        raise bad("a virtual table cannot have policies")
+    if found.rowid is None and not found.without_rowid:
+        raise bad("a table with columns named rowid, oid and _rowid_ cannot have policies")
+    if table in catalogue.unreadable:
+        raise bad("the definition of the table could not be read")
+    return found
+
+
+def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condition: str) -> None:
+    """Raise WceError `bad_policy` unless the condition is one boolean expression over rows of the table that is surely safe.
+
+    It is prepared where every table's name that `translate` did not bind means a stand-in that cannot be prepared.
+    """
+    target = restrictable(catalogue, fold(table))
+    sql = translate(condition, catalogue, schema, VARIABLES)
+    try:
+        check_arguments(condition, tokenize(condition))
+        weight(condition, catalogue)
+    except WceError as error:
+        raise WceError("bad_policy", error.detail, position=error.position) from None
+    names = [table.name for table in catalogue.tables.values()] + [view.name for view in catalogue.views.values()]
+    marker = f"unbound{secrets.token_hex(8)}"
+    stand_ins = ",".join(f"{quote(name)} AS (SELECT 1 FROM {quote(marker)})" for name in names)
+    columns = ",".join(quote(column.name) for column in target.columns)
+    rows = f"(SELECT {columns} FROM {quote(schema)}.{quote(target.name)} LIMIT 1) AS {quote(target.name)}"
+    try:
+        events = probe(f"EXPLAIN WITH {stand_ins} SELECT 1 FROM {rows} WHERE ({sql})")
+    except sqlite3.Error as error:
+        if marker in str(error):
+            raise bad("every table in a sub-select must stand directly after FROM or JOIN") from None
+        raise bad(str(error).replace(f"{schema}.", "")) from None
+    for event in events:
+        _check(event, catalogue, schema)
+
+
+def _check(event: Event, catalogue: Catalogue, schema: str) -> None:
+    action, first, second, database, _ = event
+    name = fold(first or "")
+    if action not in (_SELECT, _READ, _FUNCTION, _RECURSIVE):
+        raise bad("only a condition is allowed")
+    if action == _FUNCTION and fold(second or "") not in IN_POLICIES:
+        raise bad(f"the function {second} may not be used in a policy")
+    if action != _READ or name in TABLE_FUNCTIONS:
+        return
+    if name.startswith(OWN) or name in catalogue.shadows:
+        raise bad(f"{first} may not be used in a policy")
+    if database not in (schema, None) or (database is None and name not in catalogue.tables and name not in catalogue.views):
+        raise bad(f"{first} may not be used in a policy")

@@ -1,0 +1,167 @@
+"""What one principal may do in one schema: his grants, met with the tables that there are."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from wce.errors import WceError
+from wce.guard import policies
+from wce.guard.catalogue import OWN, Catalogue, Table, View
+from wce.guard.classify import leakproof_body
+from wce.guard.functions import TABLE_FUNCTIONS
+from wce.guard.policies import FREE, Conditions
+from wce.log import LOGGER
+from wce.model import Grants, Rights, RowPolicy
+from wce.store.sqlite import fold
+
+NONE: Final = Rights()
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Names that nobody can guess, new for each connection; they are never logged and never shown.
+
+    SQLite tells the authorizer the innermost CTE, view or trigger that reads. `own` begins the names of ours that may read anything,
+    `view` those of granted views. `schema` is the name under which the file is attached.
+    """
+
+    own: str
+    view: str
+    schema: str
+
+    @classmethod
+    def new(cls, schema: str | None = None) -> Secrets:
+        own = "w" + secrets.token_hex(12)
+        return cls(own, "v" + secrets.token_hex(12), schema or own + "d")
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (self.own, self.view, self.schema)
+
+
+class Principal:
+    """The decisions that rewriting and authorizing are made from; names are folded.
+
+    `conditions` holds the tables with any policy, `restricted` those with a read policy. `views` are the granted ones,
+    `leaky_views` those of them whose own text could tell about hidden rows. `weights` are the costs of mentioning a name.
+    """
+
+    def __init__(self, grants: Grants, catalogue: Catalogue, hidden: Secrets) -> None:
+        self.grants = grants
+        self.catalogue = catalogue
+        self.hidden = hidden
+        self.rights: dict[str, Rights] = {
+            fold(name): right
+            for name, right in grants.rights.items()
+            if right and not fold(name).startswith(OWN) and fold(name) not in catalogue.unreadable
+        }
+        self.definers = {fold(name) for name in grants.definer_triggers} & set(catalogue.triggers)
+        self.conditions = self._compile()
+        self.restricted = frozenset(name for name, found in self.conditions.items() if found.read)
+        self.views = {
+            name: view for name, view in catalogue.views.items() if view.text is not None and self.rights.get(name, NONE).can_read
+        }
+        self._close_indexes()
+        self.leaky_views = {name for name, view in self.views.items() if view.text is not None and not leakproof_body(view.text.body)}
+        self.weights: Mapping[str, int] = self._weights()
+
+    def right(self, name: str) -> Rights:
+        return self.rights.get(name, NONE)
+
+    def sees(self, name: str) -> bool:
+        """Whether a name may be known to exist: some right on an existing table or view."""
+        return name in self.rights and (name in self.catalogue.tables or name in self.catalogue.views)
+
+    def may_read(self, table: str, column: str) -> bool:  # noqa: ARG002  # the place where rights on columns will be looked up
+        """Whether rows of a table may be read at all; policies come on top."""
+        return table in self.catalogue.tables and self.right(table).can_read
+
+    def condition(self, table: str) -> Conditions:
+        return self.conditions.get(table, FREE)
+
+    def table(self, name: str) -> Table:
+        return self.catalogue.tables[name]
+
+    def view(self, name: str) -> View:
+        return self.views[name]
+
+    def is_unreadable(self, name: str) -> bool:
+        """Whether a name is an object that must look as if it did not exist when it is read from."""
+        if name in self.catalogue.views:
+            return name not in self.views
+        if name in self.catalogue.tables:
+            return not self.right(name).can_read
+        if name in TABLE_FUNCTIONS:
+            return False
+        return name in self.catalogue.shadows or name.startswith((*OWN, "pragma_")) or name in EPONYMOUS
+
+    def _compile(self) -> dict[str, Conditions]:
+        by_table: dict[str, list[RowPolicy]] = defaultdict(list)
+        for policy in self.grants.policies:
+            by_table[fold(policy.table_name)].append(policy)
+        compiled = {}
+        for table, found in by_table.items():
+            if table not in self.catalogue.tables:
+                continue
+            try:
+                compiled[table] = policies.compile_table(table, found, self.catalogue, self.hidden.schema, self.grants.variables)
+            except WceError as error:
+                # A policy that cannot be enforced must not mean that there is none.
+                LOGGER.error("policy unusable", extra={"table": table, "reason": error.detail})
+                self.rights.pop(table, None)
+        return compiled
+
+    def _close_indexes(self) -> None:
+        """Take away full-text tables that would answer from text which the principal may not read.
+
+        MATCH looks into the index only and never at the table that it is made from. A vocabulary table is an index of an index.
+        """
+        changed = True
+        while changed:
+            changed = False
+            for name, table in self.catalogue.tables.items():
+                if name in self.rights and any(self._is_closed(source, set()) for source in table.sources):
+                    del self.rights[name]
+                    changed = True
+
+    def _is_closed(self, name: str, seen: set[str]) -> bool:
+        """Whether an index over this name would show too much."""
+        if name in self.catalogue.tables:
+            return not self.right(name).can_read or name in self.restricted
+        if name in self.catalogue.views and name not in seen:
+            return name not in self.views or any(self._is_closed(inner, seen | {name}) for inner in self.catalogue.views[name].names)
+        return False
+
+    def _weights(self) -> dict[str, int]:
+        weights = {name: 3 * self.catalogue.weights[name] for name in self.views}
+        for policy in self.grants.policies:
+            table = fold(policy.table_name)
+            if table in self.conditions:
+                weights[table] = weights.get(table, 3) + policies.weight(policy.sql_condition, self.catalogue)
+        return weights
+
+
+# Virtual tables that exist without being created; all but the table-valued functions of everybody look absent.
+EPONYMOUS: Final = frozenset(
+    (
+        "bytecode",
+        "carray",
+        "completion",
+        "csv",
+        "dbdata",
+        "dbptr",
+        "dbstat",
+        "fsdir",
+        "fts3tokenize",
+        "fts5vocab",
+        "generate_series",
+        "sqlite_dbpage",
+        "sqlite_stmt",
+        "tables_used",
+        "zipfile",
+    )
+)

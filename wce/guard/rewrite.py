@@ -1,0 +1,232 @@
+"""From the statement that a client wrote to the statement that SQLite gets."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Final
+
+from wce.errors import WceError
+from wce.guard import pushdown, shadows
+from wce.guard.classify import leakproof, length_sensitive
+from wce.guard.definitions import names_in, unqualified
+from wce.guard.expansion import MAX_WEIGHT, check_arguments, definitions, too_complex, weigh
+from wce.guard.functions import STATEFUL
+from wce.guard.head import Head, parse
+from wce.guard.params import layout
+from wce.guard.plan import MAX_SQL, Plan
+from wce.guard.principal import Principal
+from wce.guard.tokens import IDENTIFIERS, NAMES, Token, misplaced, nest, place, tokenize
+from wce.store.sqlite import fold, quote
+
+_CATALOGUES: Final = frozenset({"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"})
+_RESERVED: Final = ("_wce_", "pragma_")
+
+
+class Rewriter:
+    """Makes the plans of one principal."""
+
+    def __init__(self, principal: Principal, numbers: itertools.count[int]) -> None:
+        self._principal = principal
+        self._numbers = numbers
+
+    def plan(self, sql: str, *, strict: bool = False) -> Plan:
+        """Raises WceError for what the principal may not run. `strict` puts the barrier in place whatever the text."""
+        principal = self._principal
+        tokens = self._read(sql)
+        brief = check_arguments(sql, tokens)
+        found = definitions(tokens)
+        weight = weigh(tokens, found, principal.weights)
+        head = parse(sql, tokens)
+        if head.target is not None and weight + principal.catalogue.trigger_weight > MAX_WEIGHT:
+            raise too_complex()
+        names = names_in(tokens)
+        self._refuse_names(sql, tokens, names)
+        plan = Plan(sql, head.kind, names=names, ctes=frozenset(part.name for part in found), returning=head.returning is not None)
+        plan.layout = layout(tokens, brief)
+        if head.target is not None:
+            check_target(head, principal)
+            plan.writes = True
+            plan.target_name = head.target
+            table = principal.table(head.target)
+            plan.target, plan.has_rowid = table.name, not table.without_rowid
+        views = shadows.view_closure(principal, names)
+        plan.views = frozenset(views)
+        tables = {name for name in names if name in principal.restricted}
+        for view in views:
+            tables |= principal.view(view).names & principal.restricted
+        self._refuse_capture(plan, views)
+        plan.strict = bool(tables) and (strict or not self._leakproof(head, tables, views))
+        plan.length_sensitive = bool(tables) and not plan.strict and length_sensitive(tokens)
+        plan.stateful = _is_stateful(head, principal, names)
+        plan.sql = f"/*{next(self._numbers)}*/" + self._text(head, plan, tables, views)
+        return plan
+
+    def _read(self, sql: str) -> list[Token]:
+        if len(sql) > MAX_SQL:
+            raise WceError("too_large", f"a statement may have at most {MAX_SQL} characters")
+        folded = fold(sql)
+        if any(secret in folded for secret in self._principal.hidden.all):
+            raise WceError("no_such_table", "no such table")
+        tokens = tokenize(sql)
+        kept = unqualified(tokens)
+        if kept is None:
+            raise _bad_qualifier(sql, tokens)
+        if len(kept) != len(tokens):
+            nest(sql, kept)
+        return kept
+
+    def _refuse_names(self, sql: str, tokens: list[Token], names: frozenset[str]) -> None:
+        """Names that never mean anything to a client, refused before SQLite could find a meaning."""
+        catalogue, definers = self._principal.catalogue, self._principal.definers
+        inner = {name for name in names if name in catalogue.shadows or name in definers}
+        outer = {name for name in names if name.startswith(_RESERVED) or name in _CATALOGUES}
+        if not inner and not outer:
+            return
+        for token in tokens:
+            if (token.kind in NAMES and token.name in inner) or (token.kind in IDENTIFIERS and token.name in outer):
+                raise no_table(token.spelled, sql, token)
+
+    def _refuse_capture(self, plan: Plan, views: set[str]) -> None:
+        """A WITH name of the client must not get into the body of a view that stands in the same statement."""
+        catalogue = self._principal.catalogue
+        for view in views:
+            used = self._principal.view(view).names
+            if any(name in used and (name in catalogue.tables or name in catalogue.views) for name in plan.ctes):
+                raise WceError("sql_error", f"a name in WITH is also used by the view {self._principal.view(view).name}: choose another")
+
+    def _leakproof(self, head: Head, tables: set[str], views: set[str]) -> bool:
+        principal = self._principal
+        if views & principal.leaky_views or any(principal.table(table).computes for table in tables):
+            return False
+        return leakproof(head)
+
+    def _text(self, head: Head, plan: Plan, tables: set[str], views: set[str]) -> str:
+        principal = self._principal
+        hidden = sorted(name for name in plan.names if principal.is_unreadable(name))
+        markers = {f"{principal.hidden.own}m{number}": name for number, name in enumerate(hidden)}
+        wanted = shadows.Wanted(tables, views, markers, head.ctes, plan.strict, head.target)
+        before: list[str] = []
+        if plan.strict:
+            pushdown.number_parameters(head.tokens)
+            wanted.pushed = pushdown.of_select(head, principal, tables, views)
+            before = pushdown.of_target(head, principal)
+        insertions = self._insertions(head, wanted, before)
+        spelled = {token.name: token.spelled for token in reversed(head.tokens) if token.kind in NAMES}
+        plan.missing = {marker: spelled[name] for marker, name in markers.items()}
+        ours = ",".join(shadows.prefix(principal, wanted))
+        pieces = []
+        skipped = range(head.target_start, head.target_end)
+        for index, token in enumerate(head.tokens):
+            if ours and index == head.with_at:
+                pieces.append(f" {ours}, ")
+            if index in insertions:
+                pieces.append(f" {insertions[index]} ")
+            if index not in skipped:
+                pieces.append(token.gap + token.text)
+        if len(head.tokens) in insertions:
+            pieces.append(" " + insertions[len(head.tokens)])
+        lead = f"WITH {ours} " if ours and head.with_at is None else ""
+        return lead + "".join(pieces)
+
+    def _insertions(self, head: Head, wanted: shadows.Wanted, before: list[str]) -> dict[int, str]:
+        """What goes in front of which token: the bound target and the guards of its rows."""
+        if head.target is None:
+            return {}
+        principal = self._principal
+        table = principal.table(head.target)
+        texts = {head.target_start: f"{quote(principal.hidden.schema)}.{quote(table.name)}"}
+        reference = quote(head.alias.spelled if head.alias else table.name)
+        conditions = principal.condition(head.target)
+        kind = {"UPDATE": "update", "DELETE": "delete"}.get(head.kind)
+        if kind and (conditions.update if kind == "update" else conditions.delete):
+            wanted.guards.add(kind)
+            guard = shadows.guarded(principal, head.target, kind, reference)
+            texts |= _guarded_where(head, guard, strict=wanted.strict, before=[f"{reference}.{term}" for term in before])
+        if head.upserts and conditions.update:
+            wanted.guards.add("update")
+            guard = shadows.guarded(principal, head.target, "update", reference)
+            for where, end in head.upserts:
+                texts |= _guarded_upsert(head, where, end, guard, quote(principal.hidden.own + "deny"))
+        return texts
+
+
+def _guarded_where(head: Head, guard: str, *, strict: bool, before: list[str]) -> dict[int, str]:
+    if head.where is None:
+        return {head.end: f"WHERE {guard}"}
+    if head.where + 1 >= head.end:
+        raise head.misplaced(head.where + 1)
+    if not strict:
+        return {head.where + 1: f"{guard} AND (", head.end: ")"}
+    # CASE fixes the order. The first guard comes before the arguments of a table-valued function in FROM, too.
+    lead = "".join(f"{term} AND " for term in before)
+    return {head.where + 1: f"{lead}{guard} AND CASE WHEN {guard} THEN (", head.end: ") END"}
+
+
+def _guarded_upsert(head: Head, where: int | None, end: int, guard: str, deny: str) -> dict[int, str]:
+    """A conflict with a hidden row is an error before the client's WHERE or SET sees the row."""
+    if where is None:
+        return {end: f"WHERE CASE WHEN {guard} THEN 1 ELSE {deny}(1) END"}
+    if where + 1 >= end:
+        raise head.misplaced(where + 1)
+    return {where + 1: f"CASE WHEN {guard} THEN (", end: f") ELSE {deny}(1) END"}
+
+
+def no_table(name: str, sql: str = "", token: Token | None = None) -> WceError:
+    """The answer for a table that does not exist, and for one that must look so."""
+    position = place(sql, token.offset) if token else None
+    return WceError("no_such_table", f"no such table: {name}", position=position)
+
+
+def check_target(head: Head, principal: Principal) -> None:
+    """Whether the principal may write in this way to the table that the statement names."""
+    name = head.target or ""
+    token = head.tokens[head.target_end - 1]
+    if head.qualifier is not None:
+        raise no_table(f"{head.tokens[head.target_start].spelled}.{token.spelled}", head.sql, token)
+    if not principal.sees(name):
+        raise no_table(token.spelled, head.sql, token)
+    position = place(head.sql, token.offset)
+    if name in principal.catalogue.views:
+        raise WceError("table_forbidden", f"{token.spelled} is a view: views are read-only", position=position)
+    right = principal.right(name)
+    allowed = {
+        "INSERT": right.can_write and (right.can_read or not head.upserts),
+        "UPDATE": right.can_write and right.can_read,
+        "DELETE": right.can_delete and right.can_read,
+    }[head.kind]
+    if _is_index_command(head, principal) and not right.can_delete:
+        allowed = False
+    if not allowed:
+        raise WceError("table_forbidden", f"permission denied: {head.kind} on {token.spelled}", position=position)
+    if head.conflict == "ROLLBACK":
+        raise WceError("statement_not_allowed", "OR ROLLBACK is not allowed", position=position)
+
+
+def _is_index_command(head: Head, principal: Principal) -> bool:
+    """Whether an INSERT names a full-text table as its own column, which can empty the index."""
+    name = head.target or ""
+    if head.kind != "INSERT" or not principal.table(name).module:
+        return False
+    opening = head.target_end + (2 if head.alias else 0)
+    if head.keyword(opening) != "(":
+        return False
+    return any(token.name == name for token in head.tokens[opening : head.tokens[opening].match])
+
+
+def _is_stateful(head: Head, principal: Principal, names: frozenset[str]) -> bool:
+    """Whether the answer could depend on the last rowid or count of an earlier statement."""
+    if names & STATEFUL or (principal.catalogue.stateful and (head.target is not None or names & set(principal.views))):
+        return True
+    if head.kind != "INSERT" or head.target is None:
+        return False
+    return bool(head.upserts or head.conflict or principal.table(head.target).rowid is None)
+
+
+def _bad_qualifier(sql: str, tokens: list[Token]) -> WceError:
+    for token, following in itertools.pairwise(tokens):
+        if token.kind in NAMES and token.name == "temp" and following.keyword == ".":
+            return no_table("temp", sql, token)
+    return next(
+        (misplaced(sql, token) for token, dot in itertools.pairwise(tokens) if token.name == "main" and dot.keyword == "."),
+        misplaced(sql, None),
+    )

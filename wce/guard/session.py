@@ -1,0 +1,286 @@
+"""A guarded session runs the SQL of users, scripts and templates on one connection that obeys one principal's rights."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+from typing import Final
+
+from wce.errors import WceError
+from wce.guard.carried import Carried
+from wce.guard.catalogue import Catalogue, digest, load
+from wce.guard.fetch import Answer, fetch
+from wce.guard.link import Link
+from wce.guard.params import total_size
+from wce.guard.plan import Plan
+from wce.guard.rules import Rules
+from wce.guard.watchdog import Watch
+from wce.model import Actor, Grants, Limits, Params, Result
+from wce.store.sqlite import Cursor, quote, sqlite3
+from wce.store.transaction import Handle, Transaction
+
+LIMITS: Final = Limits()
+_MAX_PLANS: Final = 256
+_MAX_CACHED: Final = 8_192  # characters; longer texts are rarely run twice
+_LARGE: Final = 500  # characters in all parameters, from which patterns could become slow
+
+Build = Callable[[Link, Catalogue], Rules]
+Begin = Callable[[Handle, Actor], AbstractContextManager[Transaction]]
+Keep = Callable[[str, Callable[[], Catalogue]], Catalogue]
+
+
+class StaleGrants(Exception):  # noqa: N818  # a state to react to, not a failure
+    """The grants have changed since they were read: read them again and open another session."""
+
+
+class GuardedSession:
+    """One principal on one connection. `execute` runs trusted SQL, `run` everybody else's.
+
+    `grants_version` is the counter of the file's grants that the session was opened for. `commit_number` is that of the last
+    commit which the open transaction can see.
+    """
+
+    def __init__(self, link: Link, watch: Watch, grants: Grants, build: Build, begin: Begin, keep: Keep) -> None:
+        self.cenv = link.cenv
+        self.link = link
+        self.grants = grants
+        self.grants_version = -1
+        self.commit_number = 0
+        self.max_database_bytes = 0
+        self._watch = watch
+        self._build = build
+        self._begin = begin
+        self._keep = keep
+        self._carried = Carried(link)
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._rules: Rules | None = None
+        self._catalogue: Catalogue | None = None
+        self._version = -1
+        self._unsure = False  # this transaction has changed the schema, and may yet undo that
+        self._reading = False
+        self._transaction: Transaction | None = None
+        schema = quote(link.hidden.schema)
+        self._ask_version = f"{link.mark}PRAGMA {schema}.schema_version"
+        self._ask_state = f"{link.mark}SELECT grants, commits FROM _wce_state"
+        self._ask_changes = f"{link.mark}SELECT changes()"
+        self._start = f"{link.mark}BEGIN"
+        self._finish = f"{link.mark}COMMIT"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is."""
+        return self._reading or self._transaction is not None
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The tables of the file as of now, or of the open transaction."""
+        self._refresh()
+        return self._known()[0]
+
+    @property
+    def rules(self) -> Rules:
+        self._refresh()
+        return self._known()[1]
+
+    def execute(self, sql: str, params: Params = ()) -> Cursor:
+        """Run trusted SQL on WCE's own tables."""
+        self._carried.disturb()
+        return self.link.execute(sql, params)
+
+    def transaction(self, actor: Actor, *, write: bool = False) -> AbstractContextManager[Transaction | None]:
+        """`with` one snapshot to read from, or a write transaction; inside another one a part of that.
+
+        Raises StaleGrants when the principal's rights may no longer be those that the session obeys.
+        """
+        return self._write(actor) if write else _Read(self)
+
+    def plan(self, sql: str) -> Plan:
+        """What kind of statement this is, and what it becomes; raises WceError for one that may not run."""
+        if self._unsure:
+            self._refresh()
+        plan = self._plans.get(sql)
+        if plan is not None:
+            self._plans.move_to_end(sql)
+            return plan
+        self._refresh()
+        plan = self._known()[1].plan(sql)
+        if len(sql) <= _MAX_CACHED:
+            self._plans[sql] = plan
+            if len(self._plans) > _MAX_PLANS:
+                self._plans.popitem(last=False)
+        return plan
+
+    def run(self, sql: str, params: Params = (), limits: Limits = LIMITS) -> Result:
+        """Run one statement in the open transaction; raises WceError."""
+        started = time.perf_counter()
+        plan = self.plan(sql)
+        self._require(plan)
+        values = plan.layout.check(params)
+        rules = self._known()[1]
+        if plan.length_sensitive and total_size(values) > _LARGE:
+            plan = rules.strict(plan)
+        if plan.writes:
+            return self._run_write(plan, values, limits, started)
+        answer = self._fetch(rules, plan, values, limits)
+        return Result(answer.columns, answer.rows, 0, None, answer.truncated, (time.perf_counter() - started) * 1000)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._watch.close()
+        self.link.close()
+
+    def start_reading(self) -> None:
+        """BEGIN; the first look at the file fixes the snapshot."""
+        self.link.marked(self._start)
+        self._reading = True
+        try:
+            self._check()
+        except BaseException:
+            self.end_reading(keep=False)
+            raise
+
+    def end_reading(self, *, keep: bool) -> None:
+        """Nothing was written to the file, but the TEMP schema is to stay."""
+        self._reading = False
+        if self.link.in_transaction:
+            self.link.marked(self._finish if keep else f"{self.link.mark}ROLLBACK")
+
+    @contextmanager
+    def _write(self, actor: Actor) -> Iterator[Transaction]:
+        if self._reading:
+            raise RuntimeError("a write transaction cannot start inside a read transaction")
+        outer = self._transaction
+        try:
+            with self._begin(self, actor) as transaction:
+                if outer is None:
+                    self._check()
+                self._transaction = transaction
+                try:
+                    yield transaction
+                finally:
+                    self._transaction = outer
+        finally:
+            if outer is None and self._unsure:
+                # A rollback brings the old schema back under its old number, and somebody else may then take the new number.
+                self._version = -1
+                self._unsure = False
+
+    def _check(self) -> None:
+        """Meet the file as it is in this transaction: its schema, and whether the grants are still the same."""
+        self._refresh(inside=True)
+        grants, self.commit_number = self.link.marked(self._ask_state).fetchone()
+        if grants != self.grants_version:
+            raise StaleGrants
+        self._carried.begin()
+
+    def _refresh(self, *, inside: bool = False) -> None:
+        """Build the rules anew when the schema has changed; in an open transaction it only does so through this session."""
+        if self.is_open and not inside and not self._unsure:
+            return
+        version = self.link.marked(self._ask_version).fetchone()[0]
+        if version == self._version:
+            return
+        if self.link.in_transaction:
+            self._rebuild(version)
+            return
+        self.link.marked(self._start)
+        try:
+            self._rebuild(self.link.marked(self._ask_version).fetchone()[0])
+        finally:
+            self.link.marked(self._finish)
+
+    def _rebuild(self, version: int) -> None:
+        link = self.link
+        if self._rules is not None:
+            self._rules.close()
+        self._plans.clear()
+        schema = link.hidden.schema
+        self._catalogue = self._keep(digest(link.ask, schema), lambda: load(link.ask, schema))
+        self._rules = self._build(link, self._catalogue)
+        link.judge = self._rules
+        link.foreign = self._catalogue.triggers
+        self._version = version
+
+    def _known(self) -> tuple[Catalogue, Rules]:
+        if self._catalogue is None or self._rules is None:
+            raise RuntimeError("the schema has not been read yet")
+        return self._catalogue, self._rules
+
+    def _require(self, plan: Plan) -> None:
+        """A statement outside its transaction would run without audit, or after what it belongs to was rolled back."""
+        if not self.is_open or (plan.writes and self._transaction is None):
+            raise RuntimeError(f"{plan.kind} needs a {'write ' if plan.writes else ''}transaction")
+        if not self.link.in_transaction:
+            raise WceError("sql_error", "the transaction was rolled back by an earlier statement")
+
+    def _fetch(self, rules: Rules, plan: Plan, params: Params, limits: Limits) -> Answer:
+        if plan.stateful:
+            self._carried.restore()
+        link = self.link
+        link.deadline = deadline = self._watch.start(limits.timeout_seconds)
+        rules.expect(plan, deadline)
+        try:
+            return fetch(link.connection, plan, params, limits)
+        except (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeError) as error:
+            self._watch.stop()
+            raise rules.fault(error, plan) from None  # SQLite's text may hold a secret name
+        finally:
+            self._watch.stop()
+            link.deadline = None
+
+    def _run_write(self, plan: Plan, params: Params, limits: Limits, started: float) -> Result:
+        catalogue, rules = self._known()
+        if rules.ready(plan):
+            self._carried.disturb()
+        changes = 0
+        try:
+            answer = self._fetch(rules, plan, params, limits)
+            if not plan.ddl:
+                changes = self.link.marked(self._ask_changes).fetchone()[0]
+                self._carried.remember(answer.last_row_id or 0)
+        finally:
+            # Also after an error: INSERT OR FAIL keeps the rows before the one that failed.
+            self._touch(plan, changes)
+        if plan.ddl:
+            self._settle(plan, catalogue)
+        inserted = answer.last_row_id if plan.kind == "INSERT" and changes and plan.has_rowid else None
+        elapsed = (time.perf_counter() - started) * 1000
+        return Result(answer.columns, answer.rows, changes, inserted or None, answer.truncated, elapsed)
+
+    def _touch(self, plan: Plan, changes: int) -> None:
+        if self._transaction is None:
+            return
+        if plan.target is not None:
+            self._transaction.touch(plan.target, changes)
+        for table in plan.written:
+            if table != plan.target:
+                self._transaction.touch(table)
+
+    def _settle(self, plan: Plan, before: Catalogue) -> None:
+        """After a change of the schema: meet the new one, and let the rules see to what depended on the old one."""
+        self._unsure = True
+        self._refresh()
+        catalogue, rules = self._known()
+        rules.settle(plan, before, catalogue)
+
+
+class _Read:
+    """`with` a snapshot; a class and not a generator because every read goes through it."""
+
+    __slots__ = ("_outermost", "_session")
+
+    def __init__(self, session: GuardedSession) -> None:
+        self._session = session
+        self._outermost = False
+
+    def __enter__(self) -> None:
+        self._outermost = not self._session.is_open
+        if self._outermost:
+            self._session.start_reading()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._outermost:
+            self._session.end_reading(keep=kind is None)

@@ -1,0 +1,113 @@
+"""The CTEs that stand in for tables and views, put before what the client wrote.
+
+A name in FROM, JOIN, IN, EXISTS and in sub-selects of any clause means the CTE of that name; the target of a write never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from wce.errors import WceError
+from wce.guard.principal import Principal
+from wce.store.sqlite import quote
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What a statement needs: folded names. `defined` are those that its own WITH list, at the top, gives another meaning.
+
+    `guards` are "update" or "delete", for the target. `pushed` are conditions that may be checked before the policy.
+    """
+
+    tables: set[str]
+    views: set[str]
+    hidden: Mapping[str, str]
+    defined: set[str]
+    strict: bool
+    target: str | None = None
+    guards: set[str] = field(default_factory=set)
+    pushed: dict[str, list[str]] = field(default_factory=dict)
+
+
+def prefix(principal: Principal, wanted: Wanted) -> list[str]:
+    """The CTE definitions; one that is not used costs nothing."""
+    parts: list[str] = []
+    for kind in sorted(wanted.guards):
+        parts.append(_guard(principal, str(wanted.target), kind))
+    for table in sorted(wanted.tables):
+        if principal.right(table).can_read:
+            parts.append(_rows(principal, table, wanted))
+            if table not in wanted.defined:
+                parts.append(_alias(principal.table(table).name, principal.hidden.own + "r_" + table))
+    for name in sorted(wanted.views - wanted.defined):
+        view = principal.view(name)
+        if view.text is not None:
+            inner = principal.hidden.view + name
+            parts.append(f"{quote(inner)} {view.text.columns} AS NOT MATERIALIZED ({view.text.text})")
+            parts.append(_alias(view.name, inner))
+    # A hidden object must fail exactly as a name that never existed.
+    for marker, name in wanted.hidden.items():
+        if name not in wanted.defined:
+            parts.append(f"{quote(name)} AS (SELECT * FROM {quote(marker)})")
+    return parts
+
+
+def _alias(name: str, inner: str) -> str:
+    return f"{quote(name)} AS NOT MATERIALIZED (SELECT * FROM {quote(inner)})"
+
+
+def _source(principal: Principal, table: str) -> str:
+    name = quote(principal.table(table).name)
+    return f"{quote(principal.hidden.schema)}.{name} AS {name}"
+
+
+def _rows(principal: Principal, table: str, wanted: Wanted) -> str:
+    """The rows that may be read. A sub-select with LIMIT is not flattened, so nothing outside is evaluated before the policy."""
+    columns = ",".join(quote(column.name) for column in principal.table(table).columns)
+    conditions = " AND ".join([principal.condition(table).read, *wanted.pushed.get(table, [])])
+    barrier = " LIMIT -1" if wanted.strict else ""
+    name = quote(principal.hidden.own + "r_" + table)
+    return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM {_source(principal, table)} WHERE {conditions}{barrier})"
+
+
+def keys(principal: Principal, table: str) -> list[tuple[str, str]]:
+    """(column of the table, our name for it) of what tells rows apart."""
+    found = principal.table(table)
+    own = principal.hidden.own
+    if found.rowid is not None:
+        return [(found.rowid, own + "k")]
+    if not found.without_rowid:
+        raise WceError("bad_policy", f"{found.name} has no usable rowid, so its policies cannot be enforced")
+    return [(quote(column), f"{own}k{number}") for number, column in enumerate(found.key)]
+
+
+def _guard(principal: Principal, table: str, kind: str) -> str:
+    """The keys of the rows that may be updated or deleted."""
+    conditions = principal.condition(table)
+    condition = conditions.update if kind == "update" else conditions.delete
+    name = quote(principal.table(table).name)
+    columns = ",".join(f"{name}.{column} AS {quote(key)}" for column, key in keys(principal, table))
+    return f"{quote(principal.hidden.own + kind)} AS NOT MATERIALIZED (SELECT {columns} FROM {_source(principal, table)} WHERE {condition})"
+
+
+def guarded(principal: Principal, table: str, kind: str, reference: str) -> str:
+    """Whether the target's current row is one of those.
+
+    It is looked up by key in a scope of its own, where nothing that the client calls by a name can be meant instead.
+    """
+    scope = quote(principal.hidden.own + "s")
+    same = " AND ".join(f"{scope}.{quote(key)} IS {reference}.{column}" for column, key in keys(principal, table))
+    return f"EXISTS(SELECT 1 FROM {quote(principal.hidden.own + kind)} AS {scope} WHERE {same})"
+
+
+def view_closure(principal: Principal, names: Iterable[str]) -> set[str]:
+    """The granted views among the names, and those that they are made of."""
+    found: set[str] = set()
+    waiting = [name for name in names if name in principal.views]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [inner for inner in principal.view(name).names if inner in principal.views]
+    return found
