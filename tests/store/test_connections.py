@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -156,6 +157,17 @@ def test_close_closes_everything(connections, elsewhere):
     connections.close()
 
     assert [thing.closed for thing in things] == [1, 1, 1]
+    assert len(connections) == 0
+
+
+def test_a_thread_that_ends_closes_what_it_had(connections):
+    made: list[Thing] = []
+    thread = threading.Thread(target=lambda: made.extend((take(connections, "a"), take(connections, "b"))))
+
+    thread.start()
+    thread.join()
+
+    assert [thing.closed for thing in made] == [1, 1]
     assert len(connections) == 0
 
 

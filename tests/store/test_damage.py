@@ -7,6 +7,7 @@ import pytest
 
 from wce.errors import WceError
 from wce.store.session import Session
+from wce.store.sqlite import attach, connect, sqlite3
 from wce.store.store import Store
 
 
@@ -103,11 +104,40 @@ def test_a_write_that_finds_it_is_undone(store, cenv, actor, intact):
     assert len(store.connections) == 0
 
 
-def test_damage_that_a_guarded_connection_reports_shuts_the_file_too(store, cenv, actor, intact):
-    with pytest.raises(WceError), store.session(cenv) as session, session.transaction(actor):
-        raise WceError("cenv_damaged", evidence="found elsewhere")
+def test_an_index_of_words_out_of_step_is_an_error_of_the_sql_and_shuts_nothing(store, cenv, counted):
+    with store.session(cenv) as session:
+        session.execute("CREATE VIRTUAL TABLE ft USING fts5(title, content='notes', content_rowid='id')")
+        session.execute("INSERT INTO ft (rowid, title) VALUES (1, 'hello')")
 
-    assert code(store, cenv) == "cenv_damaged"
+        with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+            session.all("SELECT title FROM ft WHERE ft MATCH 'hello'")
+
+    assert counted() == 0
+
+
+def test_only_our_own_connection_can_shut_a_file(store, cenv, actor, counted):
+    class Guarded:
+        """A connection that sees the file under another name, where a view that names a database does not parse."""
+
+        def __init__(self) -> None:
+            self.cenv = cenv
+            self.connection = connect("", mode="memory")
+
+        def execute(self, sql: str, params: object = ()) -> object:
+            if sql == "BEGIN IMMEDIATE":
+                attach(self.connection, store.path(cenv), "w0")
+            return self.connection.execute(sql, params)
+
+    with store.session(cenv) as session:
+        session.execute("CREATE VIEW bad AS SELECT * FROM main.notes")
+    guarded = Guarded()
+
+    with pytest.raises(WceError) as caught, store.transaction(guarded, actor):
+        pass
+    guarded.connection.close()
+
+    assert caught.value.code == "cenv_damaged"
+    assert counted() == 0
 
 
 def test_a_damaged_cenv_can_be_removed(store, cenv, intact):

@@ -167,7 +167,7 @@ def test_an_error_of_the_sql_has_no_other_meaning(connection):
         ("SQLITE_IOERR_LOCK", "internal"),
         ("SQLITE_IOERR_SHORT_READ", "cenv_damaged"),
         ("SQLITE_IOERR_NOMEM", "too_large"),
-        ("SQLITE_CORRUPT_INDEX", "cenv_damaged"),
+        ("SQLITE_NOTADB", "cenv_damaged"),
         ("SQLITE_BUSY_SNAPSHOT", "busy"),
         ("SQLITE_LOCKED_SHAREDCACHE", "busy"),
         ("SQLITE_READONLY_DBMOVED", "internal"),

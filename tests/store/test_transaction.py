@@ -3,8 +3,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from wce.errors import WceError
 from wce.log import LOGGER
@@ -79,6 +82,42 @@ def test_a_failed_block_outside_takes_all_back(session, actor):
         raise LookupError
 
     assert titles(session) == []
+
+
+# A program: a number is written, a list is a block inside, and a block that begins with None fails at its end.
+programs = st.recursive(st.integers(0, 99), lambda inner: st.lists(st.one_of(st.none(), inner), max_size=4), max_leaves=12)
+
+
+def expected(program: object) -> list[str]:
+    if not isinstance(program, list):
+        return [str(program)]
+    if program and program[0] is None:
+        return []
+    return [title for part in program if part is not None for title in expected(part)]
+
+
+def perform(session, actor, program: object) -> None:
+    if not isinstance(program, list):
+        session.execute(INSERT, (str(program),))
+        return
+    with suppress(LookupError), session.transaction(actor) as transaction:
+        for part in program:
+            if part is not None:
+                perform(session, actor, part)
+        transaction.touch("notes", 1)
+        if program and program[0] is None:
+            raise LookupError
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(st.none(), programs), min_size=1, max_size=5))
+def test_blocks_within_blocks_keep_exactly_what_succeeded(session, actor, program):
+    session.execute("DELETE FROM notes")
+
+    perform(session, actor, program)
+
+    assert titles(session) == expected(program)
+    assert not session.connection.in_transaction
 
 
 def test_the_commit_tells_the_tables_the_rows_and_the_number(session, actor, commits):

@@ -67,8 +67,21 @@ class _File:
 class _Home(threading.local):
     """A thread's own connections: cenv → key → entry."""
 
-    def __init__(self) -> None:
+    def __init__(self, connections: Connections) -> None:
         self.entries: dict[str, dict[Hashable, _Entry]] = {}
+        self._will = _Will(connections, self.entries)
+
+
+class _Will:
+    """Dies with its thread and closes what that had open; a server with a thread for each request would else fill the cache."""
+
+    def __init__(self, connections: Connections, entries: dict[str, dict[Hashable, _Entry]]) -> None:
+        self._connections = connections
+        self._entries = entries
+
+    def __del__(self) -> None:
+        if self._entries:
+            self._connections.orphan(self._entries)
 
 
 class Use(Generic[T]):
@@ -103,7 +116,7 @@ class Connections:
         self.limit = max(_LEAST, min(limit, spare // 3))
         self._metrics = metrics
         self._identity = identity
-        self._home = _Home()
+        self._home = _Home(self)
         self._lock = threading.Lock()
         self._order: OrderedDict[_Entry, None] = OrderedDict()  # least recently used first
         self._files: dict[str, _File] = {}
@@ -131,6 +144,12 @@ class Connections:
         """Close everything; what is still in use goes when it is released."""
         with self._lock:
             closing = self._drop(list(self._order))
+        _close(closing)
+
+    def orphan(self, entries: dict[str, dict[Hashable, _Entry]]) -> None:
+        """Close what a thread that has ended had open."""
+        with self._lock:
+            closing = self._drop([entry for keys in entries.values() for entry in keys.values()])
         _close(closing)
 
     def moved(self, cenv: str) -> bool:

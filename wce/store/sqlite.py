@@ -40,20 +40,16 @@ APPLICATION_ID: Final = 0x57434531  # "WCE1", at byte 68 of every cenv's file
 _UPPER: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FOLD: Final = str.maketrans(_UPPER, _UPPER.lower())
 # Result codes (sqlite.org/rescode.html); the low byte of an extended code is the primary one.
-_BUSY: Final = 5
-_LOCKED: Final = 6
+FULL: Final = 13
 _NOMEM: Final = 7
-_CORRUPT: Final = 11
-_NOTADB: Final = 26
-_IOERR_SHORT_READ: Final = 522
-_IOERR_CORRUPTFS: Final = 8458
-
+_BUSY: Final = ("busy", "")
+_DAMAGED: Final = ("cenv_damaged", "")
 _UNREADABLE: Final = ("internal", "The file of this cenv could not be read or written.")
 _UNWRITTEN: Final = ("disk_full", "The file of this cenv could not be written.")
 _MEMORY: Final = ("too_large", "The statement needs more memory than it may have.")
-_MEANINGS: Final[dict[int, tuple[str, str]]] = {
-    _BUSY: ("busy", ""),
-    _LOCKED: ("busy", ""),
+_MEANINGS: Final[dict[int, tuple[str, str] | None]] = {
+    5: _BUSY,
+    6: _BUSY,  # LOCKED
     _NOMEM: _MEMORY,
     3082: _MEMORY,  # IOERR_NOMEM
     8: _UNREADABLE,  # READONLY
@@ -64,11 +60,13 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     1546: _UNWRITTEN,  # TRUNCATE
     4874: _UNWRITTEN,  # SHMSIZE
     6410: _UNWRITTEN,  # GETTEMPPATH
-    _CORRUPT: ("cenv_damaged", ""),
-    _NOTADB: ("cenv_damaged", ""),
-    _IOERR_SHORT_READ: ("cenv_damaged", ""),
-    _IOERR_CORRUPTFS: ("cenv_damaged", ""),
-    13: ("full", ""),  # FULL
+    522: _DAMAGED,  # IOERR_SHORT_READ
+    8458: _DAMAGED,  # IOERR_CORRUPTFS
+    11: _DAMAGED,  # CORRUPT, all but these:
+    267: None,  # CORRUPT_VTAB: an FTS5 index out of step with its table, which any writer of the table can bring about
+    779: None,  # CORRUPT_INDEX: REINDEX mends it, and the file must stay open for that
+    26: _DAMAGED,  # NOTADB
+    FULL: ("full", ""),
     14: ("busy", "The file of this cenv could not be opened."),  # CANTOPEN: most often no descriptor left
 }
 _UNLIMITED_PAGES: Final = 0x3FFFFFFE  # the least default of max_page_count over all versions
@@ -146,15 +144,15 @@ def full_reason(run: Callable[[str], Cursor], folder: Path) -> str:
     return "quota_exceeded" if roomy and min(limits) < _UNLIMITED_PAGES else "disk_full"
 
 
-def damaged(error: BaseException) -> bool:
-    """Whether an error says that the file itself is broken, so that trying again cannot help."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF in (_CORRUPT, _NOTADB) or code in (_IOERR_SHORT_READ, _IOERR_CORRUPTFS)
+def primary(error: BaseException) -> int:
+    """The primary result code of an error, 0 where it has none."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
 
 
 def busy(error: BaseException) -> bool:
     """Whether another connection was in the way."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (_BUSY, _LOCKED)
+    return _MEANINGS.get(primary(error)) is _BUSY
 
 
 def translate(error: Exception, *, full: str = "disk_full") -> WceError | None:
@@ -163,12 +161,18 @@ def translate(error: Exception, *, full: str = "disk_full") -> WceError | None:
     `full` is the code for SQLITE_FULL, see `full_reason`. The module reports SQLITE_NOMEM as MemoryError.
     """
     code = _NOMEM if isinstance(error, MemoryError) else getattr(error, "sqlite_errorcode", 0)
-    meaning = _MEANINGS.get(code) or _MEANINGS.get(code & 0xFF)
+    meaning = _MEANINGS[code] if code in _MEANINGS else _MEANINGS.get(code & 0xFF)
     if meaning is None:
         return None
     name, detail = meaning
     evidence = f"{getattr(error, 'sqlite_errorname', '')} {error}".strip()
     return WceError(full if name == "full" else name, detail, retry_after=1 if name == "busy" else None, evidence=evidence)
+
+
+def damaged(error: Exception) -> bool:
+    """Whether an error says that the file itself is broken, so that trying again cannot help."""
+    meaning = translate(error)
+    return meaning is not None and meaning.code == "cenv_damaged"
 
 
 def known_holes() -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from wce.store.connections import Connections, Use
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock, WriterLocks
 from wce.store.session import Session
-from wce.store.sqlite import APPLICATION_ID, Connection, connect, damaged, full_reason, prepare, sqlite3, translate
+from wce.store.sqlite import APPLICATION_ID, FULL, Connection, connect, damaged, full_reason, prepare, primary, sqlite3, translate
 from wce.store.transaction import Handle, Hooks, Transaction
 
 WAIT_SECONDS: Final = 30.0  # for other writers, in this process and in others
@@ -123,10 +123,14 @@ class Store:
         self._damaged.pop(cenv, None)
 
     def explain(self, handle: Handle, error: Exception) -> WceError | None:
-        """What an error of SQLite means to a client, None: the SQL is wrong. A damaged file is shut from here on."""
-        if damaged(error):
+        """What an error of SQLite means to a client, None: the SQL is wrong. A damaged file is shut from here on.
+
+        Only our own SQL is a witness: a guarded connection sees the file under another name, where a view that says
+        `main.x` is "malformed" too, and nobody may shut a cenv by that.
+        """
+        if damaged(error) and isinstance(handle, Session):
             self.quarantine(handle.cenv, str(error))
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        if primary(error) == FULL:
             return translate(error, full=full_reason(handle.execute, self.folder.path))
         return translate(error)
 
@@ -173,10 +177,6 @@ class Store:
             done.append(transaction.commit())
         except (sqlite3.Error, MemoryError) as error:
             self._fail(handle, error)
-            raise
-        except WceError as error:
-            if error.code == "cenv_damaged" and handle.cenv not in self._damaged:  # found by a guarded connection
-                self.quarantine(handle.cenv, error.evidence)
             raise
         finally:
             self._transactions.pop(id(handle), None)

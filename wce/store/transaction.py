@@ -83,7 +83,7 @@ class Transaction:
         self._alive()
         self.number = self.handle.execute(_COUNT).fetchall()[0][0]
         self.handle.execute("COMMIT")
-        return Commit(self.cenv, self.actor, MappingProxyType(self._tables), self.at, self.number)
+        return Commit(self.cenv, self.actor, MappingProxyType(dict(self._tables)), self.at, self.number)
 
     def rollback(self) -> None:
         """Undo everything; harmless when SQLite has done so already, as it does when the disk is full."""
