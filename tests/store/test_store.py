@@ -167,7 +167,7 @@ class TestSession:
             assert mine() is mine()
             assert pool.submit(mine).result() is not mine()
 
-    @pytest.mark.parametrize("name", [str(uuid.uuid4()), "../secret", "", "NOTES", "a\0b"])
+    @pytest.mark.parametrize("name", ["0f8fad5b-d9cb-469f-a165-70867728950e", "../secret", "", "NOTES", "a\0b"])
     def test_there_is_none_for_what_is_no_cenv(self, store, name):
         assert code(store, name) == "no_such_cenv"
 
