@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from wce.core import audit
@@ -12,12 +16,14 @@ from wce.core.logins import (
     log_out,
     revoke_all,
     revoke_session,
+    touch_last_used,
 )
 from wce.core.passwords import Passwords
 from wce.core.settings import CenvSettings
 from wce.core.tokens import token_hash
 from wce.errors import WceError
 from wce.model import Actor, Role
+from wce.store.sqlite import connect
 
 
 def refused(call, *args, **kwargs) -> str:
@@ -318,3 +324,71 @@ def test_a_login_removes_audit_rows_past_their_retention(world):
 
     assert world.actions() == ["audit.trim", "login.success"]
     assert audit.verify(world.session).ok
+
+
+# Last use
+
+
+def last_used(world) -> int:
+    return world.session.one("SELECT last_used FROM _wce_sessions")[0]
+
+
+def touch(world, login) -> bool:
+    return touch_last_used(world.store, world.session, present(world, login.token), world.clock.now)
+
+
+def test_the_last_use_is_noted_at_most_once_a_minute(world):
+    login = sign_in(world)
+    begin = int(world.clock.now)
+
+    world.clock.now += 59
+    assert (touch(world, login), last_used(world)) == (False, begin)
+    world.clock.now += 1
+    assert (touch(world, login), last_used(world)) == (True, begin + 60)
+    assert not touch(world, login)
+
+
+def test_the_last_use_of_nobody_is_not_noted(world):
+    world.clock.now += 3_600
+
+    assert not touch_last_used(world.store, world.session, anonymous(world.session), world.clock.now)
+
+
+def test_noting_the_last_use_waits_for_no_writer(world):
+    login = sign_in(world)
+    world.clock.now += 60
+    with ThreadPoolExecutor(1) as other:
+        held, release = threading.Event(), threading.Event()
+
+        def write() -> None:
+            with world.session.transaction(world.owner):
+                held.set()
+                release.wait(10)
+
+        writing = other.submit(write)
+        held.wait(10)
+        begin = time.monotonic()
+        noted = touch(world, login)
+        waited = time.monotonic() - begin
+        release.set()
+        writing.result()
+
+    assert (noted, waited < 1) == (False, True)
+    assert touch(world, login)
+
+
+def test_noting_the_last_use_waits_for_no_other_process(world):
+    login = sign_in(world)
+    world.clock.now += 60
+    other = connect(world.store.path(world.cenv))
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        begin = time.monotonic()
+
+        assert not touch(world, login)
+
+        assert time.monotonic() - begin < 1
+    finally:
+        other.close()
+    assert touch(world, login)
+    assert world.session.one("PRAGMA busy_timeout") == (5_000,)

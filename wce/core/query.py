@@ -1,0 +1,230 @@
+"""The SQL of users: one statement or several, all or nothing, under their grants, with an audit row for every write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from wce.core import audit, upkeep
+from wce.core.gate import Gate
+from wce.core.logins import Authenticated
+from wce.core.permissions import GrantsCache
+from wce.core.settings import CenvSettings
+from wce.core.shape import Shapes
+from wce.errors import WceError
+from wce.guard.explain import Explanation, explain
+from wce.guard.guard import Guard
+from wce.guard.session import GuardedSession, StaleGrants
+from wce.model import Actor, AuditEntry, Limits, Params, Result
+from wce.store.store import Store
+from wce.store.transaction import Transaction
+
+MAX_STATEMENTS: Final = 1_000
+MAX_ANSWER: Final = 1024 * 1024  # characters of a first answer that is kept for a repeat
+_ATTEMPTS: Final = 3
+_ANY_VERSION: Final = -1  # no counter is ever negative, so the cache asks the file
+T = TypeVar("T")
+_ACTIONS: Final = {"INSERT": "insert", "UPDATE": "update", "DELETE": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a client."""
+
+    sql: str
+    params: Params = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A write that the client may send again and that must happen once.
+
+    `encode` makes status and body of the answer, which is kept with the write and given again for the same `request_hash`.
+    """
+
+    key: str
+    request_hash: str
+    encode: Callable[[Sequence[Result]], tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The first answer, as it was sent; `repeated` tells a repeat from the first."""
+
+    status: int
+    body: str
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Results in the order of the statements; none but `kept` for a repeat. `commit` is the newest commit that they rest on."""
+
+    results: tuple[Result, ...]
+    commit: int
+    kept: Kept | None = None
+
+
+class _Repeated(Exception):  # noqa: N818 - ends a transaction that has nothing to do, and nothing failed
+    def __init__(self, kept: Kept) -> None:
+        super().__init__()
+        self.kept = kept
+
+
+class Queries:
+    """Runs the SQL of users on all cenvs. At most `max_connections` of a cenv run at once, `queue` more wait for `patience_seconds`."""
+
+    def __init__(self, store: Store, guard: Guard, grants: GrantsCache, *, queue: int = 64, patience_seconds: float = 5.0) -> None:
+        self._store = store
+        self._guard = guard
+        self._grants = grants
+        self._gate = Gate(queue)
+        self._patience_seconds = patience_seconds
+        self._shapes = Shapes()
+
+    def run(
+        self,
+        cenv: str,
+        who: Authenticated,
+        config: CenvSettings,
+        statements: Sequence[Statement],
+        *,
+        max_rows: int | None = None,
+        once: Once | None = None,
+    ) -> Answer:
+        """Run statements in one transaction; when one fails nothing stays. All of them share the time of one.
+
+        `max_rows` lowers the cenv's bound on the rows of a result. `once` is looked at only when something writes.
+        """
+        limits = config.limits
+        if max_rows is not None:
+            limits = replace(limits, max_rows=min(limits.max_rows, max_rows))
+        if not 1 <= len(statements) <= MAX_STATEMENTS:
+            raise WceError("validation", f"A transaction has 1 to {MAX_STATEMENTS} statements.")
+        with self._gate.enter(cenv, config.max_connections, self._patience_seconds):
+            return self._retry(cenv, who, limits, lambda guarded, actor: self._run(guarded, actor, statements, limits, once))
+
+    def explain(
+        self, cenv: str, who: Authenticated, config: CenvSettings, statement: Statement, *, as_user: int | None = None
+    ) -> Explanation:
+        """What a statement would do and which permissions and policies let it; administrators may ask on behalf of others."""
+        if as_user is not None:
+            who = self._stand_in(cenv, who, as_user)
+        with self._gate.enter(cenv, config.max_connections, self._patience_seconds):
+            return self._retry(cenv, who, config.limits, lambda guarded, _: explain(guarded, statement.sql, statement.params))
+
+    def _retry(self, cenv: str, who: Authenticated, limits: Limits, work: Callable[[GuardedSession, Actor], T]) -> T:
+        """Do the work under the grants of this moment: when they change before it begins, read them and begin again."""
+        version = who.state.grants
+        for _ in range(_ATTEMPTS):
+            with self._store.session(cenv) as session:
+                grants, version = self._grants.get(session, who.actor.user_id, version)
+            actor = replace(who.actor, role=grants.role)
+            try:
+                with self._guard.open_session(cenv, grants, version, limits) as guarded:
+                    return work(guarded, actor)
+            except StaleGrants:
+                version = _ANY_VERSION
+        raise WceError("busy", "Permissions are being changed.", retry_after=1)
+
+    def _run(self, guarded: GuardedSession, actor: Actor, statements: Sequence[Statement], limits: Limits, once: Once | None) -> Answer:
+        kept: Kept | None = None
+        try:
+            with guarded.transaction(actor, write=_writes(guarded, statements)) as transaction:
+                if transaction is not None and once is not None:
+                    _look_up(transaction, once)
+                results = self._each(guarded, transaction, statements, limits)
+                if transaction is not None and once is not None:
+                    kept = _keep(transaction, once, results)
+        except _Repeated as repeated:
+            return Answer((), guarded.commit_number, repeated.kept)
+        return Answer(results, guarded.commit_number if transaction is None else transaction.number, kept)
+
+    def _each(
+        self, guarded: GuardedSession, transaction: Transaction | None, statements: Sequence[Statement], limits: Limits
+    ) -> tuple[Result, ...]:
+        deadline = time.monotonic() + limits.timeout_seconds
+        results: list[Result] = []
+        for index, statement in enumerate(statements):
+            with _numbered(index, statements):
+                if results:
+                    limits = _what_is_left(limits, deadline, results[-1])
+                results.append(guarded.run(statement.sql, statement.params, limits))
+                if transaction is not None:
+                    self._audit(guarded, transaction, statement, results[-1])
+        return tuple(results)
+
+    def _audit(self, guarded: GuardedSession, transaction: Transaction, statement: Statement, result: Result) -> None:
+        plan = guarded.plan(statement.sql)
+        if not plan.writes:
+            return
+        text = self._shapes.of(guarded.cenv, statement.sql, guarded.catalogue)
+        details = {"sql": text} if plan.ddl else {"rows": result.changes, "sql": text}
+        audit.record(transaction, AuditEntry(_ACTIONS.get(plan.kind, "ddl"), "table", plan.target or "", details))
+
+    def _stand_in(self, cenv: str, who: Authenticated, user_id: int) -> Authenticated:
+        if not who.actor.role.administers:
+            raise WceError("forbidden", "Only administrators may ask on behalf of others.")
+        with self._store.session(cenv) as session:
+            if session.one("SELECT 1 FROM _wce_users WHERE user_id = ? AND enabled", (user_id,)) is None:
+                raise WceError("not_found", "No such user.")
+        return replace(who, actor=replace(who.actor, user_id=user_id))
+
+
+def _writes(guarded: GuardedSession, statements: Sequence[Statement]) -> bool:
+    """Whether any of the statements writes. After one that changes the schema the others cannot be read yet; it writes itself."""
+    writes = False
+    for index, statement in enumerate(statements):
+        with _numbered(index, statements):
+            plan = guarded.plan(statement.sql)
+        if plan.ddl:
+            return True
+        writes = writes or plan.writes
+    return writes
+
+
+@contextmanager
+def _numbered(index: int, statements: Sequence[Statement]) -> Iterator[None]:
+    """Errors of one of several statements say which."""
+    try:
+        yield
+    except WceError as error:
+        if len(statements) > 1:
+            error.statement = index
+        raise
+
+
+def _what_is_left(limits: Limits, deadline: float, last: Result) -> Limits:
+    """The bounds for the next statement: all of them share one time and one size."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise WceError("query_timeout", "The statements took too long together.")
+    used = sum(len(value) if isinstance(value, str | bytes) else 8 for row in last.rows for value in row)
+    return replace(limits, timeout_seconds=seconds, max_bytes=limits.max_bytes - used)
+
+
+def _look_up(transaction: Transaction, once: Once) -> None:
+    """Raise _Repeated with the first answer where there is one; `idempotency_mismatch` where it answered something else."""
+    upkeep.prune_answers(transaction)
+    row = transaction.execute(
+        "SELECT request_hash, status, body FROM _wce_idempotency WHERE user_id = ? AND key = ?", (transaction.actor.user_id, once.key)
+    ).fetchone()
+    if row is None:
+        return
+    if row[0] != once.request_hash:
+        raise WceError("idempotency_mismatch")
+    raise _Repeated(Kept(row[1], row[2], repeated=True))
+
+
+def _keep(transaction: Transaction, once: Once, results: Sequence[Result]) -> Kept:
+    status, body = once.encode(results)
+    if len(body) > MAX_ANSWER:
+        raise WceError("too_large", f"An answer with an idempotency key may have at most {MAX_ANSWER} characters.")
+    transaction.execute(
+        "INSERT INTO _wce_idempotency (user_id, key, request_hash, status, body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (transaction.actor.user_id, once.key, once.request_hash, status, body, transaction.at),
+    )
+    return Kept(status, body, repeated=False)
