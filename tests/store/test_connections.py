@@ -185,6 +185,17 @@ def test_a_file_that_changed_its_identity_is_opened_anew(monkeypatch):
     assert old.closed == 1
 
 
+def test_a_thread_that_opens_the_new_file_lets_go_of_the_old_one_for_all(elsewhere):
+    identity = {"a": 1}
+    connections = Connections(8, identity=identity.get)
+    theirs = elsewhere(lambda: take(connections, "a"))
+    identity["a"] = 2
+
+    mine = take(connections, "a")
+
+    assert (theirs.closed, mine.closed) == (1, 0)
+
+
 def test_a_held_connection_knows_that_its_file_moved():
     identity = {"a": 1}
     connections = Connections(8, identity=identity.get)

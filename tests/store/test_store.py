@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
+import resource
 import shutil
 import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -14,7 +17,7 @@ from wce.errors import WceError
 from wce.model import Actor, Commit, Role
 from wce.store import migrate
 from wce.store.session import Session
-from wce.store.sqlite import sqlite3
+from wce.store.sqlite import connect, sqlite3
 from wce.store.store import Store
 
 
@@ -178,6 +181,22 @@ class TestSession:
 
         assert code(store, cenv) == "cenv_damaged"
 
+    def test_a_file_that_cannot_be_opened_is_busy_and_not_internal(self, store, cenv):
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, limits[1]))
+        try:
+            answer = code(store, cenv)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+        assert answer == "busy"
+
+    def test_a_connection_that_cannot_roll_back_is_not_used_again(self, store, cenv, actor, counted):
+        with store.session(cenv) as session, pytest.raises(sqlite3.ProgrammingError), session.transaction(actor):
+            session.connection.close()
+
+        assert counted() == 0
+
     def test_a_newer_file_is_refused_and_not_changed(self, store, cenv):
         with store.session(cenv) as session:
             session.execute("PRAGMA user_version=99")
@@ -278,6 +297,30 @@ class TestRemove:
                 assert ready.wait(5)
                 store.folder.delete(cenv)
             assert waiting.result() == "no_such_cenv"
+
+    def test_who_waits_to_write_is_sent_to_the_file_that_took_its_place(self, store, cenv, actor):
+        store.connections.close()
+        copy = store.path(cenv).read_bytes()
+
+        with store.session(cenv) as session:
+            store.folder.delete(cenv)
+            (store.folder.path / f"{cenv}.db").write_bytes(copy)
+            with pytest.raises(WceError) as caught, session.transaction(actor):
+                pass
+
+        assert (caught.value.code, caught.value.retry_after) == ("busy", 1)
+
+    def test_it_waits_for_a_writer_of_another_process_and_gives_up_in_the_end(self, store, cenv, monkeypatch):
+        monkeypatch.setattr("wce.store.store.connect", partial(connect, deadline_ms=50))
+        other = connect(store.path(cenv))
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(WceError) as caught:
+            store.remove(cenv)
+        other.close()
+
+        assert caught.value.code == "busy"
+        assert store.cenvs() == [cenv]
 
     def test_another_process_notices(self, store, cenv, make_store, monkeypatch):
         monkeypatch.setattr("wce.store.connections._CHECK_SECONDS", 0.0)
