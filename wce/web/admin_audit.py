@@ -52,7 +52,7 @@ def _page(found: audit.AuditPage, form: str) -> Response:
     entries = [asdict(entry) for entry in found.entries]
     if form == responses.CSV:
         entries = [entry | {"details": rows.encode(entry["details"]).decode()} for entry in entries]
-    response = responses.table(_COLUMNS, [tuple(entry.values()) for entry in entries], form)
+    response = responses.body(responses.table_body(_COLUMNS, [tuple(entry.values()) for entry in entries], form), form)
     if found.next_cursor is not None:
         response.headers["X-Next-Cursor"] = found.next_cursor
     return response

@@ -140,7 +140,7 @@ def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
     if (request.content_length or 0) > limit_bytes:
         raise WceError("too_large", f"The body may have {limit_bytes} bytes.")
     request.max_content_length = limit_bytes  # for a body that comes in chunks and says no length
-    return jsonbody.parse(request.get_data(cache=False))
+    return jsonbody.parse(request.get_data())
 
 
 def validate(model: type[Model], value: dict[str, Any]) -> Model:

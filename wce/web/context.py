@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 from flask import Request, current_app, g, request
 
 from wce.core import logins
+from wce.core.logins import Authenticated
 from wce.core.settings import CenvSettings
 from wce.core.tokens import token_hash
 from wce.errors import WceError
-from wce.model import Actor, Grants, State
+from wce.model import Actor, Grants
 from wce.store.session import Session
 from wce.web import cookies
 from wce.web.access import declared, require
@@ -32,15 +33,14 @@ _MAX_AGENT: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One request. `started` is of time.perf_counter; `actor` and `state` are None outside of a cenv."""
+    """One request. `started` is of time.perf_counter; `who` is None outside of a cenv."""
 
     request_id: str
     started: float
     ip_address: str
     user_agent: str
     cenv: str | None = None
-    actor: Actor | None = None
-    state: State | None = None
+    who: Authenticated | None = None
     by_cookie: bool = False
 
 
@@ -62,32 +62,29 @@ def cenv() -> str:
     return found
 
 
+def who() -> Authenticated:
+    """Who acts, and the version counters that were read with him, in a route that belongs to a cenv."""
+    found = current().who
+    if found is None:
+        raise WceError("not_signed_in")
+    return found
+
+
 def actor() -> Actor:
     """Who acts, in a route that belongs to a cenv."""
-    found = current().actor
-    if found is None:
-        raise WceError("not_signed_in")
-    return found
-
-
-def state() -> State:
-    """The version counters that were read with the actor."""
-    found = current().state
-    if found is None:
-        raise WceError("not_signed_in")
-    return found
+    return who().actor
 
 
 def cenv_settings(session: Session) -> CenvSettings:
     """The settings of the cenv, as of the counters that came with the actor."""
-    return services().config.read(session, state().settings)
+    return services().config.read(session, who().state.settings)
 
 
 def grants() -> Grants:
     """What the actor may touch."""
     app = services()
     with app.store.session(cenv()) as session:
-        return app.grants.get(session, actor().user_id, state().grants)[0]
+        return app.grants.get(session, actor().user_id, who().state.grants)[0]
 
 
 def note_refusal(error: WceError) -> None:
@@ -156,11 +153,11 @@ def _with_principal(context: Context, cenv_id: str, app: Services, *, look: bool
     with app.store.session(cenv_id) as session:
         known = _known(token, session, app, whence, quietly=by_cookie)
         found = known or logins.anonymous(session, *whence)
+        by_cookie = by_cookie and known is not None
+        if by_cookie:
+            cookies.require_csrf(request.method, request.headers, app.tokens.csrf(found.actor.session_id or ""))
         logins.touch_last_used(app.store, session, found, app.now())
-    by_cookie = by_cookie and known is not None
-    if by_cookie:
-        cookies.require_csrf(request.method, request.headers, app.tokens.csrf(found.actor.session_id or ""))
-    return replace(context, actor=found.actor, state=found.state, by_cookie=by_cookie)
+    return replace(context, who=found, by_cookie=by_cookie)
 
 
 def _token(cenv_id: str) -> tuple[str, bool]:
@@ -177,7 +174,7 @@ def _token(cenv_id: str) -> tuple[str, bool]:
     return "", False
 
 
-def _known(token: str, session: Session, app: Services, whence: tuple[str, str], *, quietly: bool) -> logins.Authenticated | None:
+def _known(token: str, session: Session, app: Services, whence: tuple[str, str], *, quietly: bool) -> Authenticated | None:
     """Whom a token stands for. A stale cookie (`quietly`) is nobody; a stale bearer token is an error."""
     if not token:
         return None

@@ -14,6 +14,7 @@ from werkzeug.routing import BaseConverter
 from wce.config import Settings
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
+from wce.core.query import Queries
 from wce.core.settings import Config
 from wce.core.tokens import Tokens
 from wce.guard.guard import Guard
@@ -78,6 +79,7 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
     except BaseException:
         store.close()
         raise
+    grants = GrantsCache()
     return Services(
         settings=settings,
         metrics=metrics,
@@ -86,7 +88,8 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         passwords=Passwords(metrics, rounds=bcrypt_rounds),
         tokens=tokens,
         config=config,
-        grants=GrantsCache(),
+        grants=grants,
+        queries=Queries(store, guard, grants),
         readiness=Readiness(store, guard),
         now=now,
     )

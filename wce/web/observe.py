@@ -9,7 +9,7 @@ from flask import Response, g, request
 
 from wce.log import LOGGER
 from wce.model import PUBLIC_ID
-from wce.web.context import current
+from wce.web.context import Context, current
 from wce.web.services import services
 
 # Anything may stand in a request line; a label must come from a short list.
@@ -28,7 +28,7 @@ def observe(response: Response) -> Response:
     line = {
         "request_id": context.request_id,
         "cenv": context.cenv,
-        "user": context.actor.user_id if context.actor and context.actor.user_id != PUBLIC_ID else None,
+        "user": _user_id(context),
         "method": method,
         "route": route,
         "status": response.status_code,
@@ -40,3 +40,9 @@ def observe(response: Response) -> Response:
         line |= {"code": refusal.code} | ({"evidence": refusal.evidence} if refusal.evidence else {})
     LOGGER.info("request", extra=line)
     return response
+
+
+def _user_id(context: Context) -> int | None:
+    if context.who is None or context.who.actor.user_id == PUBLIC_ID:
+        return None
+    return context.who.actor.user_id

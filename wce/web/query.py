@@ -2,20 +2,75 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
-from wce.core import tables
-from wce.web import responses
+from wce.core import permissions, tables, users
+from wce.core.query import Answer, Once, Statement
+from wce.errors import WceError, invalid
+from wce.model import Result
+from wce.store.session import Session
+from wce.store.sqlite import fold
+from wce.web import bodies, responses, rows
 from wce.web.access import access
-from wce.web.context import grants
+from wce.web.context import cenv_settings, grants, who
 from wce.web.services import services
 
 _COLUMN: Final = ("name", "type", "not_null", "primary_key", "default")
+_KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+Encode = Callable[[Sequence[Result]], bytes]
 
 bp = Blueprint("query", __name__, url_prefix="/<cenv:cenv_id>")
+
+
+@bp.post("/query")
+@access("user")
+def query(cenv_id: str) -> Response:
+    """One statement."""
+    body = bodies.read(bodies.Query)
+    form = responses.wanted(responses.JSON, responses.CSV, responses.NDJSON)
+
+    def encode(results: Sequence[Result]) -> bytes:
+        return responses.result_body(results[0], form, body.format)
+
+    answer = _run(cenv_id, [Statement(body.sql, bodies.parameters(body.params))], body.max_rows, form, encode)
+    response = _respond(answer, form, encode)
+    if form != responses.JSON and answer.results:
+        response.headers[responses.TRUNCATED] = "true" if answer.results[0].truncated else "false"
+    return response
+
+
+@bp.post("/transaction")
+@access("user")
+def transaction(cenv_id: str) -> Response:
+    """Many statements, all or nothing."""
+    body = bodies.read(bodies.Transaction)
+    statements = [
+        Statement(item.sql, bodies.parameters(item.params, f"statements.{index}.params")) for index, item in enumerate(body.statements)
+    ]
+
+    def encode(results: Sequence[Result]) -> bytes:
+        return rows.encode({"results": [responses.result_value(item, body.format) for item in results]})
+
+    return _respond(_run(cenv_id, statements, body.max_rows, responses.JSON, encode), responses.JSON, encode)
+
+
+@bp.post("/query/explain")
+@access("user")
+def explain(cenv_id: str) -> Response:
+    """What a statement would do, and what lets it through or stops it."""
+    body = bodies.read(bodies.Explanation)
+    statement = Statement(body.sql, bodies.parameters(body.params))
+    app = services()
+    with app.store.session(cenv_id) as session:
+        config = cenv_settings(session)
+        as_user = None if body.as_user is None else _user_id(session, body.as_user)
+    return responses.json(asdict(app.queries.explain(cenv_id, who(), config, statement, as_user=as_user)))
 
 
 @bp.get("/tables")
@@ -32,6 +87,45 @@ def find_table(cenv_id: str, table_name: str) -> Response:
     """One table that the caller may see."""
     found = tables.find_table(services().guard.catalogue(cenv_id), grants(), table_name)
     return responses.json({"tables": [_table(found)]})
+
+
+def _user_id(session: Session, named: int | str) -> int:
+    """The id of a user whom an administrator names; nobody else learns which names there are."""
+    if not who().actor.role.administers:
+        raise WceError("forbidden", "Only administrators may ask on behalf of others.")
+    if isinstance(named, int) or named == permissions.PUBLIC:
+        return permissions.principal_id(named)
+    found = next((user.user_id for user in users.list_users(session) if fold(user.username) == fold(named)), None)
+    if found is None:
+        raise WceError("not_found", "No such user.")
+    return found
+
+
+def _run(cenv_id: str, statements: Sequence[Statement], max_rows: int | None, form: str, encode: Encode) -> Answer:
+    app = services()
+    with app.store.session(cenv_id) as session:
+        config = cenv_settings(session)
+    return app.queries.run(cenv_id, who(), config, statements, max_rows=max_rows, once=_once(form, encode))
+
+
+def _once(form: str, encode: Encode) -> Once | None:
+    """What makes a repeat of this request give the first answer again; None without an Idempotency-Key."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise invalid("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
+    digest = hashlib.sha256(f"{request.path}\n{form}\n".encode() + request.get_data())
+    return Once(key, digest.hexdigest(), lambda results: (200, encode(results).decode()))
+
+
+def _respond(answer: Answer, form: str, encode: Encode) -> Response:
+    if answer.kept is None:
+        return responses.body(encode(answer.results), form)
+    response = responses.body(answer.kept.body.encode(), form, answer.kept.status)
+    if answer.kept.repeated:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
 def _table(table: tables.TableInfo) -> dict[str, Any]:

@@ -48,20 +48,24 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     return Response(render_template(template, **values), status, mimetype=HTML)
 
 
-def table(columns: Sequence[str], found: Sequence[Sequence[Any]], form: str, *, as_arrays: bool = False) -> Response:
+def body(content: bytes, form: str, status: int = 200) -> Response:
+    """Content that has its form already."""
+    return Response(content, status, content_type=form if form == JSON else f"{form}; charset=utf-8")
+
+
+def table_body(columns: Sequence[str], found: Sequence[Sequence[Any]], form: str, *, as_arrays: bool = False) -> bytes:
     """Rows as CSV or NDJSON."""
-    content_type = f"{form}; charset=utf-8"
     if form == CSV:
-        return Response(rows.to_csv(columns, found), content_type=content_type)
-    return Response(rows.ndjson(found if as_arrays else rows.objects(rows.unique(columns), found)), content_type=content_type)
+        return rows.to_csv(columns, found)
+    return rows.ndjson(found if as_arrays else rows.objects(rows.unique(columns), found))
 
 
-def result_value(result: Result, form: str) -> dict[str, Any]:
-    """One statement's answer, field by field as the contract has it; `form` is objects or arrays."""
-    columns = result.columns if form == "arrays" else rows.unique(result.columns)
+def result_value(result: Result, shape: str) -> dict[str, Any]:
+    """One statement's answer, field by field as the contract has it; `shape` is objects or arrays."""
+    columns = result.columns if shape == "arrays" else rows.unique(result.columns)
     return {
         "columns": columns,
-        "rows": result.rows if form == "arrays" else rows.objects(columns, result.rows),
+        "rows": result.rows if shape == "arrays" else rows.objects(columns, result.rows),
         "row_count": len(result.rows),
         "changes": result.changes,
         "last_row_id": result.last_row_id,
@@ -70,11 +74,8 @@ def result_value(result: Result, form: str) -> dict[str, Any]:
     }
 
 
-def result(answer: Result, form: str) -> Response:
-    """One statement's answer in the form that the client accepts best."""
-    kind = wanted(JSON, CSV, NDJSON)
-    if kind == JSON:
-        return json(result_value(answer, form))
-    response = table(answer.columns, answer.rows, kind, as_arrays=form == "arrays")
-    response.headers[TRUNCATED] = "true" if answer.truncated else "false"
-    return response
+def result_body(result: Result, form: str, shape: str) -> bytes:
+    """One statement's answer as JSON, CSV or NDJSON."""
+    if form == JSON:
+        return rows.encode(result_value(result, shape))
+    return table_body(result.columns, result.rows, form, as_arrays=shape == "arrays")

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import waitress
@@ -28,17 +29,23 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-STOP_SECONDS: Final = 30.0
-HEADER_SECONDS: Final = 20.0  # from the first byte of a request to the end of its headers
-REQUEST_SECONDS: Final = 300.0  # to the end of its body
-IDLE_SECONDS: Final = 120.0  # without a byte in either direction
 HEADER_BYTES: Final = 32 * 1024
 # A little more than the largest body of any route, so that our own answer says what was too large.
 BODY_BYTES: Final = 4 * JSON_BYTES
 MAX_SOCKETS: Final = 1000
 _ERROR_CODES: Final = {400: "malformed", 413: "too_large", 431: "too_large", 501: "malformed"}
-_SWEEP_SECONDS: Final = 1.0
+_SWEEP_SECONDS: Final = 0.5
 _ARRIVED_SECONDS: Final = 0.2  # time to take what stands in the backlog and in the sockets when the stop comes
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the server waits for the other side."""
+
+    header_seconds: float = 20.0  # from the first byte of a request to the end of its headers
+    request_seconds: float = 300.0  # from there to the end of its body
+    idle_seconds: float = 120.0  # without a byte in either direction
+    stop_seconds: float = 30.0  # for what runs when the stop comes
 
 
 class ProblemTask(ErrorTask):  # type: ignore[misc]
@@ -75,28 +82,38 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Whether a request runs or its answer is still on the way out."""
         return bool(self.requests or self.total_outbufs_len)
 
-    def late(self, now: float) -> bool:
+    def handle_close(self) -> None:
+        # Closed with unread input, the kernel resets the connection and the client loses the answer that says what was wrong.
+        with suppress(OSError):
+            for _ in range(16):
+                if not self.socket.recv(65_536):
+                    break
+        super().handle_close()
+
+    def late(self, patience: Patience) -> bool:
         """Whether the other side is too slow to wait for: waitress itself only counts silence, and only between requests."""
-        if self.total_outbufs_len and time.time() - self.last_activity > IDLE_SECONDS:
+        if self.total_outbufs_len and time.time() - self.last_activity > patience.idle_seconds:
             return True
         if self.request is None:
             return False
-        seconds = REQUEST_SECONDS if self.request.headers_finished else HEADER_SECONDS
-        return now - self.request_since > seconds
+        seconds = patience.request_seconds if self.request.headers_finished else patience.header_seconds
+        return time.monotonic() - self.request_since > seconds
 
 
 class Server:
     """A listening waitress server, driven by `run` until `stop` is called or a signal comes."""
 
-    def __init__(self, application: WSGIApplication, settings: Settings) -> None:
+    def __init__(self, application: WSGIApplication, settings: Settings, patience: Patience = Patience()) -> None:
+        self._patience = patience
         self._map: dict[int, Any] = {}
-        server = waitress.create_server(application, map=self._map, **options(settings))
+        server = waitress.create_server(application, map=self._map, **options(settings, patience))
         self._dispatcher = server.task_dispatcher
         self._listeners = [item for item in self._map.values() if isinstance(item, BaseWSGIServer)]
         for listener in self._listeners:
             listener.channel_class = Channel
         self._stopping = threading.Event()
         self._hurry = False
+        self._closing = threading.RLock()  # a signal handler may come between any two steps of the thread that holds it
 
     @property
     def addresses(self) -> list[str]:
@@ -105,30 +122,31 @@ class Server:
 
     def stop(self) -> None:
         """Ask `run` to finish what runs and return; asked twice, it does not wait for what runs. Any thread, any signal handler."""
-        self._hurry = self._stopping.is_set()
-        self._stopping.set()
-        for listener in self._listeners:
-            listener.pull_trigger()
+        with self._closing:
+            self._hurry = self._stopping.is_set()
+            self._stopping.set()
+            for listener in self._listeners:
+                listener.pull_trigger()
 
     def run(self) -> None:
         """Serve until stopped; returns when every connection is closed."""
-        swept = 0.0
+        swept = time.monotonic()
         while not self._stopping.is_set():
-            self._turn()
-            if time.monotonic() - swept > _SWEEP_SECONDS:
+            self._turn(_SWEEP_SECONDS)
+            if time.monotonic() - swept >= _SWEEP_SECONDS:
                 swept = time.monotonic()
-                self._drop_late(swept)
-        self._drain(time.monotonic() + STOP_SECONDS)
+                self._drop_late()
+        self._drain(time.monotonic() + self._patience.stop_seconds)
 
-    def _turn(self, seconds: float = 1.0) -> None:
+    def _turn(self, seconds: float) -> None:
         wasyncore.loop(timeout=seconds, map=self._map, use_poll=True, count=1)
 
     def _channels(self) -> list[Channel]:
         return [item for item in self._map.values() if isinstance(item, Channel)]
 
-    def _drop_late(self, now: float) -> None:
+    def _drop_late(self) -> None:
         for channel in self._channels():
-            if channel.late(now):
+            if channel.late(self._patience):
                 channel.handle_close()  # wakes a thread that waits to write, too
 
     def _drain(self, deadline: float) -> None:
@@ -151,8 +169,10 @@ class Server:
         for channel in self._channels():
             channel.handle_close()
         self._dispatcher.shutdown(timeout=max(0.1, deadline - time.monotonic()) if not unfinished else 0.1)
-        for listener in self._listeners:
-            listener.trigger.close()
+        with self._closing:
+            for listener in self._listeners:
+                listener.trigger.close()
+            self._listeners.clear()
 
 
 def _close_after_answer(channel: Channel) -> None:
@@ -161,7 +181,7 @@ def _close_after_answer(channel: Channel) -> None:
         request.headers["CONNECTION"] = "close"
 
 
-def options(settings: Settings) -> dict[str, Any]:
+def options(settings: Settings, patience: Patience) -> dict[str, Any]:
     """What waitress is told; the reasons stand beside the values."""
     chosen: dict[str, Any] = {
         "host": settings.host,
@@ -170,7 +190,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "ident": None,
         "asyncore_use_poll": True,  # select() dies above descriptor 1023
         "connection_limit": _socket_limit(settings),
-        "channel_timeout": int(IDLE_SECONDS),
+        "channel_timeout": max(1, int(patience.idle_seconds)),
         "max_request_header_size": HEADER_BYTES,
         "max_request_body_size": BODY_BYTES,
         # Above this a thread would wait for a slow reader; below, answers spill from memory into a temporary file.

@@ -11,6 +11,7 @@ from flask import current_app
 from wce.config import Settings
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
+from wce.core.query import Queries
 from wce.core.settings import Config
 from wce.core.tokens import Tokens
 from wce.guard.guard import Guard
@@ -33,6 +34,7 @@ class Services:
     tokens: Tokens
     config: Config
     grants: GrantsCache
+    queries: Queries
     readiness: Readiness
     now: Callable[[], float]
 

@@ -1,0 +1,45 @@
+"""Owners on real servers, and bare connections to them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.e2e.owner import Owner
+
+
+@pytest.fixture
+def make_owner() -> Iterator[Callable[[str], Owner]]:
+    """Call it with the address of a server for the owner of a new cenv there."""
+    with ExitStack() as stack:
+
+        def make(url: str) -> Owner:
+            made = Owner(url)
+            stack.enter_context(made)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def owner(server: Any, make_owner: Callable[[str], Owner]) -> Owner:
+    """The owner of a new cenv on the shared server."""
+    return make_owner(server.url)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[socket.socket]:
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        yield connection
+
+
+@pytest.fixture
+def dial() -> Callable[[str], Any]:
+    """Call it with the address of a server for a bare connection."""
+    return connected

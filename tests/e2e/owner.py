@@ -1,0 +1,31 @@
+"""The owner of a cenv on a real server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+CREDENTIALS = {"username": "owner", "password": "correct horse"}
+
+
+class Owner(requests.Session):
+    """Makes a cenv and is signed in to it by bearer token."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        made = self.post(f"{url}/new", json=CREDENTIALS, timeout=60)
+        assert made.status_code == 201, made.text
+        self.cenv = made.json()["cenv_id"]
+        self.address = f"{url}/{self.cenv}"
+        login = self.post(f"{self.address}/login", json=CREDENTIALS, timeout=60)
+        assert login.status_code == 200, login.text
+        self.cookies.clear()
+        self.headers["Authorization"] = f"Bearer {login.json()['token']}"
+
+    def sql(self, sql: str, params: Any = None) -> Any:
+        """The answer's body; fails the test unless the statement worked."""
+        body = {"sql": sql} if params is None else {"sql": sql, "params": params}
+        answer = self.post(f"{self.address}/query", json=body, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()

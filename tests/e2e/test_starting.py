@@ -1,0 +1,105 @@
+"""How a real server starts, and why it does not."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def run(root: Path, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """A command in the project's folder, in an environment with nothing of the developer's own."""
+    clean = {name: text for name, text in os.environ.items() if not name.startswith(("WCE_", "ALLOW_NEW"))}
+    return subprocess.run(command, cwd=root, env=clean | environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def app(root: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return run(root, sys.executable, "app.py", **environ)
+
+
+@pytest.mark.parametrize(
+    ("environ", "lines"),
+    [
+        ({"WCE_PORT": "many"}, ["wce: WCE_PORT must be a whole number"]),
+        (
+            {"WCE_PORT": "70000", "WCE_ENV": "staging"},
+            ["wce: WCE_PORT must be from 0 to 65535", "wce: WCE_ENV must be one of development, production"],
+        ),
+        ({"WCE_ENV": "production"}, ["wce: WCE_JWT_SECRET must be set when WCE_ENV is production"]),
+        ({"WCE_JWT_SECRET": "short"}, ["wce: WCE_JWT_SECRET must have at least 32 bytes"]),
+        ({"WCE_CENV_MAX_USERS": "none"}, ["wce: WCE_CENV_MAX_USERS must be a whole number"]),
+    ],
+)
+def test_each_broken_setting_is_one_line(root: Path, tmp_path: Path, environ: dict[str, str], lines: list[str]) -> None:
+    done = app(root, WCE_STORAGE_DIR=str(tmp_path / "cenvs"), **environ)
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == lines
+    assert done.stdout == ""
+
+
+def test_a_folder_that_cannot_be_used_is_one_line(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = app(root, WCE_STORAGE_DIR=str(tmp_path / "file" / "cenvs"), WCE_PORT="0", WCE_JWT_SECRET="k" * 32)
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("wce: cannot use ")
+
+
+def test_a_port_that_is_taken_is_one_line(root: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+
+        done = app(root, WCE_STORAGE_DIR=str(tmp_path / "cenvs"), WCE_PORT=port, WCE_JWT_SECRET="k" * 32)
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"wce: cannot listen on 127.0.0.1 port {port}: ")
+
+
+def test_a_second_server_is_kept_off_the_folder(root: Path, server: Any) -> None:
+    done = app(root, WCE_STORAGE_DIR=str(server.storage), WCE_PORT="0", WCE_JWT_SECRET="k" * 32)
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("wce: ")
+    assert str(server.storage) in line
+
+
+def test_flask_finds_the_application(root: Path, tmp_path: Path) -> None:
+    done = run(root, sys.executable, "-m", "flask", "routes", WCE_STORAGE_DIR=str(tmp_path / "cenvs"), WCE_JWT_SECRET="k" * 32)
+
+    assert done.returncode == 0
+    assert "/<cenv:cenv_id>/query" in done.stdout
+
+
+def test_flask_tells_a_broken_setting_in_one_line(root: Path, tmp_path: Path) -> None:
+    done = run(root, sys.executable, "-m", "flask", "routes", WCE_STORAGE_DIR=str(tmp_path / "cenvs"), WCE_PORT="many")
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["wce: WCE_PORT must be a whole number"]
+
+
+def test_importing_the_web_does_nothing(root: Path, tmp_path: Path) -> None:
+    script = "import wce.web.factory, wce.web.server, app, os, threading; print(threading.active_count(), os.listdir())"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert (done.stdout, done.stderr) == ("1 []\n", "")

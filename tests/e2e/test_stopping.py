@@ -1,0 +1,101 @@
+"""What a real server does when it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.owner import Owner
+
+# Counts far enough to run for about a second.
+SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT count(*) AS n FROM n"
+ROUNDS = 3_000_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_what_runs_finish_and_ends_with_0(
+    start_server: Callable[..., Any], make_owner: Callable[[str], Owner], number: signal.Signals
+) -> None:
+    server = start_server()
+    owner = make_owner(server.url)
+    answers: list[requests.Response] = []
+
+    def ask() -> None:
+        body = {"sql": SLOW, "params": [ROUNDS]}
+        answers.append(requests.post(f"{owner.address}/query", json=body, headers=dict(owner.headers), timeout=60))
+
+    clients = [threading.Thread(target=ask) for _ in range(6)]
+    for client in clients:
+        client.start()
+    time.sleep(0.4)
+    server.process.send_signal(number)
+    for client in clients:
+        client.join(60)
+
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert {answer.json()["rows"][0]["n"] for answer in answers} == {ROUNDS}
+    assert server.process.wait(40) == 0
+    assert "Traceback" not in server.output.read_text(encoding="utf-8")
+
+
+def test_every_acknowledged_write_is_there_after_a_stop_under_load(
+    start_server: Callable[..., Any], make_owner: Callable[[str], Owner]
+) -> None:
+    server = start_server(WCE_JWT_SECRET="k" * 32)
+    owner = make_owner(server.url)
+    owner.sql("CREATE TABLE hit (id INTEGER PRIMARY KEY)")
+    acknowledged, strange = [], []
+
+    def write() -> None:
+        with requests.Session() as session:
+            session.headers.update(owner.headers)
+            while True:
+                try:
+                    answer = session.post(f"{owner.address}/query", json={"sql": "INSERT INTO hit DEFAULT VALUES"}, timeout=60)
+                except requests.ConnectionError:
+                    return
+                if answer.status_code == 200:
+                    acknowledged.append(answer.json()["last_row_id"])
+                else:
+                    strange.append(answer.text)
+
+    clients = [threading.Thread(target=write) for _ in range(8)]
+    for client in clients:
+        client.start()
+    time.sleep(1.0)
+    server.process.send_signal(signal.SIGTERM)
+    for client in clients:
+        client.join(60)
+
+    assert server.process.wait(40) == 0
+    again = start_server(WCE_JWT_SECRET="k" * 32, WCE_STORAGE_DIR=str(server.storage))
+    found = owner.post(f"{again.url}/{owner.cenv}/query", json={"sql": "SELECT id FROM hit", "format": "arrays"}, timeout=60).json()["rows"]
+    assert strange == []
+    assert len(acknowledged) > 10
+    assert set(acknowledged) <= {row[0] for row in found}
+
+
+def test_an_idle_connection_does_not_delay_the_stop(start_server: Callable[..., Any], dial: Callable[[str], Any]) -> None:
+    server = start_server()
+
+    with dial(server.url) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        server.process.send_signal(signal.SIGTERM)
+
+        assert server.process.wait(10) == 0
+
+
+def test_the_folder_is_free_after_the_stop(start_server: Callable[..., Any]) -> None:
+    server = start_server()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(40) == 0
+
+    again = start_server(WCE_STORAGE_DIR=str(server.storage))
+
+    assert requests.get(f"{again.url}/health/ready", timeout=30).status_code == 200

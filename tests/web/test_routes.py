@@ -1,0 +1,181 @@
+"""What holds for every route, taken from the application's own map."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.web.callers import Caller
+from wce.config import Settings
+from wce.model import Role
+from wce.web.access import CLOSED, declared
+from wce.web.factory import create_app
+from wce.web.headers import POLICIES, ResponseClass
+
+VALUES = {"cenv_id": "00000000-0000-4000-8000-000000000000", "digest": "000000000000", "name": "css/app.css"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one address, and who may call it."""
+
+    endpoint: str
+    method: str
+    who: str
+    in_cenv: bool
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.endpoint}"
+
+    @property
+    def lowest(self) -> Role:
+        return {"user": Role.VIEWER, "admin": Role.ADMIN, "owner": Role.OWNER}.get(self.who, Role.PUBLIC)
+
+
+def every_route() -> list[Route]:
+    """Read once, from an application that is closed at once."""
+    with TemporaryDirectory() as folder:
+        app = create_app(Settings(storage_dir=Path(folder), jwt_secret="k" * 32), bcrypt_rounds=4)
+        app.extensions["wce"].close()
+    return [
+        Route(rule.endpoint, method, declared(app.view_functions[rule.endpoint]).who, "<cenv:" in rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in sorted(rule.methods or ())
+    ]
+
+
+ROUTES = every_route()
+VIEWS = list({route.endpoint: route for route in ROUTES if route.method != "OPTIONS"}.values())
+CLOSED_TO = [
+    (route, role) for route in ROUTES for role in Role if route.in_cenv and route.method != "OPTIONS" and role.rank < route.lowest.rank
+]
+
+
+def path_of(app: Flask, route: Route, cenv: str = VALUES["cenv_id"]) -> str:
+    rule = next(rule for rule in app.url_map.iter_rules(route.endpoint) if route.method in (rule.methods or ()))
+    known = VALUES | {"cenv_id": cenv}
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: known.get(found[1], "7"), rule.rule)
+
+
+@pytest.fixture
+def someone(owner: Caller, invite: Callable[..., Caller], visitor: Caller) -> Callable[[Role], Caller]:
+    """Call it with a role for somebody of that role."""
+
+    def find(role: Role) -> Caller:
+        return owner if role is Role.OWNER else visitor if role is Role.PUBLIC else invite(f"an_{role}", role.value)
+
+    return find
+
+
+@pytest.mark.parametrize("route", VIEWS, ids=str)
+def test_every_view_says_who_may_call_it(app: Flask, route: Route) -> None:
+    assert declared(app.view_functions[route.endpoint]) is not CLOSED
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_every_answer_has_the_headers_of_its_class(client: FlaskClient, app: Flask, route: Route) -> None:
+    path = path_of(app, route)
+
+    answer = client.open(path, method=route.method)
+
+    reached, _ = app.url_map.bind("localhost").match(path, route.method)  # OPTIONS of two views on one path goes to the first
+    kind = declared(app.view_functions[reached]).response
+    assert answer.headers["Content-Security-Policy"] == POLICIES[kind if answer.status_code < 400 else ResponseClass.API]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert "camera=()" in answer.headers["Permissions-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store" or "public" in answer.headers["Cache-Control"]
+    assert answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_every_error_is_a_problem_or_a_page(client: FlaskClient, app: Flask, route: Route) -> None:
+    path = path_of(app, route)
+
+    for accept, expected in (("*/*", "application/problem+json"), ("text/html", "text/html")):
+        answer = client.open(path, method=route.method, headers={"Accept": accept})
+        if answer.status_code >= 400:
+            assert answer.mimetype == expected
+            kind = ResponseClass.UI if expected == "text/html" else ResponseClass.API
+            assert answer.headers["Content-Security-Policy"] == POLICIES[kind]
+
+
+@pytest.mark.parametrize(("route", "role"), CLOSED_TO, ids=str)
+def test_every_route_is_closed_to_lower_roles(app: Flask, someone: Callable[[Role], Caller], route: Route, role: Role) -> None:
+    caller = someone(role)
+
+    answer = replace(caller, cenv="").send(route.method, path_of(app, route, caller.cenv)[1:])
+
+    assert answer.status_code == (401 if role is Role.PUBLIC else 403)
+
+
+@pytest.mark.parametrize("route", VIEWS, ids=str)
+def test_another_method_is_refused_with_those_that_there_are(client: FlaskClient, app: Flask, route: Route, owner: Caller) -> None:
+    for unknown in ("PATCH", "BREW"):
+        answer = client.open(path_of(app, route, owner.cenv), method=unknown)
+        assert answer.status_code == 405
+        assert answer.json["code"] == "method_not_allowed"
+        assert route.method in answer.headers["Allow"].split(", ")
+
+
+@pytest.mark.parametrize("route", VIEWS, ids=str)
+def test_options_lists_the_methods_to_anybody(client: FlaskClient, app: Flask, route: Route, owner: Caller) -> None:
+    answer = client.open(path_of(app, route, owner.cenv), method="OPTIONS")
+
+    assert answer.status_code == 200
+    assert "OPTIONS" in answer.headers["Allow"]
+    assert answer.data == b""
+
+
+@pytest.mark.parametrize("route", VIEWS, ids=str)
+def test_an_address_has_one_spelling(client: FlaskClient, app: Flask, route: Route, owner: Caller) -> None:
+    path = path_of(app, route, owner.cenv)
+
+    for other in {path + "/", path[0] + path[1:].replace("/", "//", 1)} - {path, "//"}:
+        assert client.open(other, method=route.method).status_code == 404
+
+
+def test_a_view_that_declares_nothing_answers_nobody(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    app.add_url_rule("/forgotten", view_func=lambda: "secret")
+    app.add_url_rule("/<cenv:cenv_id>/forgotten", endpoint="inside", view_func=lambda cenv_id: "secret")
+    client = app.test_client()
+    made = client.post("/new", json={"username": "owner", "password": "correct horse"}).json["cenv_id"]
+    token = client.post(f"/{made}/login", json={"username": "owner", "password": "correct horse"}).json["token"]
+
+    for path in ("/forgotten", f"/{made}/forgotten"):
+        answer = client.get(path, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 403
+        assert "secret" not in answer.text
+        assert answer.headers["Content-Security-Policy"] == POLICIES[ResponseClass.CONTENT]
+
+
+@pytest.fixture
+def broken(make_app: Callable[..., Flask]) -> FlaskClient:
+    """A client of an application with a bug."""
+    app = make_app()
+
+    def bug() -> str:
+        raise RuntimeError("secret of the inside")
+
+    bug.wce_access = declared(app.view_functions["ops.live"])  # type: ignore[attr-defined]
+    app.add_url_rule("/bug", view_func=bug)
+    return app.test_client()
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_a_bug_tells_nothing_and_is_logged_once(broken: FlaskClient, caplog: pytest.LogCaptureFixture, accept: str) -> None:
+    answer = broken.get("/bug", headers={"Accept": accept, "X-Request-ID": "find-me"})
+
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert "find-me" in answer.text
+    (logged,) = [record for record in caplog.records if record.exc_info]
+    assert (logged.getMessage(), logged.request_id) == ("internal_error", "find-me")  # type: ignore[attr-defined]
