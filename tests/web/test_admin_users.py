@@ -1,0 +1,120 @@
+"""Users, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.web.callers import PASSWORD, Caller, Clock
+
+USER = {"username": "grace", "password": PASSWORD, "role": "editor"}
+
+
+def test_a_user_is_made_found_listed_changed_and_removed(owner: Caller, clock: Clock) -> None:
+    made = owner.post("/admin/users", USER | {"email": "grace@example.org"})
+    assert made.status_code == 201
+    assert made.headers["Location"] == f"/{owner.cenv}/admin/users/2"
+    assert made.json == {
+        "user_id": 2,
+        "username": "grace",
+        "role": "editor",
+        "email": "grace@example.org",
+        "created_at": clock(),
+        "invited_by": 1,
+        "last_login": None,
+        "enabled": True,
+    }
+
+    changed = owner.put("/admin/users/2", {"role": "viewer", "email": None})
+    assert changed.status_code == 200
+    assert changed.json == made.json | {"role": "viewer", "email": None}
+
+    assert owner.get("/admin/users/2").json == changed.json
+    assert [user["username"] for user in owner.get("/admin/users").json["users"]] == ["grace", "owner"]
+
+    assert owner.delete("/admin/users/2").status_code == 204
+    assert owner.get("/admin/users/2").status_code == 404
+
+
+def test_a_body_that_names_nothing_changes_nothing(owner: Caller) -> None:
+    before = owner.post("/admin/users", USER | {"email": "grace@example.org"}).json
+
+    assert owner.put("/admin/users/2", {}).json == before
+
+
+def test_a_name_is_taken_in_any_case(owner: Caller) -> None:
+    owner.post("/admin/users", USER)
+
+    answer = owner.post("/admin/users", USER | {"username": "GRACE"})
+
+    assert answer.status_code == 409
+    assert answer.json["code"] == "name_taken"
+
+
+def test_the_cenv_has_room_for_so_many(owner: Caller) -> None:
+    owner.put("/admin/config", {"max_users": 1})
+
+    answer = owner.post("/admin/users", USER)
+
+    assert answer.status_code == 409
+    assert answer.json["code"] == "max_users"
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/users/0", "/admin/users/02", "/admin/users/-1", "/admin/users/9223372036854775808", "/admin/users/x"]
+)
+def test_an_id_has_one_spelling(owner: Caller, path: str) -> None:
+    assert owner.get(path).status_code == 404
+
+
+def test_the_owner_stays(owner: Caller, invite: Callable[..., Caller]) -> None:
+    admin = invite("an_admin", "admin")
+
+    for answer in (
+        admin.put("/admin/users/1", {"role": "viewer"}),
+        admin.put("/admin/users/1", {"enabled": False}),
+        owner.delete("/admin/users/1"),
+    ):
+        assert answer.status_code == 409
+        assert answer.json["code"] == "last_owner"
+
+
+def test_nobody_acts_on_his_equals_or_gives_his_own_role(invite: Callable[..., Caller]) -> None:
+    admin, other = invite("an_admin", "admin"), invite("another", "admin")
+
+    assert admin.put(f"/admin/users/{other.user_id}", {"enabled": False}).status_code == 403
+    assert admin.delete(f"/admin/users/{other.user_id}").status_code == 403
+    assert admin.post("/admin/users", USER | {"role": "admin"}).status_code == 403
+    assert admin.post("/admin/users", USER | {"role": "owner"}).status_code == 403
+    assert admin.post("/admin/users", USER).status_code == 201
+
+
+@pytest.mark.parametrize("changes", [{"enabled": False}, {"password": "battery staple"}, {"role": "viewer"}])
+def test_losing_something_ends_every_session(owner: Caller, invite: Callable[..., Caller], changes: dict[str, object]) -> None:
+    editor = invite("editor", "editor")
+
+    owner.put(f"/admin/users/{editor.user_id}", changes)
+
+    assert editor.get("/me").status_code == 401
+
+
+def test_ownership_is_handed_over_with_the_password(owner: Caller, invite: Callable[..., Caller]) -> None:
+    editor = invite("editor", "editor")
+    path = f"/admin/users/{editor.user_id}/owner"
+
+    assert owner.post(path, {"password": "wrong horse"}).status_code == 401
+    assert owner.post(path, {}).status_code == 422
+    answer = owner.post(path, {"password": PASSWORD})
+
+    assert answer.status_code == 200
+    assert answer.json["role"] == "owner"
+    assert (editor.get("/me").json["role"], owner.get("/me").json["role"]) == ("owner", "admin")
+    assert owner.post(path, {"password": PASSWORD}).status_code == 403
+
+
+def test_no_answer_holds_a_hash(owner: Caller, invite: Callable[..., Caller]) -> None:
+    invite("editor", "editor")
+
+    for path in ("/admin/users", "/admin/users/2", "/admin/audit", "/sessions", "/me"):
+        assert "$2" not in owner.get(path).text
