@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from wce.config import Settings
 from wce.core.cenvs import create_cenv
+from wce.core.logins import Authenticated, anonymous
 from wce.core.passwords import Passwords
+from wce.core.permissions import GrantsCache, grant
+from wce.core.query import Answer, Queries, Statement
 from wce.core.settings import CenvSettings
 from wce.core.tokens import Tokens
 from wce.core.users import create_user
 from wce.guard.catalogue import Catalogue, load
+from wce.guard.guard import Guard
 from wce.metrics import Metrics
-from wce.model import PUBLIC_ID, Actor, Role
+from wce.model import PUBLIC_ID, Actor, Params, Rights, Role, Value
 from wce.store.session import Session
 from wce.store.store import Store
 
@@ -85,6 +90,39 @@ def build(folder: Path) -> Iterator[World]:
         yield World(store, clock, passwords, cenv, Actor(1, "Olivia", Role.OWNER))
     finally:
         store.close()
+
+
+@dataclass
+class Desk:
+    """A world in which people send SQL. Each call is a request of its own, as the web would make it."""
+
+    world: World
+    guard: Guard
+    queries: Queries
+
+    def who(self, actor: Actor) -> Authenticated:
+        return Authenticated(actor, anonymous(self.world.session).state)
+
+    def run(self, actor: Actor, *statements: str | Statement, **options: Any) -> Answer:
+        asked = [Statement(item) if isinstance(item, str) else item for item in statements]
+        config = options.pop("config", self.world.config)
+        return self.queries.run(self.world.cenv, options.pop("who", None) or self.who(actor), config, asked, **options)
+
+    def rows(self, actor: Actor, sql: str, params: Params = ()) -> list[tuple[Value, ...]]:
+        return self.run(actor, Statement(sql, params)).results[-1].rows
+
+    def allow(self, actor: Actor, table: str, **rights: bool) -> None:
+        catalogue = self.guard.catalogue(self.world.cenv)
+        grant(self.world.session, catalogue, self.world.owner, actor.user_id, table, Rights(**rights))
+
+
+@pytest.fixture
+def desk(world: World) -> Iterator[Desk]:
+    guard = Guard(world.store)
+    try:
+        yield Desk(world, guard, Queries(world.store, guard, GrantsCache()))
+    finally:
+        guard.close()
 
 
 @pytest.fixture

@@ -36,22 +36,39 @@ def catalogue() -> Catalogue:
     ],
 )
 def test_the_statement_stays_and_its_values_go(catalogue, sql, expected):
-    assert shape(sql, catalogue) == expected
+    assert shape(sql, catalogue).text == expected
 
 
 @given(st.one_of(st.text(st.characters(exclude_characters="\0\ufeff", exclude_categories=["Cs"]), min_size=1)))
 def test_no_text_that_was_written_as_a_value_stays(catalogue, secret):
     quoted = "'" + secret.replace("'", "''") + "'"
 
-    assert shape(f"UPDATE songs SET title = {quoted} WHERE id = 1", catalogue) == "UPDATE songs SET title = ? WHERE id = ?"
+    assert shape(f"UPDATE songs SET title = {quoted} WHERE id = 1", catalogue).text == "UPDATE songs SET title = ? WHERE id = ?"
 
 
 def test_a_long_statement_is_cut(catalogue):
-    assert len(shape("INSERT INTO songs (id) VALUES " + ", ".join(["(1)"] * 5_000), catalogue)) == 2_000
+    assert len(shape("INSERT INTO songs (id) VALUES " + ", ".join(["(1)"] * 5_000), catalogue).text) == 2_000
+
+
+@pytest.mark.parametrize(
+    ("sql", "made"),
+    [
+        ('CREATE TABLE IF NOT EXISTS "My Notes" (id)', "My Notes"),
+        ("CREATE UNIQUE INDEX i ON songs (title)", "i"),
+        ("CREATE TRIGGER t AFTER INSERT ON songs BEGIN DELETE FROM songs WHERE id = 1; SELECT 2; END", "t"),
+        ("ALTER TABLE songs ADD COLUMN x", "songs"),
+        ("DROP VIEW IF EXISTS hits", "hits"),
+        ("ANALYZE", ""),
+        ("REINDEX songs", ""),
+        ("DELETE FROM songs", ""),
+    ],
+)
+def test_a_change_of_the_schema_tells_what_it_names(catalogue, sql, made):
+    assert shape(sql, catalogue).made == made
 
 
 def test_shapes_are_remembered(catalogue):
     shapes = Shapes()
 
     assert shapes.of("c", "DELETE FROM songs WHERE id = 1", catalogue) is shapes.of("c", "DELETE FROM songs WHERE id = 1", catalogue)
-    assert shapes.of("c", "DELETE FROM songs" + " " * 10_000, catalogue) == "DELETE FROM songs"
+    assert shapes.of("c", "DELETE FROM songs" + " " * 10_000, catalogue).text == "DELETE FROM songs"

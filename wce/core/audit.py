@@ -20,6 +20,8 @@ _MAX_AGENT: Final = 300
 # One trim removes at most so many rows, so that it never holds the writer for long.
 _MAX_TRIMMED: Final = 10_000
 _COLUMNS: Final = "id, timestamp, user_id, username, action, resource_type, resource_id, details, ip_address, user_agent"
+# `default` lets a row that somebody filled with other types be told as changed instead of failing the walk.
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr).encode
 _TRIM: Final = "audit.trim"
 _MAX_ID: Final = 2**63 - 1
 _TOMBSTONE: Final = "FROM _wce_audit_tombstones ORDER BY last_id DESC LIMIT 1"
@@ -176,11 +178,6 @@ def _append(transaction: Transaction, actor: Actor, entry: AuditEntry, details: 
 
 def _link(previous: str, row: Iterable[Value]) -> str:
     return hashlib.sha256((previous + _canonical(list(row))).encode()).hexdigest()
-
-
-def _canonical(value: object) -> str:
-    # `default` lets a row that somebody filled with other types be told as changed instead of failing the walk.
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr)
 
 
 def _removal(last_id: int, link: str, removed: int) -> dict[str, int | str]:

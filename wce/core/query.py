@@ -17,6 +17,7 @@ from wce.core.shape import Shapes
 from wce.errors import WceError
 from wce.guard.explain import Explanation, explain
 from wce.guard.guard import Guard
+from wce.guard.plan import Plan
 from wce.guard.session import GuardedSession, StaleGrants
 from wce.model import Actor, AuditEntry, Limits, Params, Result
 from wce.store.store import Store
@@ -111,10 +112,16 @@ class Queries:
         self, cenv: str, who: Authenticated, config: CenvSettings, statement: Statement, *, as_user: int | None = None
     ) -> Explanation:
         """What a statement would do and which permissions and policies let it; administrators may ask on behalf of others."""
+        frank = who.actor.role.administers
         if as_user is not None:
             who = self._stand_in(cenv, who, as_user)
+
+        def work(guarded: GuardedSession, actor: Actor) -> Explanation:
+            with guarded.transaction(actor):
+                return explain(guarded, statement.sql, statement.params or None, frank=frank)
+
         with self._gate.enter(cenv, config.max_connections, self._patience_seconds):
-            return self._retry(cenv, who, config.limits, lambda guarded, _: explain(guarded, statement.sql, statement.params))
+            return self._retry(cenv, who, config.limits, work)
 
     def _retry(self, cenv: str, who: Authenticated, limits: Limits, work: Callable[[GuardedSession, Actor], T]) -> T:
         """Do the work under the grants of this moment: when they change before it begins, read them and begin again."""
@@ -152,18 +159,16 @@ class Queries:
             with _numbered(index, statements):
                 if results:
                     limits = _what_is_left(limits, deadline, results[-1])
+                plan = guarded.plan(statement.sql)  # before it runs: a change of the schema may leave nothing to plan it by
                 results.append(guarded.run(statement.sql, statement.params, limits))
-                if transaction is not None:
-                    self._audit(guarded, transaction, statement, results[-1])
+                if transaction is not None and plan.writes:
+                    self._audit(guarded, transaction, plan, results[-1])
         return tuple(results)
 
-    def _audit(self, guarded: GuardedSession, transaction: Transaction, statement: Statement, result: Result) -> None:
-        plan = guarded.plan(statement.sql)
-        if not plan.writes:
-            return
-        text = self._shapes.of(guarded.cenv, statement.sql, guarded.catalogue)
-        details = {"sql": text} if plan.ddl else {"rows": result.changes, "sql": text}
-        audit.record(transaction, AuditEntry(_ACTIONS.get(plan.kind, "ddl"), "table", plan.target or "", details))
+    def _audit(self, guarded: GuardedSession, transaction: Transaction, plan: Plan, result: Result) -> None:
+        shape = self._shapes.of(guarded.cenv, plan.text, guarded.catalogue)
+        details = {"sql": shape.text} if plan.ddl else {"rows": result.changes, "sql": shape.text}
+        audit.record(transaction, AuditEntry(_ACTIONS.get(plan.kind, "ddl"), "table", plan.target or shape.made, details))
 
     def _stand_in(self, cenv: str, who: Authenticated, user_id: int) -> Authenticated:
         if not who.actor.role.administers:

@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from wce.cache import Cache
 from wce.guard.catalogue import Catalogue
-from wce.guard.tokens import LITERALS, Token, tokenize
+from wce.guard.ddl import SCHEMA_KINDS, object_name
+from wce.guard.tokens import LITERALS, Token, scan
 from wce.store.sqlite import fold
 
 MAX_SHAPE: Final = 2_000
 _MAX_CACHED: Final = 8_192  # characters; longer texts are rarely run twice
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`text` has `?` for every literal and no comments. `made` is what a CREATE, ALTER or DROP names, or empty."""
+
+    text: str
+    made: str
+
+
 class Shapes:
     """Remembers the shapes of texts that come again, since reading SQL costs about 0.7 ms per KB."""
 
     def __init__(self, size: int = 2_048) -> None:
-        self._cached: Cache[tuple[str, str], str] = Cache(size)
+        self._cached: Cache[tuple[str, str], Shape] = Cache(size)
 
-    def of(self, cenv: str, sql: str, catalogue: Catalogue) -> str:
+    def of(self, cenv: str, sql: str, catalogue: Catalogue) -> Shape:
         """The shape of a statement that the guard has let through."""
         if len(sql) > _MAX_CACHED:
             return shape(sql, catalogue)
         return self._cached.get_or((cenv, sql), lambda: shape(sql, catalogue))
 
 
-def shape(sql: str, catalogue: Catalogue) -> str:
-    """The statement with `?` for every literal, without comments, cut at 2,000 characters.
+def shape(sql: str, catalogue: Catalogue) -> Shape:
+    """What the statement does, cut at 2,000 characters.
 
     SQLite takes "x" for a text where nothing is called x, so such a token stays only if it names something. In DDL nothing has to
     exist yet, and what it says is the schema, so there all names stay.
     """
-    tokens = tokenize(sql)
-    ddl = tokens[0].keyword in ("CREATE", "ALTER", "DROP")
+    tokens = scan(sql)  # of one statement, though the body of a trigger has several parts
+    ddl = tokens[0].keyword in SCHEMA_KINDS
+    named = object_name(tokens, 0) if ddl else None
     names = None if ddl else _names(catalogue)
     text = "".join(" " * bool(token.gap) + ("?" if _is_value(token, names) else token.text) for token in tokens)
-    return text.lstrip()[:MAX_SHAPE]
+    return Shape(text.lstrip()[:MAX_SHAPE], named.spelled if named else "")
 
 
 def _is_value(token: Token, names: frozenset[str] | None) -> bool:
