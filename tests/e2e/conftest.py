@@ -26,6 +26,19 @@ def make_owner() -> Iterator[Callable[[str], Owner]]:
         yield make
 
 
+@pytest.fixture(scope="session")
+def roomy(start_server: Callable[..., Any]) -> Any:
+    """A server that lets one address ask as often as a test wants."""
+    rate = "1000000 per minute"
+    return start_server(
+        WCE_RATE_LIMIT_NEW=rate,
+        WCE_RATE_LIMIT_LOGIN=rate,
+        WCE_CENV_RATE_LIMIT_IP=rate,
+        WCE_CENV_RATE_LIMIT_USER=rate,
+        WCE_CENV_RATE_LIMIT_CENV=rate,
+    )
+
+
 @pytest.fixture
 def owner(server: Any, make_owner: Callable[[str], Owner]) -> Owner:
     """The owner of a new cenv on the shared server."""

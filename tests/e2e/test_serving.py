@@ -41,7 +41,8 @@ def test_a_browser_works_with_its_cookie(server: Any, owner: Owner) -> None:
         assert browser.get(f"{owner.address}/me", timeout=30).status_code == 401
 
 
-def test_200_parallel_writers_all_succeed(owner: Owner) -> None:
+def test_200_parallel_writers_all_succeed(roomy: Any, make_owner: Callable[[str], Owner]) -> None:
+    owner = make_owner(roomy.url)
     owner.sql("CREATE TABLE hit (id INTEGER PRIMARY KEY, worker INTEGER NOT NULL)")
 
     def write(worker: int) -> int:

@@ -47,7 +47,8 @@ def test_a_signal_lets_what_runs_finish_and_ends_with_0(
 def test_every_acknowledged_write_is_there_after_a_stop_under_load(
     start_server: Callable[..., Any], make_owner: Callable[[str], Owner]
 ) -> None:
-    server = start_server(WCE_JWT_SECRET="k" * 32)
+    same = {"WCE_JWT_SECRET": "k" * 32, "WCE_CENV_RATE_LIMIT_IP": "1000000 per minute", "WCE_CENV_RATE_LIMIT_USER": "1000000 per minute"}
+    server = start_server(**same)
     owner = make_owner(server.url)
     owner.sql("CREATE TABLE hit (id INTEGER PRIMARY KEY)")
     acknowledged, strange = [], []
@@ -74,7 +75,7 @@ def test_every_acknowledged_write_is_there_after_a_stop_under_load(
         client.join(60)
 
     assert server.process.wait(40) == 0
-    again = start_server(WCE_JWT_SECRET="k" * 32, WCE_STORAGE_DIR=str(server.storage))
+    again = start_server(**same, WCE_STORAGE_DIR=str(server.storage))
     found = owner.post(f"{again.url}/{owner.cenv}/query", json={"sql": "SELECT id FROM hit", "format": "arrays"}, timeout=60).json()["rows"]
     assert strange == []
     assert len(acknowledged) > 10
