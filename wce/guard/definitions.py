@@ -118,6 +118,8 @@ def unqualified(tokens: Sequence[Token]) -> list[Token] | None:
 
     A name that stood after a qualifier gets the space of the qualifier. `depth` stays right, `match` does not.
     """
+    if not any(token.keyword == "." for token in tokens):
+        return list(tokens)
     kept: list[Token] = []
     index = 0
     while index < len(tokens):

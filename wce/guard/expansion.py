@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from wce.errors import WceError
@@ -21,6 +21,7 @@ _SHORT: Final = 200
 _PATTERNS: Final = {"instr": (1,), "replace": (1, 2), "trim": (1,), "ltrim": (1,), "rtrim": (1,)}
 _FORMATS: Final = frozenset({"printf", "format"})
 _TOO_SLOW: Final = frozenset({"json_patch"})  # 23.6 s for two documents of 1 MB
+_SLOW: Final[frozenset[str | None]] = _FORMATS | _TOO_SLOW | frozenset(_PATTERNS)
 _WIDE: Final = re.compile(r"\*|[0-9]{4}")
 
 
@@ -43,20 +44,30 @@ def definitions(tokens: Sequence[Token]) -> list[Definition]:
     """Every CTE at any depth: `name [(…)] AS [[NOT] MATERIALIZED] (SELECT|VALUES|WITH …)`."""
     found = []
     size = len(tokens)
-    for index, token in enumerate(tokens):
-        if token.kind not in NAMES:
-            continue
+    # Every definition has an AS, so only what stands before one is looked at.
+    for index in _before_as(tokens):
+        token = tokens[index]
         at = index + 1
-        if at < size and tokens[at].keyword == "(":
+        if tokens[at].keyword == "(":
             at = tokens[at].match + 1
-        if at >= size or tokens[at].keyword != "AS":
-            continue
         at += 1
         while at < size and tokens[at].keyword in ("NOT", "MATERIALIZED"):
             at += 1
         if at + 1 < size and tokens[at].keyword == "(" and tokens[at + 1].keyword in ("SELECT", "VALUES", "WITH"):
             found.append(Definition(token.name or "", at, tokens[at].match))
     return found
+
+
+def _before_as(tokens: Sequence[Token]) -> Iterator[int]:
+    """The places of names that AS follows, perhaps with a list of columns in between."""
+    for index, token in enumerate(tokens):
+        if token.keyword != "AS" or not index:
+            continue
+        before = index - 1
+        if tokens[before].keyword == ")":
+            before = tokens[before].match - 1
+        if before >= 0 and tokens[before].kind in NAMES:
+            yield before
 
 
 def weigh(tokens: Sequence[Token], found: Sequence[Definition], weights: Mapping[str, int]) -> int:
@@ -66,6 +77,8 @@ def weigh(tokens: Sequence[Token], found: Sequence[Definition], weights: Mapping
     """
     if len(found) > MAX_CTES:
         raise too_complex()
+    if not found and not any(token.name in weights for token in tokens):
+        return 0
     by_name: dict[str, list[Definition]] = {}
     for definition in found:
         by_name.setdefault(definition.name, []).append(definition)
@@ -100,20 +113,16 @@ def check_arguments(sql: str, tokens: Sequence[Token]) -> list[Token]:
     The rule also holds for quoted names, which SQLite takes as names of functions.
     """
     parameters: list[Token] = []
-    for index in range(len(tokens) - 1):
-        token = tokens[index]
-        if tokens[index + 1].keyword != "(" or token.kind not in NAMES or (index and tokens[index - 1].keyword == "INTO"):
+    for index, token in enumerate(tokens[:-1]):
+        if token.name not in _SLOW or tokens[index + 1].keyword != "(" or (index and tokens[index - 1].keyword == "INTO"):
             continue
-        name = token.name or ""
-        if name in _TOO_SLOW:
-            raise WceError("function_not_allowed", f"{name}() is not allowed", position=place(sql, token.offset))
-        if name in _FORMATS or name in _PATTERNS:
-            arguments = _arguments(tokens, index + 1)
-            parameters += _checked(sql, token, name, arguments)
+        if token.name in _TOO_SLOW:
+            raise WceError("function_not_allowed", f"{token.name}() is not allowed", position=place(sql, token.offset))
+        parameters += _checked(sql, token, token.name, _arguments(tokens, index + 1))
     return parameters
 
 
-def _checked(sql: str, token: Token, name: str, arguments: list[Sequence[Token]]) -> list[Token]:
+def _checked(sql: str, token: Token, name: str | None, arguments: list[Sequence[Token]]) -> list[Token]:
     parameters: list[Token] = []
     if name in _FORMATS:
         first = arguments[0][0] if len(arguments[0]) == 1 else None
@@ -121,7 +130,7 @@ def _checked(sql: str, token: Token, name: str, arguments: list[Sequence[Token]]
             detail = f"{name}(): the format must be a literal without * and without large numbers"
             raise WceError("function_not_allowed", detail, position=place(sql, token.offset))
         return parameters
-    for number in _PATTERNS[name]:
+    for number in _PATTERNS[name or ""]:
         if number >= len(arguments):
             continue
         argument = arguments[number]

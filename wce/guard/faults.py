@@ -32,9 +32,15 @@ Explain = Callable[[Exception], WceError | None]
 
 
 class Faults:
-    """`hidden` are the names that must not be said, `sees` tells whether a table's existence is no secret."""
+    """`hidden` are the names that must not be said, `sees` tells whether a table's existence is no secret.
 
-    def __init__(self, explain: Explain, hidden: Collection[str] = (), sees: Callable[[str], bool] = lambda _: False) -> None:
+    `frank` is for administrators, who may know what is wrong with a view or trigger.
+    """
+
+    def __init__(
+        self, explain: Explain, hidden: Collection[str] = (), sees: Callable[[str], bool] = lambda _: False, *, frank: bool = False
+    ) -> None:
+        self._frank = frank
         self._explain = explain
         self._hidden = frozenset(hidden)
         self._sees = sees
@@ -85,7 +91,7 @@ class Faults:
         called = _NO_FUNCTION.fullmatch(message)
         if table is not None:
             name = table["name"]
-            return self._absent(plan.missing.get(name, name.rpartition(".")[2]), plan) or _broken()
+            return self._absent(plan.missing.get(name, name.rpartition(".")[2]), plan) or self._broken(message)
         if called is not None and fold(called["name"]) in {fold(name) for name in plan.missing.values()}:
             return self._absent(called["name"], plan)
         return None
@@ -94,7 +100,7 @@ class Faults:
         tokens = _tokens(plan.text)
         names = names_in(tokens)
         if _says(message, self._hidden - names):
-            return _broken()
+            return self._broken("")
         if message == "incomplete input":
             return WceError("syntax_error", message, position=place(plan.text, len(plan.text.rstrip())))
         unread = _UNREAD.fullmatch(message)
@@ -103,8 +109,13 @@ class Faults:
         named = _NAMED.match(message)
         name = named["name"].strip().rpartition(".")[2].removesuffix("()") if named is not None else ""
         if name and fold(name) not in names:
-            return _broken()
+            return self._broken(message)
         return WceError("sql_error", message, position=_find(name, plan.text, tokens))
+
+    def _broken(self, message: str) -> WceError:
+        """Something that the client did not write is wrong; what SQLite says of it would tell about it."""
+        known = message if self._frank else ""
+        return WceError("sql_error", known or "a view, trigger or policy that this statement needs does not work")
 
 
 def _state(error: Exception) -> WceError | None:
@@ -118,11 +129,6 @@ def _state(error: Exception) -> WceError | None:
         return WceError("validation", "a string is not valid Unicode")
     # The module itself refuses a second statement.
     return WceError("multiple_statements") if isinstance(error, sqlite3.Warning) else None
-
-
-def _broken() -> WceError:
-    """Something that the client did not write is wrong; what it says would tell about it."""
-    return WceError("sql_error", "a view, trigger or policy that this statement needs does not work")
 
 
 def _says(message: str, hidden: Collection[str]) -> bool:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
 from wce.cache import Cache
+from wce.errors import WceError
+from wce.guard import policies, selftest
+from wce.guard.admin import AdminRules
 from wce.guard.catalogue import Catalogue
 from wce.guard.link import Link, restrain
 from wce.guard.principal import Secrets
 from wce.guard.rules import PrincipalRules
-from wce.guard.session import GuardedSession
+from wce.guard.session import Build, GuardedSession
 from wce.guard.watchdog import Watchdog
-from wce.model import Grants, Limits
-from wce.store.sqlite import attach, connect, prepare, quote
+from wce.log import LOGGER
+from wce.model import Grants, Limits, Role
+from wce.store.sqlite import Connection, attach, connect, prepare, quote
 from wce.store.store import Store
 
 _MAX_CATALOGUES: Final = 512
 _VALUE_BYTES: Final = 1_000_000  # the longest value for everybody but administrators
 _ADMIN_VALUE_BYTES: Final = 4_000_000
+_LEAST_MEMORY: Final = 256 * 1024 * 1024
+_MOST_MEMORY: Final = 1024 * 1024 * 1024
+_ADMIN: Final = ("admin",)
+_ADMINISTRATOR: Final = Grants(Role.ADMIN, {}, (), {})
 
 
 class Guard:
@@ -30,7 +39,10 @@ class Guard:
         self._store = store
         self._watchdog = Watchdog()
         self._catalogues: Cache[str, Catalogue] = Cache(_MAX_CATALOGUES)
-        self.failures: tuple[str, ...] = ()
+        self.failures = selftest.run()
+        if self.failures:
+            LOGGER.error("guard self-test failed", extra={"failures": self.failures})
+        _bound_memory()
 
     def close(self) -> None:
         """Stop the thread that watches deadlines."""
@@ -38,34 +50,81 @@ class Guard:
 
     @contextmanager
     def open_session(self, cenv: str, grants: Grants, grants_version: int, limits: Limits) -> Iterator[GuardedSession]:
-        """`with` this thread's session for these grants, read when the file's counter of grants stood at `grants_version`."""
-        key: Hashable = ("guard", grants.fingerprint, *grants.variables.values())
-        open_ = partial(self._open, cenv, grants)
+        """`with` this thread's session for these grants, read when the file's counter of grants stood at `grants_version`.
+
+        Raises WceError `guard_disabled` where the self-test has failed, unless the grants are an administrator's.
+        """
+        key: Hashable
+        if grants.role.administers:
+            key, open_ = _ADMIN, partial(self._open_admin, cenv, grants)
+        else:
+            if self.failures:
+                raise WceError("guard_disabled", evidence="; ".join(self.failures))
+            key, open_ = ("guard", grants.fingerprint, *grants.variables.values()), partial(self._open, cenv, grants)
         with self._store.connections.use(cenv, key, open_) as session:
             if not session.is_open:
                 session.grants_version = grants_version
-            self._bound(session, limits)
+            if session.max_database_bytes != limits.max_database_bytes:
+                _bound(session, limits.max_database_bytes)
             yield session
 
-    def _bound(self, session: GuardedSession, limits: Limits) -> None:
-        """Keep the file from growing over its bound, which SQLite does not remember from one opening to the next."""
-        if session.max_database_bytes != limits.max_database_bytes:
-            schema = quote(session.link.hidden.schema)
-            page = session.link.ask(f"PRAGMA {schema}.page_size")[0][0]
-            session.link.ask(f"PRAGMA {schema}.max_page_count={max(1, limits.max_database_bytes // page)}")
-            session.max_database_bytes = limits.max_database_bytes
+    def catalogue(self, cenv: str) -> Catalogue:
+        """The tables, views and triggers of a cenv, without WCE's own."""
+        with self._store.connections.use(cenv, _ADMIN, partial(self._open_admin, cenv, _ADMINISTRATOR)) as session:
+            return session.catalogue
+
+    def validate_policy(self, cenv: str, table: str, condition: str) -> None:
+        """Raise WceError `bad_policy` or `no_such_table` unless the condition can be a policy of the table."""
+        with self._store.connections.use(cenv, _ADMIN, partial(self._open_admin, cenv, _ADMINISTRATOR)) as session:
+            link = session.link
+            policies.validate(link.probe, session.catalogue, link.hidden.schema, table, condition)
+
+    def _open_admin(self, cenv: str, grants: Grants) -> GuardedSession:
+        with self._store.session(cenv):
+            connection = connect(self._store.path(cenv))
+            return self._session(cenv, connection, Secrets.new("main"), grants, AdminRules, _ADMIN_VALUE_BYTES)
+
+    def _session(
+        self, cenv: str, connection: Connection, hidden: Secrets, grants: Grants, build: Build, value_bytes: int
+    ) -> GuardedSession:
+        try:
+            prepare(connection, schema=hidden.schema, durability=self._store.settings.durability)
+            restrain(connection, value_bytes)
+            link = Link(cenv, connection, hidden, self._store.explain)
+        except BaseException:
+            connection.close()
+            raise
+        watch = self._watchdog.watch(connection)
+        return GuardedSession(link, watch, grants, build, self._store.transaction, self._catalogues.get_or)
 
     def _open(self, cenv: str, grants: Grants) -> GuardedSession:
         with self._store.session(cenv):  # refuses a damaged file and brings an old one up to date
+            connection = connect("", mode="memory")
             hidden = Secrets.new()
-            connection = connect("", mode="memory", deadline_ms=5000)
             try:
                 attach(connection, self._store.path(cenv), hidden.schema)
-                prepare(connection, schema=hidden.schema, durability=self._store.settings.durability)
-                restrain(connection, _VALUE_BYTES)
-                link = Link(cenv, connection, hidden, self._store.explain)
             except BaseException:
                 connection.close()
                 raise
-        build = partial(PrincipalRules, grants)
-        return GuardedSession(link, self._watchdog.watch(connection), grants, build, self._store.transaction, self._catalogues.get_or)
+            return self._session(cenv, connection, hidden, grants, partial(PrincipalRules, grants), _VALUE_BYTES)
+
+
+def _bound_memory() -> None:
+    """Let all of SQLite in this process have half of the machine's memory, at most 1 GiB; it then says NOMEM instead of taking more.
+
+    Once set it can only be lowered, so setting it again changes nothing.
+    """
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    connection = connect("", mode="memory")
+    try:
+        connection.execute(f"PRAGMA hard_heap_limit={max(_LEAST_MEMORY, min(_MOST_MEMORY, physical // 2))}")
+    finally:
+        connection.close()
+
+
+def _bound(session: GuardedSession, size: int) -> None:
+    """Keep the file from growing over its bound, which SQLite does not remember from one opening to the next."""
+    schema = quote(session.link.hidden.schema)
+    page = session.link.ask(f"PRAGMA {schema}.page_size")[0][0]
+    session.link.ask(f"PRAGMA {schema}.max_page_count={max(1, size // page)}")
+    session.max_database_bytes = size

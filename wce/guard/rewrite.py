@@ -111,8 +111,9 @@ class Rewriter:
             wanted.pushed = pushdown.of_select(head, principal, tables, views)
             before = pushdown.of_target(head, principal)
         insertions = self._insertions(head, wanted, before)
-        spelled = {token.name: token.spelled for token in reversed(head.tokens) if token.kind in NAMES}
-        plan.missing = {marker: spelled[name] for marker, name in markers.items()}
+        if markers:
+            spelled = {token.name: token.spelled for token in reversed(head.tokens) if token.kind in NAMES}
+            plan.missing = {marker: spelled[name] for marker, name in markers.items()}
         ours = ",".join(shadows.prefix(principal, wanted))
         pieces = []
         skipped = range(head.target_start, head.target_end)

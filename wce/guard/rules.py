@@ -46,19 +46,27 @@ class Rules(Protocol):
     def close(self) -> None:
         """Remove what `ready` made."""
 
+    @property
+    def principal(self) -> Principal | None:
+        """Whose rights are looked up; None for administrators, who have all."""
+
 
 class PrincipalRules:
     """Rewriting, authorizer and trigger net for one principal."""
 
     def __init__(self, grants: Grants, link: Link, catalogue: Catalogue) -> None:
         hidden = link.hidden
-        self.principal = Principal(grants, catalogue, hidden)
-        self._rewriter = Rewriter(self.principal, link.numbers)
-        self._authorizer = Authorizer(self.principal)
-        self._net = Net(self.principal, link.ask)
-        unseen = {name for name in (*catalogue.tables, *catalogue.views) if not self.principal.sees(name)}
+        self._principal = Principal(grants, catalogue, hidden)
+        self._rewriter = Rewriter(self._principal, link.numbers)
+        self._authorizer = Authorizer(self._principal)
+        self._net = Net(self._principal, link.ask)
+        unseen = {name for name in (*catalogue.tables, *catalogue.views) if not self._principal.sees(name)}
         unseen |= catalogue.shadows | set(catalogue.triggers)
-        self._faults = Faults(link.explain, {*hidden.all, *unseen}, self.principal.sees)
+        self._faults = Faults(link.explain, {*hidden.all, *unseen}, self._principal.sees)
+
+    @property
+    def principal(self) -> Principal:
+        return self._principal
 
     def authorize(self, action: int, first: str | None, second: str | None, database: str | None, context: str | None) -> int:
         return self._authorizer(action, first, second, database, context)

@@ -50,7 +50,7 @@ class GuardedSession:
         self.grants_version = -1
         self.commit_number = 0
         self.max_database_bytes = 0
-        self._watch = watch
+        self.watch = watch
         self._build = build
         self._begin = begin
         self._keep = keep
@@ -129,7 +129,7 @@ class GuardedSession:
 
     def close(self) -> None:
         """Close the connection."""
-        self._watch.close()
+        self.watch.close()
         self.link.close()
 
     def start_reading(self) -> None:
@@ -220,15 +220,15 @@ class GuardedSession:
         if plan.stateful:
             self._carried.restore()
         link = self.link
-        link.deadline = deadline = self._watch.start(limits.timeout_seconds)
+        link.deadline = deadline = self.watch.start(limits.timeout_seconds)
         rules.expect(plan, deadline)
         try:
             return fetch(link.connection, plan, params, limits)
         except (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeError) as error:
-            self._watch.stop()
+            self.watch.stop()
             raise rules.fault(error, plan) from None  # SQLite's text may hold a secret name
         finally:
-            self._watch.stop()
+            self.watch.stop()
             link.deadline = None
 
     def _run_write(self, plan: Plan, params: Params, limits: Limits, started: float) -> Result:

@@ -53,11 +53,14 @@ class Token:
         self.match = -1
         self.keyword: str | None = None
         self.name: str | None = None
-        if kind == "id":
-            self.name = fold(text)
-            self.keyword = text.upper() if text.isascii() else None
-        elif kind == "op":
+        if kind == "op":
             self.keyword = text
+        elif kind == "id":
+            if text.isascii():
+                self.name = text.lower()
+                self.keyword = text.upper()
+            else:
+                self.name = fold(text)
         elif kind in NAMES:
             self.name = fold(self.spelled)
 
@@ -95,21 +98,21 @@ def scan(sql: str) -> list[Token]:
     except UnicodeEncodeError as error:
         raise WceError("syntax_error", "not valid Unicode", position=place(sql, error.start)) from None
     tokens: list[Token] = []
-    match = _TOKEN.match
-    offset, size, gap = 0, len(sql), ""
-    while offset < size:
-        found = match(sql, offset)
-        if found is None:
-            raise WceError("syntax_error", f'unrecognized token: "{_shown(sql, offset)}"', position=place(sql, offset))
-        kind = str(found.lastgroup)
+    offset, gap = 0, ""
+    for found in _TOKEN.finditer(sql):
+        if found.start() != offset:
+            break
+        kind, text = found.lastgroup, found.group()
         if kind == "ws":
-            gap += found.group()
-        elif kind in ("lc", "bc"):
+            gap += text
+        elif kind == "lc" or kind == "bc":  # noqa: PLR1714  # faster than `in`, and this is the hot loop
             gap += " "  # comments never reach SQLite
         else:
-            tokens.append(Token(kind, found.group(), gap, offset))
+            tokens.append(Token(str(kind), text, gap, offset))
             gap = ""
         offset = found.end()
+    if offset < len(sql):
+        raise WceError("syntax_error", f'unrecognized token: "{_shown(sql, offset)}"', position=place(sql, offset))
     while tokens and tokens[-1].keyword == ";":
         tokens.pop()
     if not tokens:

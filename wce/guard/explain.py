@@ -1,0 +1,193 @@
+"""Why a statement may run or not, and how SQLite would run it, told without anything that its principal may not know."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final
+
+from wce.errors import Position, WceError
+from wce.guard.definitions import names_in
+from wce.guard.plan import Plan
+from wce.guard.principal import Principal
+from wce.guard.session import LIMITS, GuardedSession
+from wce.guard.tokens import Token, scan
+from wce.model import Limits, Params
+from wce.store.sqlite import fold, quote, sqlite3
+
+_RIGHTS: Final = {"INSERT": "write", "UPDATE": "write", "DELETE": "delete"}
+_WORD: Final = re.compile(r"[A-Za-z0-9_$\x80-\U0010ffff]+")
+_BEHIND: Final = "(what a policy looks up)"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reason for a verdict: `rule` is role, permission or policy, `id` that of a policy."""
+
+    rule: str
+    allowed: bool
+    reason: str
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableUse:
+    """A table or view that the statement names: `right` is read, write or delete."""
+
+    table: str
+    right: str
+    columns: tuple[str, ...]
+    allowed: bool
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One row of EXPLAIN QUERY PLAN; `parent` is the `id` of the row that it belongs under, or 0."""
+
+    id: int
+    parent: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`reason`, `code` and `position` are those of the refusal, or empty. `plan` is empty where the statement may not run."""
+
+    kind: str
+    allowed: bool
+    reason: str
+    code: str
+    position: Position | None
+    tables: tuple[TableUse, ...]
+    plan: tuple[PlanRow, ...]
+
+
+def explain(session: GuardedSession, sql: str, params: Params | None = None, *, frank: bool = False) -> Explanation:
+    """Explain a statement without running it, in the session's open transaction.
+
+    `frank` also quotes the conditions of policies, which is for administrators.
+    """
+    refusal: WceError | None = None
+    rows: tuple[PlanRow, ...] = ()
+    plan: Plan | None = None
+    try:
+        plan = session.plan(sql)
+        rows = _ask(session, plan, params)
+    except WceError as error:
+        refusal = error
+    tokens = _tokens(sql)
+    return Explanation(
+        kind=plan.kind if plan else (tokens[0].keyword or "") if tokens else "",
+        allowed=refusal is None,
+        reason=refusal.detail if refusal else "",
+        code=refusal.code if refusal else "",
+        position=refusal.position if refusal else None,
+        tables=_uses(session, plan, tokens, frank),
+        plan=rows,
+    )
+
+
+def _ask(session: GuardedSession, plan: Plan, params: Params | None) -> tuple[PlanRow, ...]:
+    """EXPLAIN QUERY PLAN under the principal's own rules; values that are not given are NULL."""
+    link, rules = session.link, session.rules
+    if params is not None:
+        plan.layout.check(params)
+    empty: Params = dict.fromkeys(plan.layout.names) if plan.layout.names else (None,) * plan.layout.count
+    if plan.kind in ("EXPLAIN", "PRAGMA") or plan.ddl:
+        return ()
+    limits = Limits(timeout_seconds=min(5.0, LIMITS.timeout_seconds))
+    deadline = session.watch.start(limits.timeout_seconds)
+    rules.expect(plan, deadline)
+    try:
+        found = link.connection.execute(f"EXPLAIN QUERY PLAN {plan.sql}", params or empty).fetchall()
+    except (sqlite3.Error, sqlite3.Warning, MemoryError) as error:
+        raise rules.fault(error, plan) from None
+    finally:
+        session.watch.stop()
+    scrub = _Scrub(session)
+    return tuple(PlanRow(number, parent, scrub(detail)) for number, parent, _, detail in found)
+
+
+class _Scrub:
+    """Our own names in a plan become words; rows about tables that are no business of the principal's say no more than that."""
+
+    def __init__(self, session: GuardedSession) -> None:
+        self._hidden = session.link.hidden
+        principal = session.rules.principal
+        self._unseen: set[str] = set()
+        if principal is None:
+            return
+        catalogue = principal.catalogue
+        self._unseen = {name for name in (*catalogue.tables, *catalogue.views) if not principal.sees(name)}
+        schema = quote(self._hidden.schema)
+        indexes = session.link.ask(f"SELECT name, tbl_name FROM {schema}.sqlite_master WHERE type = 'index'")
+        self._unseen |= {fold(name) for name, table in indexes if not principal.sees(fold(table))}
+
+    def __call__(self, detail: str) -> str:
+        if any(fold(word) in self._unseen for word in _WORD.findall(detail)):
+            return _BEHIND
+        own = self._hidden.own
+        text = re.sub(re.escape(own) + r"r_(.+?)(?= |$)", r"\1 (rows allowed by policy)", detail)
+        text = re.sub(re.escape(own) + r"(?:s|update|delete)\b", "(rows that may be changed)", text)
+        text = text.replace(self._hidden.view, "")
+        return _BEHIND if own in text else text
+
+
+def _uses(session: GuardedSession, plan: Plan | None, tokens: list[Token], frank: bool) -> tuple[TableUse, ...]:
+    """What the statement does with each table that it names and that the principal may know of."""
+    catalogue = session.catalogue
+    principal = session.rules.principal
+    names = names_in(tokens)
+    target = plan.target_name if plan else None
+    touched = _columns(session, names, tokens)
+    uses = []
+    for name in sorted(names):
+        known = catalogue.tables.get(name) or catalogue.views.get(name)
+        if known is None or (principal is not None and not principal.sees(name)):
+            continue
+        right = _RIGHTS[plan.kind] if plan and name == target and plan.kind in _RIGHTS else "read"
+        rules = _rules(principal, name, known.name, right, frank)
+        uses.append(TableUse(known.name, right, touched[name], all(rule.allowed for rule in rules), rules))
+    return tuple(uses)
+
+
+def _columns(session: GuardedSession, names: frozenset[str], tokens: list[Token]) -> dict[str, tuple[str, ...]]:
+    """The columns that the text names, all of them where it has a star that is not count(*)."""
+    catalogue = session.catalogue
+    star = any(
+        token.keyword == "*" and (before.keyword in ("SELECT", "ALL", "DISTINCT", ",", ".", "RETURNING"))
+        for before, token in itertools.pairwise(tokens)
+    )
+    touched: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for name in names:
+        found = catalogue.tables.get(name) or catalogue.views.get(name)
+        if found is not None:
+            touched[name] = tuple(column.name for column in found.columns if star or fold(column.name) in names)
+    return touched
+
+
+def _rules(principal: Principal | None, name: str, spelled: str, right: str, frank: bool) -> tuple[Rule, ...]:
+    if principal is None:
+        return (Rule("role", True, "administrators may do everything with every table"),)
+    held = principal.right(name)
+    allowed = {"read": held.can_read, "write": held.can_write, "delete": held.can_delete}[right]
+    rules = [
+        Rule("role", True, f"the role {principal.grants.role} has the permissions that were granted"),
+        Rule("permission", allowed, f"can_{right} on {spelled} is {'granted' if allowed else 'not granted'}"),
+    ]
+    wanted = {"read"} if right == "read" else {"read", right}
+    for policy in principal.grants.policies:
+        if fold(policy.table_name) == name and policy.policy_type in wanted:
+            condition = f": {policy.sql_condition}" if frank else ""
+            rules.append(Rule("policy", True, f"only rows that its condition allows to {policy.policy_type}{condition}", policy.id))
+    return tuple(rules)
+
+
+def _tokens(sql: str) -> list[Token]:
+    try:
+        return scan(sql)
+    except WceError:
+        return []

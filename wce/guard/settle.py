@@ -1,0 +1,58 @@
+"""After a change of the schema: what was granted on a name must not pass to something else that comes to have that name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wce.errors import WceError
+from wce.guard import policies
+from wce.guard.catalogue import Catalogue
+from wce.guard.expansion import MAX_WEIGHT
+from wce.guard.link import Link
+from wce.guard.plan import Plan
+
+_BY_TABLE: Final = ("_wce_table_permissions", "_wce_row_policies")
+
+
+def settle(link: Link, plan: Plan, before: Catalogue, after: Catalogue) -> None:
+    """Move or remove permissions, policies and marks of triggers; raises WceError when the change breaks a policy.
+
+    Runs in the transaction of the change, so nobody ever sees one without the other.
+    """
+    _require_light(after)
+    old = {*before.tables, *before.views}
+    new = {*after.tables, *after.views}
+    moved = plan.renamed
+    if moved is not None and moved[0] in old - new and moved[1] in new - old:
+        _forget(link, moved[1])
+        for table in _BY_TABLE:
+            link.execute(f"UPDATE {table} SET table_name = ? WHERE table_name = ?", (after.tables[moved[1]].name, moved[0]))
+    else:
+        for name in old ^ new:
+            _forget(link, name)
+    for name in set(before.triggers) ^ set(after.triggers):
+        link.execute("DELETE FROM _wce_triggers WHERE name = ?", (name,))
+    _require_policies(link, after)
+
+
+def _forget(link: Link, name: str) -> None:
+    for table in _BY_TABLE:
+        link.execute(f"DELETE FROM {table} WHERE table_name = ?", (name,))
+
+
+def _require_light(catalogue: Catalogue) -> None:
+    """Views over views can be built so that one mention of the last keeps SQLite busy for hours."""
+    heavy = catalogue.too_heavy
+    if heavy is not None:
+        raise WceError("too_large", f"the view {heavy} is made of too many views")
+    if catalogue.trigger_weight > MAX_WEIGHT:
+        raise WceError("too_large", "the triggers use too many views")
+
+
+def _require_policies(link: Link, catalogue: Catalogue) -> None:
+    rows = link.ask("SELECT min(id), table_name, sql_condition FROM _wce_row_policies GROUP BY table_name, sql_condition")
+    for number, table, condition in rows:
+        try:
+            policies.validate(link.probe, catalogue, link.hidden.schema, table, condition)
+        except WceError as error:
+            raise WceError("bad_policy", f"policy {number} on {table} would no longer work: {error.detail}") from error
