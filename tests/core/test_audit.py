@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from wce.core import audit
@@ -274,6 +276,15 @@ def test_since_is_inclusive_and_until_is_not(world):
     last = int(world.clock.now)
 
     assert found(world, since=last - 2 * DAY, until=last) == ["2", "1"]
+
+
+def test_times_and_cursors_out_of_all_bounds_find_nothing_or_all(world):
+    fill(world, 2)
+    beyond = base64.urlsafe_b64encode(b"9" * 20).decode().rstrip("=")
+
+    assert found(world, since=10**30) == found(world, until=-(10**30)) == []
+    assert len(found(world, since=-(10**30), until=10**30)) == 3
+    assert len(audit.find(world.session, AuditFilters(), cursor=beyond).entries) == 3
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1_001])

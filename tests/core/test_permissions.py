@@ -346,6 +346,6 @@ def test_public_is_a_word():
     assert (principal_id("public"), shown_id(0)) == (0, "public")
 
 
-@pytest.mark.parametrize("value", [0, -1, True, "1", "Public", None, 1.0])
+@pytest.mark.parametrize("value", [0, -1, 2**63, True, "1", "Public", None, 1.0])
 def test_anything_else_is_no_id(value):
     assert refused(principal_id, value) == "validation"

@@ -284,6 +284,7 @@ def test_handing_over_wants_the_password_again(world):
     alice = world.add("alice")
 
     assert refused(hand_over, world.session, world.passwords, world.owner, alice.user_id, "wrong horse!") == "bad_credentials"
+    assert world.actions()[-1] == "password.failure"
 
 
 def test_only_the_owner_hands_over(world):
@@ -292,6 +293,7 @@ def test_only_the_owner_hands_over(world):
 
     for actor in (admin, claims_to_be):
         assert refused(hand_over, world.session, world.passwords, actor, alice.user_id, world.password) == "forbidden"
+    assert find_user(world.session, world.owner.user_id).role == Role.OWNER
 
 
 def test_the_heir_is_another_user_who_is_enabled(world):

@@ -204,10 +204,15 @@ def _conditions(filters: AuditFilters) -> tuple[list[str], list[Value]]:
     if filters.resource:
         add("? IN (resource_type, resource_id, resource_type || '/' || resource_id)", filters.resource)
     if filters.since is not None:
-        add("timestamp >= ?", filters.since)
+        add("timestamp >= ?", _fitting(filters.since))
     if filters.until is not None:
-        add("timestamp < ?", filters.until)
+        add("timestamp < ?", _fitting(filters.until))
     return conditions, values
+
+
+def _fitting(number: int) -> int:
+    """The nearest number that SQLite can hold."""
+    return max(-_MAX_ID, min(number, _MAX_ID))
 
 
 def _to_record(row: tuple[Any, ...]) -> AuditRecord:
@@ -222,6 +227,7 @@ def _write_cursor(last_id: int) -> str:
 
 def _read_cursor(cursor: str) -> int:
     try:
-        return int(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)[:19])
+        last_id = int(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)[:20])
     except ValueError as error:  # binascii.Error is one
         raise invalid("cursor", "is not one that this server gave") from error
+    return _fitting(last_id)

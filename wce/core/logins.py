@@ -12,7 +12,7 @@ from wce.core.passwords import Passwords
 from wce.core.settings import CenvSettings
 from wce.core.tokens import Claims, Tokens
 from wce.core.tokens import token_hash as hash_token
-from wce.core.users import end_sessions
+from wce.core.users import end_sessions, prove
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor, AuditEntry, Role, State
 from wce.store.session import Session
@@ -166,17 +166,12 @@ def change_password(
     session: Session, passwords: Passwords, tokens: Tokens, config: CenvSettings, actor: Actor, current: str, new: str
 ) -> LoggedIn:
     """Change the actor's own password: every session of his ends, and the one login that comes back takes their place."""
-    row = session.one("SELECT password_hash FROM _wce_users WHERE user_id = ? AND enabled AND user_id <> ?", (actor.user_id, PUBLIC_ID))
-    stored = row[0] if row else None
-    if not passwords.verify(current, stored):
-        with session.transaction(actor) as transaction:
-            audit.record(transaction, AuditEntry("password.failure", "user", str(actor.user_id)))
-        raise WceError("bad_credentials", "The current password is wrong.")
+    proof = prove(session, passwords, actor, current)
     password_hash = passwords.hash(new, "new_password")
     with session.transaction(actor) as transaction:
         update = "UPDATE _wce_users SET password_hash = ? WHERE user_id = ? AND enabled AND password_hash = ?"
-        if transaction.execute(update, (password_hash, actor.user_id, stored)).rowcount != 1:
-            raise WceError("bad_credentials", "The current password is wrong.")
+        if transaction.execute(update, (password_hash, actor.user_id, proof)).rowcount != 1:
+            raise WceError("bad_credentials", "The password is wrong.")
         ended = end_sessions(transaction, actor.user_id)
         login = _begin(transaction, tokens, session.cenv, actor, config.session_timeout_hours * 3600)
         audit.record(transaction, AuditEntry("password.change", "user", str(actor.user_id), {"sessions_ended": ended}))

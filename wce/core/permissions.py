@@ -48,7 +48,7 @@ def principal_id(value: int | str) -> int:
     """The id that an API's `user_id` means; "public" is everyone who is not signed in."""
     if value == PUBLIC:
         return PUBLIC_ID
-    if isinstance(value, bool) or not isinstance(value, int) or value <= PUBLIC_ID:
+    if isinstance(value, bool) or not isinstance(value, int) or not PUBLIC_ID < value < 2**63:
         raise invalid("user_id", 'must be the id of a user, or "public"')
     return value
 

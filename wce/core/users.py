@@ -171,14 +171,12 @@ def delete_user(session: Session, actor: Actor, user_id: int) -> None:
 
 def hand_over(session: Session, passwords: Passwords, actor: Actor, user_id: int, password: str) -> User:
     """The owner, who proves himself by his password, makes another user the owner and becomes an administrator."""
-    stored = session.one("SELECT password_hash FROM _wce_users WHERE user_id = ? AND role = ?", (actor.user_id, Role.OWNER))
-    if stored is None:
+    if actor.role is not Role.OWNER:
         raise WceError("forbidden", "Only the owner may hand the cenv over.")
-    if not passwords.verify(password, stored[0]):
-        raise WceError("bad_credentials", "The password is wrong.")
+    proof = prove(session, passwords, actor, password)
     with session.transaction(actor) as transaction:
         still = "SELECT 1 FROM _wce_users WHERE user_id = ? AND role = ? AND enabled AND password_hash = ?"
-        if transaction.execute(still, (actor.user_id, Role.OWNER, stored[0])).fetchone() is None:
+        if transaction.execute(still, (actor.user_id, Role.OWNER, proof)).fetchone() is None:
             raise WceError("forbidden", "Only the owner may hand the cenv over.")
         heir = find_user(transaction, user_id)
         if heir.user_id == actor.user_id or not heir.enabled:
@@ -189,6 +187,20 @@ def hand_over(session: Session, passwords: Passwords, actor: Actor, user_id: int
         transaction.touch("_wce_users", 2)
         _audit(transaction, "user.hand_over", user_id, username=heir.username, was=heir.role)
         return find_user(transaction, user_id)
+
+
+def prove(session: Session, passwords: Passwords, actor: Actor, password: str) -> str:
+    """The stored hash of the actor's password once he has given that password; raises `bad_credentials` and notes the failure.
+
+    The check runs outside of any transaction, so whoever relies on it looks again inside whether the hash is still the same.
+    """
+    row = session.one("SELECT password_hash FROM _wce_users WHERE user_id = ? AND enabled", (actor.user_id,))
+    stored = row[0] if row else None
+    if not passwords.verify(password, stored) or stored is None:
+        with session.transaction(actor) as transaction:
+            _audit(transaction, "password.failure", actor.user_id)
+        raise WceError("bad_credentials", "The password is wrong.")
+    return str(stored)
 
 
 def end_sessions(transaction: Transaction, user_id: int, session_id: str | None = None) -> int:
