@@ -23,7 +23,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(storage_dir=tmp_path / "cenvs", jwt_secret="k" * 32, min_free_mb=0)
+    return Settings(
+        storage_dir=tmp_path / "cenvs",
+        jwt_secret="k" * 32,
+        min_free_mb=0,
+        rate_limit_login="1000 per minute",
+        rate_limit_new="1000 per minute",
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Who asks for what: the first steps of every request, and the frozen value that they leave for the rest.
 
-Two steps, so that limits can stand between them: `identify` costs no database read, `authenticate` costs one.
+Two steps: `identify` costs no database read; `authenticate` costs one, and counts the request against the rate limits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wce.core.tokens import token_hash
 from wce.errors import WceError
 from wce.model import Actor, Grants
 from wce.store.session import Session
-from wce.web import cookies
+from wce.web import cookies, limits
 from wce.web.access import declared, require
 from wce.web.headers import CLASS_KEY, ID_KEY, new_id
 from wce.web.services import Services, services
@@ -148,16 +148,28 @@ def own_origin() -> str:
 
 
 def _with_principal(context: Context, cenv_id: str, app: Services, *, look: bool) -> Context:
-    token, by_cookie = _token(cenv_id) if look else ("", False)
     whence = (context.ip_address, context.user_agent)
     with app.store.session(cenv_id) as session:
-        known = _known(token, session, app, whence, quietly=by_cookie)
+        known, by_cookie, refusal = _credentials(session, app, whence) if look else (None, False, None)
         found = known or logins.anonymous(session, *whence)
-        by_cookie = by_cookie and known is not None
+        rates = app.config.read(session, found.state.settings)
+        limits.spend(app.counters, rates, cenv_id, context.ip_address, found.actor.user_id)
+        if refusal is not None:
+            raise refusal  # counted first, or guessing tokens would be free
         if by_cookie:
             cookies.require_csrf(request.method, request.headers, app.tokens.csrf(found.actor.session_id or ""))
         logins.touch_last_used(app.store, session, found, app.now())
     return replace(context, who=found, by_cookie=by_cookie)
+
+
+def _credentials(session: Session, app: Services, whence: tuple[str, str]) -> tuple[Authenticated | None, bool, WceError | None]:
+    """Whom the request's token stands for, whether a cookie brought it, and why a bearer token is refused."""
+    try:
+        token, by_cookie = _token(session.cenv)
+        known = _known(token, session, app, whence, quietly=by_cookie)
+    except WceError as error:
+        return None, False, error
+    return known, by_cookie and known is not None, None
 
 
 def _token(cenv_id: str) -> tuple[str, bool]:

@@ -34,7 +34,7 @@ class Counters:
     def __init__(self, path: Path | None = None, slots: int = SLOTS, now: Callable[[], float] = time.time) -> None:
         if slots % _BUCKET:
             raise ValueError(f"slots must be a multiple of {_BUCKET}")
-        self._now = now
+        self.now = now
         self._buckets = slots // _BUCKET
         self._lock = threading.Lock()
         size = _SALT_BYTES + slots * _SLOT.size
@@ -89,7 +89,7 @@ class Counters:
 
     def hit(self, keys: Sequence[tuple[str, int]], amount: int = 1) -> list[tuple[int, float]]:
         """Count `amount` for each (key, window in seconds) in one step; answers (hits, end of the window) for each."""
-        now = self._now()
+        now = self.now()
         answers = []
         hashes = [self._hash(key) for key, _ in keys]
         with self._exclusive():
@@ -106,7 +106,7 @@ class Counters:
 
     def read(self, key: str) -> tuple[int, float]:
         """(hits, end of the window) of a key; (0, now) where no window runs."""
-        now = self._now()
+        now = self.now()
         with self._exclusive():
             _, end, hits = self._slot(self._hash(key), now)
         return hits, end if hits else now
@@ -114,7 +114,7 @@ class Counters:
     def forget(self, key: str) -> None:
         """End the window of a key."""
         with self._exclusive():
-            offset, _, hits = self._slot(self._hash(key), self._now())
+            offset, _, hits = self._slot(self._hash(key), self.now())
             if hits:
                 _SLOT.pack_into(self._memory, offset, 0, 0.0, 0)
 

@@ -20,11 +20,27 @@ from wce.core.tokens import Tokens
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.store.store import Store
-from wce.web import admin_access, admin_audit, admin_config, admin_users, assets, auth, context, landing, observe, ops, problems, query
+from wce.web import (
+    admin_access,
+    admin_audit,
+    admin_config,
+    admin_users,
+    assets,
+    auth,
+    context,
+    landing,
+    limits,
+    observe,
+    ops,
+    problems,
+    query,
+)
+from wce.web.counters import Counters
 from wce.web.headers import SecurityHeaders
 from wce.web.readiness import Readiness
 from wce.web.services import KEY, Services
 
+_COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _BLUEPRINTS: Final = (ops.bp, assets.bp, landing.bp, auth.bp, admin_users.bp, admin_access.bp, admin_config.bp, admin_audit.bp, query.bp)
 
@@ -62,6 +78,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
     problems.register(app)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
+    limits.install(app, settings, services.counters)
     https = settings.base_url.startswith("https:")
     app.wsgi_app = SecurityHeaders(app.wsgi_app, https=https)  # type: ignore[method-assign]
     return app
@@ -91,5 +108,6 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         grants=grants,
         queries=Queries(store, guard, grants),
         readiness=Readiness(store, guard),
+        counters=Counters(store.folder.path / _COUNTERS if settings.processes > 1 else None, now=now),
         now=now,
     )

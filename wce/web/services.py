@@ -17,6 +17,7 @@ from wce.core.tokens import Tokens
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.store.store import Store
+from wce.web.counters import Counters
 from wce.web.readiness import Readiness
 
 KEY: Final = "wce"
@@ -36,12 +37,14 @@ class Services:
     grants: GrantsCache
     queries: Queries
     readiness: Readiness
+    counters: Counters
     now: Callable[[], float]
 
     def close(self) -> None:
         """Close every connection and give the storage folder back; a second call does nothing."""
         self.guard.close()
         self.store.close()
+        self.counters.close()
 
 
 def services() -> Services:

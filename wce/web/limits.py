@@ -1,0 +1,115 @@
+"""Rate limits: fixed windows per address, cenv and user in one step, and flask-limiter's on the addresses that cost most.
+
+They come before a password is hashed and before a body is read. Headers: `RateLimit-Limit`, `RateLimit-Remaining` and
+`RateLimit-Reset` (seconds) of the window that has least left, and `Retry-After` with a 429.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, cast
+
+from flask import Flask, g, request
+from flask_limiter import Limiter, RequestLimit
+from werkzeug import Response
+
+from wce.config import Settings, window
+from wce.core.settings import CenvSettings
+from wce.errors import WceError
+from wce.model import PUBLIC_ID
+from wce.web.counters import Counters, CounterStorage
+
+_IPV6_NETWORK: Final = 64  # one customer's line; single addresses in it cost nothing
+# Views that hash a password or make a file, and the setting that bounds each per address.
+_COSTLY: Final = {
+    "auth.login": "rate_limit_login",
+    "auth.register": "rate_limit_login",
+    "auth.password": "rate_limit_login",
+    "landing.create": "rate_limit_new",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is left of a limit; `ends_at` is in Unix seconds."""
+
+    limit: int
+    hits: int
+    ends_at: float
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.hits)
+
+
+@functools.lru_cache(maxsize=4096)
+def network(address: str) -> str:
+    """What counts as one visitor: an IPv4 address, or the /64 of an IPv6 one."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    mapped = parsed.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((parsed, _IPV6_NETWORK), strict=False))
+
+
+def spend(counters: Counters, settings: CenvSettings, cenv: str, address: str, user_id: int = PUBLIC_ID) -> None:
+    """Count this request against its address, its cenv and its user; WceError `rate_limited` when one of them is used up."""
+    asked = [(f"ip {cenv} {network(address)}", settings.rate_limit_ip), (f"cenv {cenv}", settings.rate_limit_cenv)]
+    if user_id != PUBLIC_ID:
+        asked.append((f"user {cenv} {user_id}", settings.rate_limit_user))
+    rates = [(key, *window(rate)) for key, rate in asked]
+    counted = counters.hit([(key, seconds) for key, _, seconds in rates])
+    windows = [Window(limit, hits, ends_at) for (_, limit, _), (hits, ends_at) in zip(rates, counted, strict=True)]
+    _remember(min(windows, key=lambda item: item.remaining))
+    spent = [item for item in windows if item.hits > item.limit]
+    if spent:
+        raise exceeded(max(item.ends_at for item in spent) - counters.now())
+
+
+def exceeded(seconds: float) -> WceError:
+    """The error for a window that has so many seconds left."""
+    wait = max(1, math.ceil(seconds))
+    return WceError("rate_limited", f"Too many requests; try again in {wait} s.", retry_after=wait)
+
+
+def install(app: Flask, settings: Settings, counters: Counters) -> Limiter:
+    """Put flask-limiter before the costly views, and the headers on every answer that was counted."""
+    limiter = Limiter(
+        key_func=lambda: network(request.remote_addr or ""),
+        app=app,
+        strategy="fixed-window",
+        storage_uri=f"{CounterStorage.STORAGE_SCHEME[0]}://",
+        storage_options=cast(dict[str, str | int], {"counters": counters}),  # handed to our own storage as they are
+        on_breach=partial(_refuse, counters.now),
+    )
+    for endpoint, field in _COSTLY.items():
+        limit = limiter.limit(getattr(settings, field), methods=["POST"])
+        app.view_functions[endpoint] = cast(Callable[..., Response], limit(app.view_functions[endpoint]))
+    app.after_request(partial(_show, counters.now))
+    return limiter
+
+
+def _refuse(now: Callable[[], float], breached: RequestLimit) -> None:
+    _remember(Window(breached.limit.amount, breached.limit.amount, breached.window.reset_time))
+    raise exceeded(breached.window.reset_time - now())
+
+
+def _remember(found: Window) -> None:
+    g.rate_window = found
+
+
+def _show(now: Callable[[], float], response: Response) -> Response:
+    found: Window | None = g.get("rate_window")
+    if found is not None:
+        response.headers["RateLimit-Limit"] = str(found.limit)
+        response.headers["RateLimit-Remaining"] = str(found.remaining)
+        response.headers["RateLimit-Reset"] = str(max(0, math.ceil(found.ends_at - now())))
+    return response
