@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -278,12 +277,40 @@ def test_a_plan_names_what_let_the_statement_through(note: Caller, invite: Calla
     note.post("/admin/permissions", {"user_id": editor.user_id, "table_name": "note", "can_read": True})
     note.post("/admin/policies", {"table_name": "note", "policy_type": "read", "sql_condition": "id = 1"})
 
-    own = editor.post("/query/explain", {"sql": "SELECT text FROM note"})
-    for named in (editor.user_id, "EDITOR"):
-        assert note.post("/query/explain", {"sql": "SELECT text FROM note", "as_user": named}).json == own.json
+    own = editor.post("/query/explain", {"sql": "SELECT text FROM note WHERE id = ?", "params": [1]})
 
     assert own.status_code == 200
-    assert "id = 1" in json.dumps(own.json)
+    assert own.json.keys() == {"kind", "allowed", "reason", "code", "position", "tables", "plan"}
+    assert (own.json["kind"], own.json["allowed"], own.json["code"]) == ("SELECT", True, "")
+    (table,) = own.json["tables"]
+    assert (table["table"], table["right"], table["columns"], table["allowed"]) == ("note", "read", ["id", "text"], True)
+    assert [(rule["rule"], rule["allowed"], rule["id"]) for rule in table["rules"]] == [
+        ("role", True, None),
+        ("permission", True, None),
+        ("policy", True, 1),
+    ]
+    assert own.json["plan"]
+    assert "id = 1" not in own.text
+
+
+def test_a_plan_names_what_stopped_the_statement(note: Caller, invite: Callable[..., Caller]) -> None:
+    editor = invite("editor", "editor")
+    note.post("/admin/permissions", {"user_id": editor.user_id, "table_name": "note", "can_read": True})
+
+    found = editor.post("/query/explain", {"sql": "DELETE FROM note"}).json
+
+    assert (found["allowed"], found["code"], found["plan"]) == (False, "table_forbidden", [])
+
+
+def test_administrators_see_the_plan_of_another_with_the_conditions(note: Caller, invite: Callable[..., Caller]) -> None:
+    editor = invite("editor", "editor")
+    note.post("/admin/permissions", {"user_id": editor.user_id, "table_name": "note", "can_read": True})
+    note.post("/admin/policies", {"table_name": "note", "policy_type": "read", "sql_condition": "id = 1"})
+
+    for named in (editor.user_id, "EDITOR"):
+        found = note.post("/query/explain", {"sql": "SELECT text FROM note", "as_user": named}).json
+        assert [rule["rule"] for rule in found["tables"][0]["rules"]] == ["role", "permission", "policy"]
+        assert found["tables"][0]["rules"][2]["reason"].endswith("id = 1")
 
 
 def test_only_administrators_ask_on_behalf_of_others(note: Caller, invite: Callable[..., Caller]) -> None:
