@@ -88,7 +88,7 @@ class Authorizer:
         if self.plan.target_name is None:
             return Within.STATEMENT
         name = fold(context)
-        if name in self._principal.definers:
+        if name in self._principal.definers and name not in self.plan.inner_names:
             return Within.DEFINER
         if name in self._catalogue.triggers:
             return Within.TRIGGER
@@ -109,7 +109,7 @@ class Authorizer:
         elif within in (Within.OURS, Within.DEFINER) or column == "":
             allowed = True  # only our own text can name the schema, and where no column is used the text names it
         else:
-            allowed = name in self._catalogue.shadows or self._reads_column(name, column, within, context)
+            allowed = name in self._principal.open_shadows or self._reads_column(name, column, within, context)
         return OK if allowed else self._deny(self._absent(name, within, context))
 
     def _declares(self, column: str, context: str | None) -> bool:
@@ -170,8 +170,8 @@ class Authorizer:
             return OK if declares and database in ("main", self._schema) else self._deny(no_table(name))
         if database != self._schema or name.startswith(OWN):
             return self._deny(no_table(name))
-        if name in self._catalogue.shadows:
-            return OK  # refused as a name in the text, so it is the module itself
+        if name in self._principal.open_shadows:
+            return OK  # no target of a statement, so it is the module itself
         if not self._writes(action, name, column, context):
             if self._within(context) is Within.TRIGGER:
                 return self._deny(WceError("table_forbidden", "permission denied: a trigger of the table needs more rights"))

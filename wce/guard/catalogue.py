@@ -80,8 +80,9 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Mappings are keyed by folded name. `weights` are the costs of mentioning a view, `trigger_weight` that of all triggers.
+    """Mappings are keyed by folded name. `shadows` lead to the virtual table that they belong to.
 
+    `weights` are the costs of mentioning a view, `trigger_weight` that of all triggers.
     `unreadable` are tables of which something is not surely understood; nobody but administrators gets at them.
     `fired_views` are the views that triggers may open as they stand in the file.
     `stateful` says that something in the schema asks for changes() or last_insert_rowid().
@@ -90,7 +91,7 @@ class Catalogue:
     tables: Mapping[str, Table]
     views: Mapping[str, View]
     triggers: Mapping[str, Trigger]
-    shadows: frozenset[str]
+    shadows: Mapping[str, str]
     unreadable: frozenset[str]
     reaches: Mapping[str, Reach]
     weights: Mapping[str, int]
@@ -135,7 +136,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
         tables=tables,
         views=views,
         triggers=triggers,
-        shadows=frozenset(shadows),
+        shadows=shadows,
         unreadable=frozenset(unreadable),
         reaches=reach(tables, _foreign_keys(ask, schema, found)),
         weights=weights,
@@ -164,12 +165,13 @@ def _read(ask: Ask, schema: str) -> _Schema:
     return found
 
 
-def _tables(ask: Ask, schema: str, found: _Schema) -> tuple[dict[str, Table], set[str], set[str]]:
+def _tables(ask: Ask, schema: str, found: _Schema) -> tuple[dict[str, Table], dict[str, str], set[str]]:
     """PRAGMA table_list is not asked: it prepares a SELECT on every view, and a view may be built to make that endless."""
     modules = {fold(name): module(sql) for name, sql in found.virtual}
-    shadows = set()
+    shadows: dict[str, str] = {}
     for name, used in modules.items():
-        shadows |= shadow_names(name, used.name) if used else {fold(other) for other, *_ in found.tables if fold(other).startswith(name)}
+        behind = shadow_names(name, used.name) if used else {fold(other) for other, *_ in found.tables if fold(other).startswith(name)}
+        shadows |= dict.fromkeys(behind, name)
     tables: dict[str, Table] = {}
     unreadable = set()
     for name, rootpage, sql in found.tables:

@@ -107,7 +107,7 @@ class Faults:
         if unread is not None:
             return WceError("syntax_error", message, position=_find(unread["name"], plan.text, tokens))
         named = _NAMED.match(message)
-        name = named["name"].strip().rpartition(".")[2].removesuffix("()") if named is not None else ""
+        name = named["name"].strip().rpartition(".")[2].removesuffix("()").strip('"') if named is not None else ""
         if name and fold(name) not in names:
             return self._broken(message)
         return WceError("sql_error", message, position=_find(name, plan.text, tokens))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from functools import partial
+from types import TracebackType
 from typing import Final
 
 from wce.cache import Cache
@@ -20,6 +20,7 @@ from wce.guard.session import Build, GuardedSession
 from wce.guard.watchdog import Watchdog
 from wce.log import LOGGER
 from wce.model import Grants, Limits, Role
+from wce.store.connections import Connections
 from wce.store.sqlite import Connection, attach, connect, prepare, quote
 from wce.store.store import Store
 
@@ -48,25 +49,17 @@ class Guard:
         """Stop the thread that watches deadlines."""
         self._watchdog.close()
 
-    @contextmanager
-    def open_session(self, cenv: str, grants: Grants, grants_version: int, limits: Limits) -> Iterator[GuardedSession]:
+    def open_session(self, cenv: str, grants: Grants, grants_version: int, limits: Limits) -> Opened:
         """`with` this thread's session for these grants, read when the file's counter of grants stood at `grants_version`.
 
         Raises WceError `guard_disabled` where the self-test has failed, unless the grants are an administrator's.
         """
-        key: Hashable
         if grants.role.administers:
-            key, open_ = _ADMIN, partial(self._open_admin, cenv, grants)
-        else:
-            if self.failures:
-                raise WceError("guard_disabled", evidence="; ".join(self.failures))
-            key, open_ = ("guard", grants.fingerprint, *grants.variables.values()), partial(self._open, cenv, grants)
-        with self._store.connections.use(cenv, key, open_) as session:
-            if not session.is_open:
-                session.grants_version = grants_version
-            if session.max_database_bytes != limits.max_database_bytes:
-                _bound(session, limits.max_database_bytes)
-            yield session
+            return Opened(self._store.connections, cenv, _ADMIN, partial(self._open_admin, cenv, grants), grants, grants_version, limits)
+        if self.failures:
+            raise WceError("guard_disabled", evidence="; ".join(self.failures))
+        key = (grants.fingerprint, *grants.variables.values())
+        return Opened(self._store.connections, cenv, key, partial(self._open, cenv, grants), grants, grants_version, limits)
 
     def catalogue(self, cenv: str) -> Catalogue:
         """The tables, views and triggers of a cenv, without WCE's own."""
@@ -107,6 +100,58 @@ class Guard:
                 connection.close()
                 raise
             return self._session(cenv, connection, hidden, grants, partial(PrincipalRules, grants), _VALUE_BYTES)
+
+
+class Opened:
+    """`with` a session; a class and not a generator because every statement goes through it."""
+
+    __slots__ = ("_cenv", "_connections", "_grants", "_key", "_limits", "_open", "_use", "_version")
+
+    def __init__(
+        self,
+        connections: Connections,
+        cenv: str,
+        key: Hashable,
+        open_: Callable[[], GuardedSession],
+        grants: Grants,
+        version: int,
+        limits: Limits,
+    ) -> None:
+        self._connections = connections
+        self._cenv = cenv
+        self._key = key
+        self._open = open_
+        self._grants = grants
+        self._version = version
+        self._limits = limits
+        self._use = connections.use(cenv, key, open_)
+
+    def __enter__(self) -> GuardedSession:
+        session = self._use.__enter__()
+        if session.grants is not self._grants and session.grants != self._grants:
+            session = self._renew(session)
+        try:
+            if not session.is_open:
+                session.grants_version = self._version
+            if session.max_database_bytes != self._limits.max_database_bytes:
+                _bound(session, self._limits.max_database_bytes)
+        except BaseException:
+            self._use.__exit__(None, None, None)
+            raise
+        return session
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._use.__exit__(kind, error, trace)
+
+    def _renew(self, session: GuardedSession) -> GuardedSession:
+        """Equal keys are no proof of equal rights: only equal grants are. Administrators are all the same."""
+        if self._grants.role.administers:
+            session.grants = self._grants
+            return session
+        self._use.__exit__(None, None, None)
+        self._connections.discard(self._cenv, self._key)
+        self._use = self._connections.use(self._cenv, self._key, self._open)
+        return self._use.__enter__()
 
 
 def _bound_memory() -> None:

@@ -32,7 +32,8 @@ class Plan:
     target_name: str | None = None
     names: frozenset[str] = frozenset()
     ctes: frozenset[str] = frozenset()
-    views: frozenset[str] = frozenset()
+    # Names that a WITH of the client or of a view in use could give to something of its own.
+    inner_names: frozenset[str] = frozenset()
     returning: bool = False
     has_rowid: bool = True
     # The barrier is in place: nothing that the client wrote is evaluated on a hidden row.

@@ -47,7 +47,8 @@ class Principal:
     """The decisions that rewriting and authorizing are made from; names are folded.
 
     `conditions` holds the tables with any policy, `restricted` those with a read policy. `views` are the granted ones,
-    `leaky_views` those of them whose own text could tell about hidden rows. `weights` are the costs of mentioning a name.
+    `leaky_views` those of them whose own text could tell about hidden rows. `open_shadows` are the tables that the modules of virtual
+    tables may get at for him. `weights` are the costs of mentioning a name.
     """
 
     def __init__(self, grants: Grants, catalogue: Catalogue, hidden: Secrets) -> None:
@@ -66,6 +67,8 @@ class Principal:
             name: view for name, view in catalogue.views.items() if view.text is not None and self.rights.get(name, NONE).can_read
         }
         self._close_indexes()
+        # A trigger that runs with its definer's rights may write to any of them.
+        self.open_shadows = {name for name, owner in catalogue.shadows.items() if self.definers or self.sees(owner)}
         self.leaky_views = {name for name, view in self.views.items() if view.text is not None and not leakproof_body(view.text.body)}
         self.weights: Mapping[str, int] = self._weights()
 

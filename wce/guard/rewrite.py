@@ -41,6 +41,7 @@ class Rewriter:
             raise too_complex()
         names = names_in(tokens)
         self._refuse_names(sql, tokens, names)
+        self._refuse_indexes(head)
         plan = Plan(sql, head.kind, names=names, ctes=frozenset(part.name for part in found), returning=head.returning is not None)
         plan.layout = layout(tokens, brief)
         if head.target is not None:
@@ -50,7 +51,7 @@ class Rewriter:
             table = principal.table(head.target)
             plan.target, plan.has_rowid = table.name, not table.without_rowid
         views = shadows.view_closure(principal, names)
-        plan.views = frozenset(views)
+        plan.inner_names = plan.ctes.union(*(principal.view(view).names for view in views))
         tables = {name for name in names if name in principal.restricted}
         for view in views:
             tables |= principal.view(view).names & principal.restricted
@@ -77,8 +78,7 @@ class Rewriter:
 
     def _refuse_names(self, sql: str, tokens: list[Token], names: frozenset[str]) -> None:
         """Names that never mean anything to a client, refused before SQLite could find a meaning."""
-        catalogue, definers = self._principal.catalogue, self._principal.definers
-        inner = {name for name in names if name in catalogue.shadows or name in definers}
+        inner = names & self._principal.open_shadows
         outer = {name for name in names if name.startswith(_RESERVED) or name in _CATALOGUES}
         if not inner and not outer:
             return
@@ -86,13 +86,22 @@ class Rewriter:
             if (token.kind in NAMES and token.name in inner) or (token.kind in IDENTIFIERS and token.name in outer):
                 raise no_table(token.spelled, sql, token)
 
+    def _refuse_indexes(self, head: Head) -> None:
+        """INDEXED BY on a stand-in has an error of its own, which would tell that there is something behind the name."""
+        for index, token in enumerate(head.tokens):
+            if token.keyword == "INDEXED" and head.keyword(index + 1) == "BY":
+                table = _indexed_table(head.tokens, index)
+                if table is not None and self._principal.is_unreadable(table.name or ""):
+                    raise no_table(table.spelled, head.sql, table)
+
     def _refuse_capture(self, plan: Plan, views: set[str]) -> None:
         """A WITH name of the client must not get into the body of a view that stands in the same statement."""
-        catalogue = self._principal.catalogue
+        principal = self._principal
         for view in views:
-            used = self._principal.view(view).names
-            if any(name in used and (name in catalogue.tables or name in catalogue.views) for name in plan.ctes):
-                raise WceError("sql_error", f"a name in WITH is also used by the view {self._principal.view(view).name}: choose another")
+            used = principal.view(view).names
+            # Where the view names something that he cannot see, it fails for him anyway.
+            if any(name in used and principal.sees(name) for name in plan.ctes):
+                raise WceError("sql_error", f"a name in WITH is also used by the view {principal.view(view).name}: choose another")
 
     def _leakproof(self, head: Head, tables: set[str], views: set[str]) -> bool:
         principal = self._principal
@@ -201,6 +210,17 @@ def check_target(head: Head, principal: Principal) -> None:
         raise WceError("table_forbidden", f"permission denied: {head.kind} on {token.spelled}", position=position)
     if head.conflict == "ROLLBACK":
         raise WceError("statement_not_allowed", "OR ROLLBACK is not allowed", position=position)
+
+
+def _indexed_table(tokens: list[Token], index: int) -> Token | None:
+    """The table in `table [[AS] alias] INDEXED`."""
+    before = [token for token in tokens[max(0, index - 3) : index] if token.kind in NAMES]
+    if len(before) == 3 and before[1].keyword == "AS":
+        return before[0]
+    # Without an alias, what comes before the table is a word like FROM or JOIN, or an operator.
+    if len(before) > 1 and before[-2].keyword not in ("FROM", "JOIN", "UPDATE", "INTO"):
+        return before[-2]
+    return before[-1] if before else None
 
 
 def _is_index_command(head: Head, principal: Principal) -> bool:

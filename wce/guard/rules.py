@@ -61,7 +61,7 @@ class PrincipalRules:
         self._authorizer = Authorizer(self._principal)
         self._net = Net(self._principal, link.ask)
         unseen = {name for name in (*catalogue.tables, *catalogue.views) if not self._principal.sees(name)}
-        unseen |= catalogue.shadows | set(catalogue.triggers)
+        unseen |= {*catalogue.shadows, *catalogue.triggers}
         self._faults = Faults(link.explain, {*hidden.all, *unseen}, self._principal.sees)
 
     @property
