@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -179,6 +180,21 @@ def test_half_a_hundred_slow_clients_hinder_nobody(serve: Callable[..., Server])
         assert requests.get(server.addresses[0], timeout=10).status_code == 200
 
     assert time.monotonic() - begun < 2
+
+
+def test_clients_that_hang_up_at_any_moment_hinder_nobody(serve: Callable[..., Server]) -> None:
+    server = serve()
+    reset = struct.pack("ii", 1, 0)  # closing sends RST instead of FIN
+
+    for number in range(300):
+        with dial(server) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + (b"Connection: close\r\n\r\n" if number % 3 else b""))
+            if number % 2:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            if number % 15 == 1:
+                connection.recv(1024)
+
+    assert requests.get(server.addresses[0], timeout=10).status_code == 200
 
 
 def test_without_a_trusted_proxy_nobody_speaks_for_others(serve: Callable[..., Server]) -> None:

@@ -83,6 +83,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return bool(self.requests or self.total_outbufs_len)
 
     def handle_close(self) -> None:
+        if self.socket is None:
+            return  # one turn of the loop may see both the end of the input and the hang-up
         # Closed with unread input, the kernel resets the connection and the client loses the answer that says what was wrong.
         with suppress(OSError):
             for _ in range(16):
