@@ -392,3 +392,45 @@ def test_noting_the_last_use_waits_for_no_other_process(world):
         other.close()
     assert touch(world, login)
     assert world.session.one("PRAGMA busy_timeout") == (5_000,)
+
+
+def test_what_is_wrong_beside_a_busy_file_is_not_kept_quiet(world):
+    login = sign_in(world)
+    world.clock.now += 60
+    world.sql("PRAGMA query_only = ON")
+
+    assert refused(touch, world, login) == "internal"
+
+
+# The unlikely
+
+
+def test_who_is_not_signed_in_logs_out_of_nothing(world):
+    before = world.actions()
+
+    log_out(world.session, world.visitor)
+
+    assert world.actions() == before
+
+
+def test_a_file_without_its_counters_is_damaged(world):
+    world.sql("DELETE FROM _wce_state")
+
+    assert refused(anonymous, world.session) == "cenv_damaged"
+
+
+def test_of_two_changes_of_a_password_at_once_one_holds(world):
+    login = sign_in(world)
+
+    class Overtaken(Passwords):
+        """Somebody else changes the password while bcrypt runs."""
+
+        def hash(self, password, field="password"):
+            world.sql("UPDATE _wce_users SET password_hash = 'other' WHERE user_id = 1")
+            return super().hash(password, field)
+
+    passwords = Overtaken(world.store.metrics, rounds=4)
+
+    change = (world.session, passwords, world.tokens, world.config, owner_with(world, login))
+    assert refused(change_password, *change, world.password, "another horse") == "bad_credentials"
+    assert world.session.one("SELECT password_hash FROM _wce_users WHERE user_id = 1") == ("other",)

@@ -105,7 +105,9 @@ def test_null_goes_back_to_the_default(world):
 
 def test_the_environment_overrides_and_locks(world):
     Config({}).update(world.session, world.owner, {"max_users": 20})
-    config = Config({"max_users": "3", "page_cache": "off", "cors_origins": "https://a.example, https://b.example"})
+    config = Config(
+        {"max_users": "3", "page_cache": "off", "cors_origins": "https://a.example, https://b.example", "rate_limit_ip": "9 per day"}
+    )
 
     entry = config.list(world.session)["max_users"]
     settings = config.read(world.session, version(world))
@@ -113,6 +115,7 @@ def test_the_environment_overrides_and_locks(world):
         config.update(world.session, world.owner, {"max_users": 4})
 
     assert (entry.value, entry.source) == (3, "environment")
+    assert settings.rate_limit_ip == "9 per day"
     assert (settings.max_users, settings.page_cache, settings.cors_origins) == (3, False, ("https://a.example", "https://b.example"))
     assert caught.value.errors[0].field == "max_users"
 

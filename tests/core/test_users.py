@@ -129,6 +129,13 @@ def test_a_demoted_administrator_whose_request_is_still_running_makes_nobody(wor
     assert refused(make, world, "alice", actor=admin) == "forbidden"
 
 
+def test_an_owner_who_has_handed_over_meanwhile_makes_no_administrator(world):
+    alice = world.add("alice")
+    hand_over(world.session, world.passwords, world.owner, alice.user_id, world.password)
+
+    assert refused(make, world, "bob", role=Role.ADMIN) == "forbidden"
+
+
 # Registration
 
 

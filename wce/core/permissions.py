@@ -147,9 +147,13 @@ class GrantsCache:
     def __init__(self, size: int = 4_096) -> None:
         self._cached: Cache[tuple[str, int, int], Grants] = Cache(size)
 
+    def known(self, cenv: str, user_id: int, version: int) -> Grants | None:
+        """What is cached, without a look at the file."""
+        return self._cached.get((cenv, user_id, version))
+
     def get(self, session: Session, user_id: int, version: int) -> tuple[Grants, int]:
         """The principal's grants and their counter; `version` is State.grants, as read with the request."""
-        found = self._cached.get((session.cenv, user_id, version))
+        found = self.known(session.cenv, user_id, version)
         if found is not None:
             return found, version
         grants, newer = grants_of(session, user_id)

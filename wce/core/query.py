@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
@@ -125,11 +124,14 @@ class Queries:
 
     def _retry(self, cenv: str, who: Authenticated, limits: Limits, work: Callable[[GuardedSession, Actor], T]) -> T:
         """Do the work under the grants of this moment: when they change before it begins, read them and begin again."""
-        version = who.state.grants
+        version, actor = who.state.grants, who.actor
         for _ in range(_ATTEMPTS):
-            with self._store.session(cenv) as session:
-                grants, version = self._grants.get(session, who.actor.user_id, version)
-            actor = replace(who.actor, role=grants.role)
+            grants = self._grants.known(cenv, actor.user_id, version)
+            if grants is None:
+                with self._store.session(cenv) as session:
+                    grants, version = self._grants.get(session, actor.user_id, version)
+            if grants.role is not actor.role:
+                actor = replace(actor, role=grants.role)
             try:
                 with self._guard.open_session(cenv, grants, version, limits) as guarded:
                     return work(guarded, actor)
@@ -155,14 +157,17 @@ class Queries:
     ) -> tuple[Result, ...]:
         deadline = time.monotonic() + limits.timeout_seconds
         results: list[Result] = []
-        for index, statement in enumerate(statements):
-            with _numbered(index, statements):
+        try:
+            for statement in statements:
                 if results:
                     limits = _what_is_left(limits, deadline, results[-1])
                 plan = guarded.plan(statement.sql)  # before it runs: a change of the schema may leave nothing to plan it by
                 results.append(guarded.run(statement.sql, statement.params, limits))
                 if transaction is not None and plan.writes:
                     self._audit(guarded, transaction, plan, results[-1])
+        except WceError as error:
+            _number(error, len(results), statements)
+            raise
         return tuple(results)
 
     def _audit(self, guarded: GuardedSession, transaction: Transaction, plan: Plan, result: Result) -> None:
@@ -183,23 +188,21 @@ def _writes(guarded: GuardedSession, statements: Sequence[Statement]) -> bool:
     """Whether any of the statements writes. After one that changes the schema the others cannot be read yet; it writes itself."""
     writes = False
     for index, statement in enumerate(statements):
-        with _numbered(index, statements):
+        try:
             plan = guarded.plan(statement.sql)
+        except WceError as error:
+            _number(error, index, statements)
+            raise
         if plan.ddl:
             return True
         writes = writes or plan.writes
     return writes
 
 
-@contextmanager
-def _numbered(index: int, statements: Sequence[Statement]) -> Iterator[None]:
-    """Errors of one of several statements say which."""
-    try:
-        yield
-    except WceError as error:
-        if len(statements) > 1:
-            error.statement = index
-        raise
+def _number(error: WceError, index: int, statements: Sequence[Statement]) -> None:
+    """The error of one of several statements says which."""
+    if len(statements) > 1:
+        error.statement = index
 
 
 def _what_is_left(limits: Limits, deadline: float, last: Result) -> Limits:
