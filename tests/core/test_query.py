@@ -312,7 +312,7 @@ def test_an_answer_too_large_to_keep_undoes_the_write(shop):
 
 
 def test_more_statements_than_the_cenv_allows_wait_and_too_many_are_refused(shop):
-    shop.queries = Queries(shop.world.store, shop.guard, GrantsCache(), patience_seconds=0.01)
+    shop.queries = Queries(shop.world.store, shop.guard, GrantsCache(), patience_seconds=0.3)
     forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     config = CenvSettings(max_connections=1, query_timeout_seconds=2)
     running = threading.Thread(target=lambda: refused(shop.run, shop.bob, forever, config=config))
