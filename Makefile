@@ -28,7 +28,7 @@ test: install ## lint, types and every test, with branch coverage
 	@$(PYTHON_M) pytest -n auto --cov --cov-report=term:skip-covered $(ARGS)
 
 fuzz: install ## random statements against the guard for SECONDS_TO_FUZZ (60); prints how many
-	@WCE_FUZZ_SECONDS=$(SECONDS_TO_FUZZ) $(PYTHON_M) pytest tests/security -m fuzz -p no:cacheprovider -s $(ARGS)
+	@$(PYTHON_M) tests.fuzz --seconds $(SECONDS_TO_FUZZ) $(ARGS)
 
 bench: ## measure speed and memory, beside bare SQLite and other servers
 	@.ci/setup requirements.txt bench/requirements.txt

@@ -90,7 +90,7 @@ def test_a_trigger_does_not_fire_while_its_table_is_loaded(owner: Client, everyt
 def test_the_last_line_tells_rows_and_speed(everything: Path, run_load: Run) -> None:
     done = run_load(everything)
 
-    assert "13 rows in 6 tables" in done.stdout.splitlines()[-1]
+    assert "14 rows in 6 tables" in done.stdout.splitlines()[-1]
     assert "rows/s" in done.stdout.splitlines()[-1]
 
 
