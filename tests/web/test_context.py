@@ -141,6 +141,23 @@ def test_a_server_answers_for_its_own_names_only(make_app: Callable[..., Flask],
     assert status == 200 or answer.json["code"] == "wrong_host"
 
 
+@pytest.mark.parametrize("host", ["a b", "<x>", 'evil"x', "é", "[::1", "a:b", "a/b", "a@b", "x" * 64, "a." * 200 + "a", "a..b", ":x"])
+@pytest.mark.parametrize("path", ["/", "/nothing"])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_a_host_that_is_none_is_malformed_and_never_a_bug(client: FlaskClient, host: str, path: str, accept: str) -> None:
+    overrides = {"HTTP_HOST": host.encode().decode("latin-1")}
+
+    answer = client.get(path, headers={"Accept": accept}, environ_overrides=overrides)
+
+    assert answer.status_code == 400
+    assert "malformed" in answer.text
+
+
+@pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1:5309", "[::1]:5309", "wce_app", "wce.example.org.", "xn--bcher-kva.example"])
+def test_a_name_or_an_address_is_a_host(client: FlaskClient, host: str) -> None:
+    assert client.get("/", environ_overrides={"HTTP_HOST": host}).status_code == 200
+
+
 def test_a_strange_host_learns_nothing_of_the_routes(make_app: Callable[..., Flask]) -> None:
     client = make_app(hosts=("wce.example",)).test_client()
 

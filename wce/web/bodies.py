@@ -16,7 +16,6 @@ from wce.web import jsonbody
 
 LOGIN_BYTES: Final = 4 * 1024
 JSON_BYTES: Final = 1024 * 1024
-SCRIPT_BYTES: Final = 256 * 1024
 MAX_STATEMENTS: Final = 1000
 
 Model = TypeVar("Model", bound="Body")

@@ -28,6 +28,8 @@ from wce.web.services import Services, services
 
 CENV_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CENV: Final = re.compile(f"/({CENV_PATTERN})(?:/|$)")
+# A name or an address, or nothing (HTTP/1.0); what our own pages and links repeat must be no more than that.
+_HOST: Final = re.compile(r"((?:[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,20}\.?|\[[0-9A-Fa-f:.]{2,45}\])?)(?::[0-9]{0,5})?")
 _MAX_AGENT: Final = 300
 
 
@@ -131,8 +133,10 @@ def authenticate() -> None:
 
 
 def _check_host(allowed: tuple[str, ...]) -> None:
-    name = re.sub(r":[0-9]*$", "", request.headers.get("Host", "")).lower()
-    if allowed and name not in {host.lower() for host in allowed}:
+    host = _HOST.fullmatch(request.headers.get("Host", ""))
+    if host is None:
+        raise WceError("malformed", "The Host header is not a host name.")
+    if allowed and host[1].lower() not in {name.lower() for name in allowed}:
         raise WceError("wrong_host")
 
 
