@@ -32,6 +32,8 @@ def main() -> None:
 def _start() -> tuple[Flask, Settings]:
     try:
         settings = from_environment(os.environ)
+        if settings.server != "waitress":
+            raise SettingError(f"WCE_SERVER must be waitress: {settings.server} is not installed here")
         # Processes that this one starts, such as flask's reloader, are the same server and may share the storage folder.
         os.environ["WCE_INSTANCE"] = settings.instance
         log.configure(settings.log_level, settings.log_file)
