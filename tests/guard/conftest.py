@@ -10,7 +10,7 @@ import pytest
 
 from wce.config import Settings
 from wce.guard.guard import Guard
-from wce.guard.session import LIMITS, GuardedSession
+from wce.guard.session import LIMITS
 from wce.metrics import Metrics
 from wce.model import Actor, Grants, Limits, Params, Result, Rights, Role, RowPolicy
 from wce.store.sqlite import fold

@@ -21,7 +21,7 @@ from wce.guard.watchdog import Watchdog
 from wce.log import LOGGER
 from wce.model import Grants, Limits, Role
 from wce.store.connections import Connections
-from wce.store.sqlite import Connection, attach, connect, prepare, quote
+from wce.store.sqlite import Connection, attach, connect, prepare, quote, sqlite3
 from wce.store.store import Store
 
 _MAX_CATALOGUES: Final = 512
@@ -96,9 +96,12 @@ class Guard:
             hidden = Secrets.new()
             try:
                 attach(connection, self._store.path(cenv), hidden.schema)
-            except BaseException:
+            except sqlite3.DatabaseError as error:
                 connection.close()
-                raise
+                # A view or trigger that names the schema main can only be read under that name. Administrators can still drop it.
+                raise WceError(
+                    "cenv_damaged", "the schema of this cenv has to be repaired by an administrator", evidence=str(error)
+                ) from None
             return self._session(cenv, connection, hidden, grants, partial(PrincipalRules, grants), _VALUE_BYTES)
 
 

@@ -19,6 +19,7 @@ from wce.store.sqlite import fold, quote, sqlite3
 
 # The names that a condition may use; a validation stands something in for each.
 VARIABLES: Final[Mapping[str, Value]] = {"user_id": 1, "username": "someone", "role": "viewer"}
+_ROWIDS: Final = frozenset({"rowid", "oid", "_rowid_"})
 _SELECT, _READ, _FUNCTION, _RECURSIVE = 21, 20, 31, 33
 # Prepares a statement and returns the authorizer's arguments: (sql) → events.
 Event = tuple[int, str | None, str | None, str | None, str | None]
@@ -73,8 +74,10 @@ def translate(condition: str, catalogue: Catalogue, schema: str, variables: Mapp
             if token.text[0] != "$" or token.text[1:] not in variables:
                 raise bad(f"there is no variable {token.text}")
             parts.append(literal(variables[token.text[1:]]))
-        elif _is_source(tokens, index) and (token.name in catalogue.tables or token.name in catalogue.views):
+        elif _is_source(tokens, index) and token.name in catalogue.tables:
             parts.append(f"{quote(schema)}.{quote(token.spelled)}")
+        elif _is_source(tokens, index) and token.name in catalogue.views:
+            raise bad(f"{token.spelled} is a view: a policy names tables")  # a view is opened with the rights of who reads
         else:
             parts.append(token.text)
     return " ".join(parts)
@@ -152,6 +155,7 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
     """
     target = restrictable(catalogue, fold(table))
     sql = translate(condition, catalogue, schema, VARIABLES)
+    _refuse_rowid(condition, target)
     try:
         check_arguments(condition, tokenize(condition))
         weight(condition, catalogue)
@@ -170,6 +174,14 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
         raise bad(str(error).replace(f"{schema}.", "")) from None
     for event in events:
         _check(event, catalogue, schema)
+
+
+def _refuse_rowid(condition: str, table: Table) -> None:
+    """A row that is just being written stands there by its columns only, so its rowid would be NULL."""
+    columns = {fold(column.name) for column in table.columns}
+    for token in tokenize(condition):
+        if token.kind in IDENTIFIERS and token.name in _ROWIDS and token.name not in columns:
+            raise WceError("bad_policy", f"{token.spelled} may not be used in a policy", position=place(condition, token.offset))
 
 
 def _check(event: Event, catalogue: Catalogue, schema: str) -> None:

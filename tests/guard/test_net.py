@@ -1,0 +1,123 @@
+"""The trigger net: rows that are reached without being named."""
+
+from __future__ import annotations
+
+import pytest
+
+from wce.errors import WceError
+from wce.model import Limits, Rights
+
+LIMITS = Limits()
+ALL = Rights(can_read=True, can_write=True, can_delete=True)
+WRITE = Rights(can_read=True, can_write=True)
+
+
+def code(person, sql: str) -> str:
+    with pytest.raises(WceError) as caught:
+        person.run(sql)
+    return caught.value.code
+
+
+@pytest.fixture
+def shop(new_cenv):
+    return new_cenv(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, owner_id INTEGER, ref TEXT UNIQUE ON CONFLICT REPLACE)",
+        "CREATE TABLE lines (id INTEGER PRIMARY KEY, owner_id INTEGER,"
+        " order_id INTEGER REFERENCES orders ON DELETE CASCADE ON UPDATE CASCADE)",
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, order_id INTEGER REFERENCES orders ON DELETE SET NULL)",
+        "INSERT INTO orders VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 1, 'c')",
+        "INSERT INTO lines VALUES (1, 1, 1), (2, 2, 3)",
+        "INSERT INTO notes VALUES (1, 1)",
+    )
+
+
+@pytest.fixture
+def seller(shop):
+    mine = [(table, kind, "owner_id = $user_id") for table in ("orders", "lines") for kind in ("read", "write", "delete")]
+    return shop.person({"orders": ALL, "lines": ALL}, mine)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "REPLACE INTO orders VALUES (2, 1, 'x')",
+        "INSERT OR REPLACE INTO orders VALUES (9, 1, 'b')",
+        "INSERT INTO orders VALUES (9, 1, 'b')",  # the column itself says REPLACE
+        "UPDATE OR REPLACE orders SET id = 2 WHERE id = 1",
+        "UPDATE orders SET ref = 'b' WHERE id = 1",
+    ],
+)
+def test_a_hidden_row_is_never_replaced(shop, seller, sql: str) -> None:
+    assert code(seller, sql) == "row_policy"
+
+    assert shop.all("SELECT * FROM orders WHERE owner_id = 2") == [(2, 2, "b")]
+
+
+def test_ones_own_row_may_be_replaced(shop, seller) -> None:
+    assert seller.run("REPLACE INTO orders VALUES (1, 1, 'z')").changes == 1
+
+
+def test_replacing_needs_the_right_to_delete(shop) -> None:
+    writer = shop.person({"orders": WRITE})
+
+    assert code(writer, "REPLACE INTO orders VALUES (1, 1, 'z')") == "row_policy"
+    assert writer.run("REPLACE INTO orders VALUES (7, 1, 'new')").changes == 1
+
+
+def test_a_cascade_stops_at_a_row_that_may_not_be_deleted(shop, seller) -> None:
+    assert code(seller, "DELETE FROM orders WHERE id = 3") == "row_policy"
+    assert seller.run("DELETE FROM orders WHERE id = 1").changes == 1
+    assert shop.all("SELECT id FROM lines") == [(2,)]
+    assert shop.all("SELECT order_id FROM notes") == [(None,)]
+
+
+def test_a_cascade_stops_at_a_row_that_may_not_be_updated(shop, seller) -> None:
+    assert code(seller, "UPDATE orders SET id = 30 WHERE id = 3") == "row_policy"
+
+
+@pytest.mark.parametrize("how", ["INSERT", "INSERT OR IGNORE", "INSERT OR REPLACE", "INSERT OR FAIL"])
+def test_a_row_for_somebody_else_is_refused_whatever_the_conflict_clause(seller, how: str) -> None:
+    assert code(seller, f"{how} INTO orders VALUES (9, 2, 'x')") == "row_policy"
+
+
+def test_a_row_cannot_be_given_away(seller) -> None:
+    assert code(seller, "UPDATE orders SET owner_id = 2 WHERE id = 1") == "row_policy"
+
+
+def test_the_net_is_there_again_after_a_rollback(shop, seller) -> None:
+    """Triggers that were made in a transaction go with it, and so do those made in a savepoint."""
+    with pytest.raises(ZeroDivisionError), seller.session() as session, session.transaction(seller.actor, write=True):  # noqa: PT012
+        session.run("UPDATE orders SET ref = 'q' WHERE id = 1")
+        raise ZeroDivisionError
+
+    assert code(seller, "UPDATE orders SET owner_id = 2 WHERE id = 1") == "row_policy"
+
+
+def test_the_net_is_there_again_after_a_savepoint_is_undone(shop) -> None:
+    ann = shop.person({"orders": WRITE, "notes": ALL}, [("orders", "write", "owner_id = 1")])
+
+    with ann.session() as session, session.transaction(ann.actor, write=True) as transaction:
+        with pytest.raises(ZeroDivisionError), transaction.nested():  # noqa: PT012
+            session.run("INSERT INTO orders VALUES (9, 1, 'x')")
+            raise ZeroDivisionError
+        session.run("SELECT last_insert_rowid()")  # makes a TEMP table, which brings the version of the TEMP schema back to what it was
+        with pytest.raises(WceError) as caught:
+            session.run("INSERT INTO orders VALUES (9, 2, 'x')")
+
+    assert caught.value.code == "row_policy"
+
+
+def test_the_net_follows_a_change_of_the_table(shop, seller) -> None:
+    seller.run("UPDATE orders SET ref = 'q' WHERE id = 1")
+
+    shop.execute("ALTER TABLE orders ADD COLUMN extra", "CREATE TABLE other (x)", "DROP TABLE notes")
+
+    assert seller.run("UPDATE orders SET extra = 'x'").changes == 2
+    assert code(seller, "UPDATE orders SET owner_id = 2 WHERE id = 1") == "row_policy"
+
+
+def test_the_net_does_not_hinder_what_has_no_policy(shop) -> None:
+    ann = shop.person({"orders": ALL, "lines": ALL, "notes": ALL})
+
+    assert ann.run("REPLACE INTO orders VALUES (2, 1, 'x')").changes == 1
+    assert ann.run("DELETE FROM orders").changes == 3

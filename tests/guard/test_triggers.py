@@ -1,0 +1,210 @@
+"""Triggers and views of administrators, met by principals with fewer rights."""
+
+from __future__ import annotations
+
+import pytest
+
+from wce.errors import WceError
+from wce.model import Rights
+
+ALL = Rights(can_read=True, can_write=True, can_delete=True)
+READ = Rights(can_read=True)
+MINE = [("notes", kind, "owner_id = $user_id") for kind in ("read", "write", "delete")]
+
+
+def code(person, sql: str) -> str:
+    with pytest.raises(WceError) as caught:
+        person.run(sql)
+    return caught.value.code
+
+
+def test_a_trigger_runs_with_the_rights_of_who_fires_it(cenv) -> None:
+    cenv.execute("CREATE TABLE log (text)", "CREATE TRIGGER t AFTER INSERT ON notes BEGIN INSERT INTO log VALUES (new.title); END")
+    allowed, denied = cenv.person({"notes": ALL, "log": ALL}), cenv.person({"notes": ALL})
+
+    assert allowed.run("INSERT INTO notes (title) VALUES ('a')").changes == 1
+    assert code(denied, "INSERT INTO notes (title) VALUES ('b')") == "table_forbidden"
+    assert cenv.all("SELECT text FROM log") == [("a",)]
+
+
+def test_a_definers_trigger_runs_with_its_own(cenv) -> None:
+    cenv.execute("CREATE TABLE log (text)", "CREATE TRIGGER t AFTER INSERT ON notes BEGIN INSERT INTO log VALUES (new.title); END")
+    ann = cenv.person({"notes": ALL}, MINE, definers=["T"])
+
+    assert ann.run("INSERT INTO notes (owner_id, title) VALUES (1, 'a')").changes == 1
+    assert cenv.all("SELECT text FROM log") == [("a",)]
+
+
+def test_a_definers_trigger_never_reaches_our_own_tables(cenv) -> None:
+    cenv.execute("CREATE TRIGGER t AFTER INSERT ON notes BEGIN UPDATE _wce_users SET role = 'owner'; END")
+    ann = cenv.person({"notes": ALL}, definers=["t"])
+
+    with pytest.raises(WceError):
+        ann.run("INSERT INTO notes (title) VALUES ('a')")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "INSERT INTO copies SELECT secret FROM notes",
+        "INSERT INTO copies SELECT count(*) FROM notes",
+        "INSERT INTO copies SELECT 1 FROM notes",
+        "INSERT INTO copies SELECT secret FROM v",
+        "INSERT INTO copies SELECT count(*) FROM v",
+        "SELECT CASE WHEN (SELECT count(*) FROM notes) > 2 THEN RAISE(ABORT, 'many') END",
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM notes WHERE secret = 'TOP') THEN RAISE(ABORT, 'top') END",
+        "INSERT INTO copies SELECT x FROM hidden",
+        "INSERT INTO copies SELECT count(*) FROM hidden",
+        "INSERT INTO hidden VALUES (1)",
+        "DELETE FROM hidden",
+    ],
+)
+@pytest.mark.parametrize(
+    "lead",
+    ["", "WITH t AS (SELECT 1) ", "WITH v AS (SELECT 1), hidden AS (SELECT 1), notes AS (SELECT 1) ", "WITH T AS (SELECT 1 FROM notes) "],
+)
+def test_a_trigger_does_not_carry_out_what_its_firer_may_not_see(cenv, body: str, lead: str) -> None:
+    cenv.execute("CREATE TABLE copies (x)", "CREATE TABLE inbox (x)", "CREATE VIEW v AS SELECT * FROM notes")
+    cenv.execute(f"CREATE TRIGGER t AFTER INSERT ON inbox BEGIN {body}; END")
+    ann = cenv.person({"notes": ALL, "copies": ALL, "inbox": ALL, "v": READ}, MINE)
+
+    assert code(ann, f"{lead}INSERT INTO inbox VALUES (1)") in ("table_forbidden", "no_such_table", "sql_error")
+
+    assert cenv.all("SELECT * FROM copies") == []
+
+
+def test_a_trigger_may_use_the_row_that_fired_it(cenv) -> None:
+    cenv.execute(
+        "CREATE TABLE log (text)", "CREATE TRIGGER t AFTER UPDATE ON notes BEGIN INSERT INTO log VALUES (old.title || new.title); END"
+    )
+    ann = cenv.person({"notes": ALL, "log": ALL}, MINE)
+
+    assert ann.run("UPDATE notes SET title = 'x'").changes == 2
+    assert len(cenv.all("SELECT * FROM log")) == 2
+
+
+def test_rows_that_a_trigger_writes_pass_the_net(cenv) -> None:
+    cenv.execute(
+        "CREATE TABLE inbox (x)",
+        "CREATE TRIGGER t AFTER INSERT ON inbox BEGIN UPDATE notes SET title = 'changed' WHERE id = new.x; END",
+    )
+    ann = cenv.person({"notes": ALL, "inbox": ALL}, [("notes", "write", "owner_id = $user_id")])
+
+    assert ann.run("INSERT INTO inbox VALUES (1)").changes == 1
+    assert code(ann, "INSERT INTO inbox VALUES (2)") == "row_policy"
+    assert cenv.all("SELECT title FROM notes WHERE id = 2") == [("theirs",)]
+
+
+def test_what_raise_says_is_told(cenv) -> None:
+    cenv.execute("CREATE TRIGGER t BEFORE INSERT ON notes BEGIN SELECT RAISE(ABORT, 'closed on Sundays'); END")
+    ann = cenv.person({"notes": ALL})
+
+    with pytest.raises(WceError) as caught:
+        ann.run("INSERT INTO notes (title) VALUES ('a')")
+
+    assert (caught.value.code, caught.value.detail) == ("constraint", "closed on Sundays")
+
+
+def test_a_constraint_of_a_hidden_table_is_not_named(cenv) -> None:
+    cenv.execute("CREATE TABLE quiet (x UNIQUE)", "INSERT INTO quiet VALUES (1)")
+    cenv.execute("CREATE TRIGGER t AFTER INSERT ON notes BEGIN INSERT INTO quiet VALUES (1); END")
+    ann = cenv.person({"notes": ALL}, definers=["t"])
+
+    with pytest.raises(WceError) as caught:
+        ann.run("INSERT INTO notes (title) VALUES ('a')")
+
+    assert caught.value.code == "constraint"
+    assert "quiet" not in caught.value.detail
+
+
+# -------------------------------------------------------------------------------------------- views
+
+
+@pytest.fixture
+def viewed(cenv):
+    cenv.execute(
+        "CREATE VIEW plain AS SELECT id, notes.title FROM notes",
+        "CREATE VIEW renamed (number, text) AS SELECT id, title || '!' FROM notes",
+        "CREATE VIEW over AS SELECT id FROM plain WHERE id > 1",
+        "CREATE VIEW counted AS SELECT count(*) AS n FROM notes",
+        "CREATE VIEW closed AS SELECT * FROM hidden",
+        "CREATE VIEW half AS SELECT id FROM over",
+        "CREATE VIEW failing AS SELECT id, abs(CASE WHEN secret = 'TOP' THEN -9223372036854775808 ELSE 1 END) AS a FROM notes",
+    )
+    return cenv
+
+
+def test_a_view_shows_what_its_reader_may_see(viewed) -> None:
+    ann = viewed.person({"notes": ALL, "plain": READ, "renamed": READ, "over": READ, "counted": READ}, MINE)
+
+    assert ann.run("SELECT * FROM plain").columns == ("id", "title")
+    assert ann.rows("SELECT id FROM plain") == [(1,), (3,)]
+    assert ann.rows("SELECT text FROM renamed WHERE number = 1") == [("mine!",)]
+    assert ann.rows("SELECT * FROM over") == [(3,)]
+    assert ann.rows("SELECT * FROM counted, (SELECT count(*) FROM main.plain)") == [(2, 2)]
+
+
+def test_a_view_in_a_write_shows_the_same(viewed) -> None:
+    ann = viewed.person({"notes": ALL, "plain": READ, "counted": READ}, MINE)
+
+    assert ann.rows("UPDATE notes SET title = (SELECT n FROM counted) RETURNING title") == [("2",), ("2",)]
+    assert ann.run("DELETE FROM notes WHERE id IN (SELECT id FROM plain)").changes == 2
+
+
+def test_a_view_that_was_not_granted_is_not_there(viewed) -> None:
+    ann = viewed.person({"notes": ALL}, MINE)
+
+    for sql in ("SELECT * FROM plain", "SELECT count(*) FROM plain", "SELECT 1 FROM main.plain", "DELETE FROM plain"):
+        assert code(ann, sql) == "no_such_table"
+
+
+def test_a_view_over_what_may_not_be_read_is_refused(viewed) -> None:
+    ann = viewed.person({"notes": ALL, "closed": READ, "half": READ}, MINE)
+
+    for sql in ("SELECT * FROM closed", "SELECT count(*) FROM closed", "SELECT * FROM half", "SELECT count(*) FROM half"):
+        assert code(ann, sql) in ("table_forbidden", "no_such_table")
+
+
+def test_a_view_does_not_tell_about_hidden_rows(viewed) -> None:
+    ann = viewed.person({"notes": ALL, "failing": READ}, MINE)
+
+    assert ann.rows("SELECT a FROM failing") == [(1,), (1,)]
+    assert ann.rows("SELECT id FROM failing WHERE a = 1") == [(1,), (3,)]
+
+
+def test_a_with_of_the_client_does_not_get_into_a_view(viewed) -> None:
+    ann = viewed.person({"notes": ALL, "plain": READ, "closed": READ}, MINE)
+
+    assert code(ann, "WITH notes AS (SELECT 2 AS id, 3 AS title) SELECT * FROM plain") == "sql_error"
+    assert code(ann, "WITH x AS (WITH hidden AS (SELECT 1) SELECT 1) SELECT count(*) FROM closed, x") in (
+        "table_forbidden",
+        "no_such_table",
+    )
+
+
+@pytest.mark.parametrize("sql", ["DELETE FROM plain", "UPDATE plain SET id = 1", "INSERT INTO plain VALUES (1, 2)"])
+def test_views_are_read_only(viewed, sql: str) -> None:
+    viewed.execute("CREATE TRIGGER instead INSTEAD OF INSERT ON plain BEGIN INSERT INTO hidden VALUES (1); END")
+    ann = viewed.person({"notes": ALL, "plain": ALL}, MINE)
+
+    assert code(ann, sql) == "table_forbidden"
+
+
+def test_views_over_views_cannot_keep_sqlite_busy(cenv) -> None:
+    cenv.execute("CREATE VIEW v0 AS SELECT 1 AS x")
+    cenv.execute(*[f"CREATE VIEW v{n} AS SELECT a.x FROM v{n - 1} AS a, v{n - 1} AS b" for n in range(1, 23)])
+    ann = cenv.person({"v22": READ, "v3": READ, "v2": READ, "v1": READ, "v0": READ})
+
+    assert code(ann, "SELECT 1 FROM v22") == "too_large"
+    assert ann.rows("SELECT x FROM v3") == [(1,)]
+    assert cenv.guard.catalogue(cenv.id).too_heavy is not None
+
+
+def test_a_view_that_names_the_schema_shuts_the_file_for_all_but_administrators(cenv) -> None:
+    """Our own rules let nobody make one; a file may come from elsewhere."""
+    cenv.execute("CREATE VIEW bad AS SELECT * FROM main.notes")
+    ann = cenv.person({"notes": ALL})
+
+    assert code(ann, "SELECT 1") == "cenv_damaged"
+    assert cenv.admin().run("DROP VIEW bad").changes == 0
+    assert len(ann.rows("SELECT * FROM notes")) == 3

@@ -1,0 +1,97 @@
+"""Deadlines."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from wce.guard.watchdog import Watchdog
+from wce.store.sqlite import connect, sqlite3
+
+ENDLESS = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c"
+
+
+@pytest.fixture
+def watchdog():
+    watchdog = Watchdog()
+    yield watchdog
+    watchdog.close()
+
+
+@pytest.fixture
+def connection():
+    connection = connect("", mode="memory")
+    yield connection
+    connection.close()
+
+
+def test_a_late_statement_is_interrupted(watchdog: Watchdog, connection) -> None:
+    watch = watchdog.watch(connection)
+    started = time.monotonic()
+    watch.start(0.1)
+
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        connection.execute(ENDLESS).fetchall()
+
+    watch.stop()
+    assert time.monotonic() - started < 5
+
+
+def test_after_stop_nothing_is_interrupted(watchdog: Watchdog, connection) -> None:
+    watch = watchdog.watch(connection)
+
+    for _ in range(30):
+        watch.start(0.001)
+        watch.stop()
+        assert connection.execute("SELECT sum(value) FROM json_each('[1,2,3]')").fetchone() == (6,)
+    time.sleep(0.02)
+
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_shorter_deadline_after_a_longer_one_counts(watchdog: Watchdog, connection) -> None:
+    watch = watchdog.watch(connection)
+    watch.start(60)
+    watch.stop()
+    started = time.monotonic()
+    watch.start(0.1)
+
+    with pytest.raises(sqlite3.OperationalError):
+        connection.execute(ENDLESS).fetchall()
+
+    watch.stop()
+    assert time.monotonic() - started < 5
+
+
+def test_many_statements_leave_few_entries(watchdog: Watchdog, connection) -> None:
+    watch = watchdog.watch(connection)
+
+    for _ in range(1000):
+        watch.start(30)
+        watch.stop()
+
+    assert len(watchdog._heap) <= 2
+
+
+def test_a_closed_watch_lets_go_of_its_connection(watchdog: Watchdog) -> None:
+    connection = connect("", mode="memory")
+    watch = watchdog.watch(connection)
+    watch.start(0.01)
+    watch.close()
+    connection.close()
+
+    time.sleep(0.05)
+
+    assert watchdog._thread is not None
+    assert watchdog._thread.is_alive()
+
+
+def test_close_joins_the_thread(connection) -> None:
+    watchdog = Watchdog()
+    watchdog.watch(connection).start(30)
+
+    watchdog.close()
+
+    assert not [thread for thread in threading.enumerate() if thread.name == "wce-watchdog" and thread is watchdog._thread]
