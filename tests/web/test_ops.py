@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.web.callers import Caller, Clock
+from wce.log import JsonFormatter
 from wce.store.sqlite import VERSION, known_holes
 
 
@@ -111,7 +113,9 @@ def test_with_a_token_figures_go_to_who_has_it(make_app: Callable[..., Flask]) -
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
-    return [vars(record) for record in caplog.records if record.getMessage() == "request"]
+    """What stands in the log about requests."""
+    written = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    return [line for line in written if line["event"] == "request"]
 
 
 def test_every_request_leaves_one_line(owner: Caller, caplog: pytest.LogCaptureFixture) -> None:
