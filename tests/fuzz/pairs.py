@@ -48,10 +48,11 @@ class Twins:
         left, right = (self._run(session, statement, before) for session, before in zip(self.sessions, self.hidden, strict=True))
         if "query_timeout" in (left[0].code, right[0].code):  # how long something takes is not compared
             return Outcome("query_timeout")
-        for what, one, other in zip(("answers", "what is left behind"), left, right, strict=True):
-            if one != other:
-                raise Leak(f"{what} differ:\n{one}\n{other}")
-        outcome = left[0]
+        outcome, other = left[0], right[0]
+        if outcome != other:
+            raise Leak(f"answers differ:\n{outcome}\n{other}")
+        if left[1] != right[1]:
+            raise Leak(f"what is left behind differs:\n{apart(left[1], right[1])}")
         if outcome.code == "internal":
             raise Leak(f"an internal error: {outcome}")
         if statement.comparable and outcome.code == "ok" and not outcome.truncated:
@@ -102,6 +103,12 @@ def answer(session: GuardedSession, statement: Statement) -> Outcome:
         return Outcome.of(session.run(statement.sql, statement.params, LIMITS))
     except WceError as error:
         return Outcome.failed(error)
+
+
+def apart(left: Dump | None, right: Dump | None) -> dict[str, Any]:
+    """What only one of the two holds."""
+    assert left is not None and right is not None
+    return {name: (left[name] - right[name], right[name] - left[name]) for name in left if left[name] != right[name]}
 
 
 def rounded(row: tuple[Any, ...]) -> tuple[Any, ...]:

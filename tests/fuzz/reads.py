@@ -96,7 +96,7 @@ class Reader:
         table = self.relation()
         columns = [(quote(column.name), column.kind) for column in table.columns]
         if isinstance(table, Table) and table.rowid and self.writer.chance(0.03):
-            columns.append(("rowid", "int"))
+            columns.append(("_rowid_", "int"))
         return self._aliased(self.spelled(table.name), alias, columns)
 
     def relation(self) -> Table | View:

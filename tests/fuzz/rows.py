@@ -71,7 +71,7 @@ class Maker:
     def _insert(self, table: Table, key: int, *, seen: bool) -> None:
         row = {column.name: self._value(table, column, key, seen=seen) for column in table.columns if column.written}
         if table.rowid and not table.alias:
-            row["rowid"] = key
+            row["_rowid_"] = key
         names = ", ".join(quote(name) for name in row)
         marks = ", ".join("?" * len(row))
         self.connection.execute(f"INSERT OR IGNORE INTO {quote(table.name)}({names}) VALUES ({marks})", list(row.values()))
@@ -157,7 +157,7 @@ def _add(random: Random, connection: Connection, table: Table) -> int:
     free = [key for key in HIDDEN_KEYS if key not in keys]
     chosen = random.sample(free, random.randint(0, 4))
     for key in chosen:
-        own = ["id", "rowid"] if table.rowid and not table.alias else ["id"]
+        own = ["id", "_rowid_"] if table.rowid and not table.alias else ["id"]
         names, values = ", ".join([*own, *plain]), ", ".join([str(key)] * len(own) + plain)
         copied = f"SELECT {values} FROM {quote(table.name)} WHERE id = {random.choice(keys)}"
         connection.execute(f"INSERT INTO {quote(table.name)}({names}) {copied}")

@@ -10,7 +10,7 @@ from wce.model import Grants, Rights, Role, RowPolicy
 from wce.store.sqlite import fold, quote
 
 ME: Final = 7
-TABLE_NAMES: Final = ("notes", "Orders", "t2", "sel ect", "Ärger", "a-b", "items", "group", 'qu"ote', "main")
+TABLE_NAMES: Final = ("notes", "Orders", "t2", "sel ect", "Ärger", "a.b", "items", "group", 'qu"ote', "main", "--x", "/*y", "[z]", "rowid")
 PAYLOAD: Final = ("int", "int", "text", "text", "json", "real", "blob", "any")
 TYPES: Final = {"int": "INTEGER", "text": "TEXT", "json": "TEXT", "real": "REAL", "blob": "BLOB", "any": "", "unique": "TEXT"}
 ACTIONS: Final = (
@@ -22,7 +22,7 @@ ACTIONS: Final = (
     " ON DELETE CASCADE ON UPDATE CASCADE",
 )
 COMPUTED: Final = (("typeof({})", "TEXT"), ("length({})", "INTEGER"), ("({} IS NULL) + flag", "INTEGER"), ("hex({})", "TEXT"))
-PAYLOAD_NAMES: Final = ("a", "b", "Title", "x y", "data", "value", "select", "c1")
+PAYLOAD_NAMES: Final = ("a", "b", "Title", "x y", "data", "value", "select", "rowid", "oid", "", "c.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,9 @@ def _table(random: Random, name: str, parent: Table | None, *, main: bool) -> Ta
     columns += _computed(random, columns)
     body = ", ".join([*(f"{quote(column.name)} {column.definition}" for column in columns), *constraint])
     options = ", ".join([*tail, *(["STRICT"] if strict else [])])
-    rights = "r" * (main or random.random() < 0.85) + "w" * (random.random() < 0.8) + "d" * (random.random() < 0.7)
+    readable = main or random.random() < 0.75
+    # REPLACE needs no right to read, so where there is one to delete only, rows go that cannot be seen; that is as granted.
+    rights = "r" * readable + "w" * (random.random() < 0.8) + "d" * (readable and random.random() < 0.7)
     has_ref = any(column.kind == "ref" for column in columns)
     return Table(
         name,

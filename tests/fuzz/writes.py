@@ -129,7 +129,7 @@ class Editor:
         verb = f"UPDATE{self.random.choice(CONFLICTS)}"
         came = f" FROM {source.text}" if source is not None else ""
         start = f"{verb} {target} SET {self._sets(table, inner)}{came}"
-        return f"{start}{self._where(inner)}{self._order(scope, source is None)}{self._returning(scope)}"
+        return f"{start}{self._where(inner)}{self._returning(scope)}{self._order(scope, source is None)}"
 
     def _sets(self, table: Table, scope: Scope) -> str:
         risky = 0.15  # of touching keys, which most often ends in a constraint
@@ -144,7 +144,7 @@ class Editor:
 
     def delete(self, table: Table) -> str:
         target, _, scope = self.target(table)
-        return f"DELETE FROM {target}{self._where(scope)}{self._order(scope, True)}{self._returning(scope)}"
+        return f"DELETE FROM {target}{self._where(scope)}{self._returning(scope)}{self._order(scope, True)}"
 
     def _where(self, scope: Scope) -> str:
         return f" WHERE {self.reader.writer.condition(scope, self.reader.depth())}" if self.random.random() < 0.85 else ""
