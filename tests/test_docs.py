@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,6 +183,8 @@ def test_every_page_of_the_docs_is_reached_from_the_readme() -> None:
 
 # Commands.
 
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the commands are written for curl")
+
 
 def runnable(name: str) -> tuple[str, list[str]]:
     """The blocks marked `bash run`, as one script, and the answers that are shown after them, piece by piece."""
@@ -191,6 +194,7 @@ def runnable(name: str) -> tuple[str, list[str]]:
     return script, [piece.strip() for line in answers for piece in line.split("…") if piece.strip()]
 
 
+@needs_curl
 @pytest.mark.parametrize("name", ["README.md", "docs/getting-started.md"])
 def test_the_commands_work_as_they_stand(server: Any, name: str) -> None:
     script, answers = runnable(name)
@@ -211,6 +215,7 @@ def test_the_commands_work_as_they_stand(server: Any, name: str) -> None:
         place = found + len(piece)
 
 
+@needs_curl
 def test_the_commands_of_the_readme_leave_no_error_but_the_one_shown(server: Any) -> None:
     script, _ = runnable("README.md")
 
