@@ -35,7 +35,7 @@ def create_user(cenv_id: str) -> Response:
         made = users.create_user(
             session,
             app.passwords,
-            cenv_settings(session),
+            cenv_settings(),
             actor(),
             username=body.username,
             password=body.password,

@@ -23,7 +23,7 @@ def login(cenv_id: str) -> Response:
     """A session, as a token and as a cookie."""
     body = bodies.read(bodies.Credentials, bodies.LOGIN_BYTES)
     with services().store.session(cenv_id) as session:
-        return _signed_in(_log_in(session, cenv_settings(session), body.username, body.password))
+        return _signed_in(_log_in(session, cenv_settings(), body.username, body.password))
 
 
 @bp.post("/register")
@@ -33,7 +33,7 @@ def register(cenv_id: str) -> Response:
     body = bodies.read(bodies.Registration, bodies.LOGIN_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
-        config = cenv_settings(session)
+        config = cenv_settings()
         users.register(session, app.passwords, config, actor(), username=body.username, password=body.password, email=body.email)
         return _signed_in(_log_in(session, config, body.username, body.password))
 
@@ -67,7 +67,7 @@ def password(cenv_id: str) -> Response:
     app = services()
     with app.store.session(cenv_id) as session:
         made = logins.change_password(
-            session, app.passwords, app.tokens, cenv_settings(session), actor(), body.current_password, body.new_password
+            session, app.passwords, app.tokens, cenv_settings(), actor(), body.current_password, body.new_password
         )
     return _signed_in(made)
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from flask import request
+from flask.globals import request_ctx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
@@ -134,6 +134,7 @@ def read(model: type[Model], limit_bytes: int = JSON_BYTES) -> Model:
 
 def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
     """The request's body as an object of any shape."""
+    request = request_ctx.request
     if request.mimetype != "application/json":
         raise WceError("unsupported_media_type", "Send application/json.")
     if (request.content_length or 0) > limit_bytes:

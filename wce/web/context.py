@@ -1,6 +1,6 @@
 """Who asks for what: the first steps of every request, and the frozen value that they leave for the rest.
 
-Two steps: `identify` costs no database read; `authenticate` costs one, and counts the request against the rate limits.
+`begin` costs one read of the cenv's file: session, user and version counters come in one statement.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-from flask import Request, current_app, g, request
+from flask import Request, current_app, g
+from flask.globals import request_ctx
 
 from wce.core import logins
 from wce.core.logins import Authenticated
@@ -22,7 +23,7 @@ from wce.errors import WceError
 from wce.model import Actor, Grants
 from wce.store.session import Session
 from wce.web import cookies, limits
-from wce.web.access import declared, require
+from wce.web.access import Access, declared, require
 from wce.web.headers import CLASS_KEY, ID_KEY, new_id
 from wce.web.services import Services, services
 
@@ -35,7 +36,7 @@ _MAX_AGENT: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One request. `started` is of time.perf_counter; `who` is None outside of a cenv."""
+    """One request. `started` is of time.perf_counter; `who` and `config` are None outside of a cenv."""
 
     request_id: str
     started: float
@@ -43,6 +44,7 @@ class Context:
     user_agent: str
     cenv: str | None = None
     who: Authenticated | None = None
+    config: CenvSettings | None = None
     by_cookie: bool = False
 
 
@@ -77,9 +79,12 @@ def actor() -> Actor:
     return who().actor
 
 
-def cenv_settings(session: Session) -> CenvSettings:
+def cenv_settings() -> CenvSettings:
     """The settings of the cenv, as of the counters that came with the actor."""
-    return services().config.read(session, who().state.settings)
+    found = current().config
+    if found is None:
+        raise WceError("no_such_cenv")
+    return found
 
 
 def grants() -> Grants:
@@ -99,41 +104,49 @@ def view_of(incoming: Request) -> Callable[..., Any] | None:
     return current_app.view_functions.get(incoming.endpoint or "")
 
 
-def identify() -> None:
-    """First step: an id, the host, the cenv's name and that it exists."""
+def begin() -> None:
+    """Before every request: who asks for what, and whether he may."""
+    request = request_ctx.request
+    declaration = declared(view_of(request))
+    _identify(request, declaration)
+    _authenticate(request, declaration)
+
+
+def _identify(request: Request, declaration: Access) -> None:
+    """An id, the host, and the cenv's name."""
+    environ = request.environ
+    found = _CENV.match(request.path)
     g.context = Context(
-        request_id=request.environ.get(ID_KEY) or new_id(),
+        request_id=environ.get(ID_KEY) or new_id(),
         started=time.perf_counter(),
-        ip_address=request.remote_addr or "",
-        user_agent=request.user_agent.string[:_MAX_AGENT],
+        ip_address=environ.get("REMOTE_ADDR") or "",
+        user_agent=environ.get("HTTP_USER_AGENT", "")[:_MAX_AGENT],
+        cenv=found[1] if found else None,
     )
-    request.environ[CLASS_KEY] = declared(view_of(request)).response
-    if request.headers.get("Service-Worker", "").lower() == "script":
+    environ[CLASS_KEY] = declaration.response
+    if environ.get("HTTP_SERVICE_WORKER", "").lower() == "script":
         # A service worker would answer for every page under its path, ours among them.
         raise WceError("forbidden", "No script of this server may become a service worker.")
-    _check_host(services().settings.hosts)
-    found = _CENV.match(request.path)
-    if found:
-        services().store.path(found[1])
-        g.context = replace(g.context, cenv=found[1])
+    _check_host(request, services().settings.hosts)
+    if found and request.url_rule is None:
+        services().store.path(found[1])  # a cenv that is not there is told before an address in it that is not
 
 
-def authenticate() -> None:
-    """Second step: the principal and the version counters, in one read; then whether he may call this view."""
+def _authenticate(request: Request, declaration: Access) -> None:
+    """The principal and the version counters, in one read; then whether he may call this view."""
     rule = request.url_rule
     if rule is None or (request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)):
         return
-    declaration = declared(view_of(request))
     context = current()
     if context.cenv is not None:
-        g.context = _with_principal(context, context.cenv, services(), look=declaration.looks_at_credentials)
+        g.context = _with_principal(request, context, context.cenv, services(), look=declaration.looks_at_credentials)
         require(declaration, actor())
     elif declaration.who != "public":
         raise WceError("forbidden", "This address is not open to anybody.")
 
 
-def _check_host(allowed: tuple[str, ...]) -> None:
-    host = _HOST.fullmatch(request.headers.get("Host", ""))
+def _check_host(request: Request, allowed: tuple[str, ...]) -> None:
+    host = _HOST.fullmatch(request.environ.get("HTTP_HOST", ""))
     if host is None:
         raise WceError("malformed", "The Host header is not a host name.")
     if allowed and host[1].lower() not in {name.lower() for name in allowed}:
@@ -142,7 +155,7 @@ def _check_host(allowed: tuple[str, ...]) -> None:
 
 def public_url() -> str:
     """Where this server is reached, without a slash at the end."""
-    return (services().settings.base_url or request.host_url).rstrip("/")
+    return (services().settings.base_url or request_ctx.request.host_url).rstrip("/")
 
 
 def own_origin() -> str:
@@ -151,34 +164,36 @@ def own_origin() -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _with_principal(context: Context, cenv_id: str, app: Services, *, look: bool) -> Context:
+def _with_principal(request: Request, context: Context, cenv_id: str, app: Services, *, look: bool) -> Context:
     whence = (context.ip_address, context.user_agent)
     with app.store.session(cenv_id) as session:
-        known, by_cookie, refusal = _credentials(session, app, whence) if look else (None, False, None)
+        known, by_cookie, refusal = _credentials(request, session, app, whence) if look else (None, False, None)
         found = known or logins.anonymous(session, *whence)
-        rates = app.config.read(session, found.state.settings)
-        limits.spend(app.counters, rates, cenv_id, context.ip_address, found.actor.user_id)
+        config = app.config.read(session, found.state.settings)
+        limits.spend(app.counters, config, cenv_id, context.ip_address, found.actor.user_id)
         if refusal is not None:
             raise refusal  # counted first, or guessing tokens would be free
         if by_cookie:
             cookies.require_csrf(request.method, request.headers, app.tokens.csrf(found.actor.session_id or ""))
         logins.touch_last_used(app.store, session, found, app.now())
-    return replace(context, who=found, by_cookie=by_cookie)
+    return replace(context, who=found, config=config, by_cookie=by_cookie)
 
 
-def _credentials(session: Session, app: Services, whence: tuple[str, str]) -> tuple[Authenticated | None, bool, WceError | None]:
+def _credentials(
+    request: Request, session: Session, app: Services, whence: tuple[str, str]
+) -> tuple[Authenticated | None, bool, WceError | None]:
     """Whom the request's token stands for, whether a cookie brought it, and why a bearer token is refused."""
     try:
-        token, by_cookie = _token(session.cenv)
+        token, by_cookie = _token(request, session.cenv)
         known = _known(token, session, app, whence, quietly=by_cookie)
     except WceError as error:
         return None, False, error
     return known, by_cookie and known is not None, None
 
 
-def _token(cenv_id: str) -> tuple[str, bool]:
+def _token(request: Request, cenv_id: str) -> tuple[str, bool]:
     """The token to believe and whether a cookie brought it; with an Authorization header cookies count for nothing."""
-    header = request.headers.get("Authorization")
+    header = request.environ.get("HTTP_AUTHORIZATION")
     if header is not None:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():

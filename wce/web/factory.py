@@ -72,8 +72,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False
     app.url_map.converters |= {"cenv": CenvConverter, "id": IdConverter}
-    app.before_request(context.identify)
-    app.before_request(context.authenticate)
+    app.before_request(context.begin)
     app.after_request(observe.observe)
     problems.register(app)
     for blueprint in _BLUEPRINTS:

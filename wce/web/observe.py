@@ -1,14 +1,16 @@
-"""One line in the log and two figures for every request that is answered."""
+"""What every answer ends with: what is left of the rate limits, one line in the log and two figures."""
 
 from __future__ import annotations
 
 import time
 from typing import Final
 
-from flask import Response, g, request
+from flask import Response, g
+from flask.globals import request_ctx
 
-from wce.log import LOGGER
+from wce.log import FIELDS, LOGGER
 from wce.model import PUBLIC_ID
+from wce.web import limits
 from wce.web.context import Context, current
 from wce.web.services import services
 
@@ -18,12 +20,14 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 def observe(response: Response) -> Response:
     """Log and count; the route is the rule with its placeholders, never the path, which may hold anything."""
-    context = current()
+    context, request = current(), request_ctx.request
     route = request.url_rule.rule if request.url_rule else "unmatched"
     method = request.method if request.method in _METHODS else "other"
+    status = response.status_code
+    limits.show(response)
     seconds = time.perf_counter() - context.started
     metrics = services().metrics
-    metrics.requests.labels(route, method, str(response.status_code)).inc()
+    metrics.requests.labels(route, method, str(status)).inc()
     metrics.latency.labels(route).observe(seconds)
     line = {
         "request_id": context.request_id,
@@ -31,14 +35,14 @@ def observe(response: Response) -> Response:
         "user": _user_id(context),
         "method": method,
         "route": route,
-        "status": response.status_code,
+        "status": status,
         "duration_ms": round(seconds * 1000, 3),
         "ip": context.ip_address,
     }
     refusal = g.get("refusal")
     if refusal is not None:
         line |= {"code": refusal.code} | ({"evidence": refusal.evidence} if refusal.evidence else {})
-    LOGGER.info("request", extra=line)
+    LOGGER.info("request", extra={FIELDS: line})
     return response
 
 

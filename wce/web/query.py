@@ -68,9 +68,8 @@ def explain(cenv_id: str) -> Response:
     statement = Statement(body.sql, bodies.parameters(body.params))
     app = services()
     with app.store.session(cenv_id) as session:
-        config = cenv_settings(session)
         as_user = None if body.as_user is None else _user_id(session, body.as_user)
-    return responses.json(asdict(app.queries.explain(cenv_id, who(), config, statement, as_user=as_user)))
+    return responses.json(asdict(app.queries.explain(cenv_id, who(), cenv_settings(), statement, as_user=as_user)))
 
 
 @bp.get("/tables")
@@ -103,9 +102,7 @@ def _user_id(session: Session, named: int | str) -> int:
 
 def _run(cenv_id: str, statements: Sequence[Statement], max_rows: int | None, form: str, encode: Encode) -> Answer:
     app = services()
-    with app.store.session(cenv_id) as session:
-        config = cenv_settings(session)
-    return app.queries.run(cenv_id, who(), config, statements, max_rows=max_rows, once=_once(form, encode))
+    return app.queries.run(cenv_id, who(), cenv_settings(), statements, max_rows=max_rows, once=_once(form, encode))
 
 
 def _once(form: str, encode: Encode) -> Once | None:

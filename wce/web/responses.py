@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from flask import Response, render_template, request
+from flask import Response, render_template
+from flask.globals import request_ctx
 
 from wce.model import Result
 from wce.web import rows
@@ -16,17 +17,21 @@ PROBLEM: Final = "application/problem+json"
 HTML: Final = "text/html"
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
+_ANYTHING: Final = "*/*"
 TRUNCATED: Final = "X-Truncated"  # for the forms that have no room to say it
 
 
 def of_class(kind: ResponseClass) -> None:
     """Say what this request's response is, in place of what its view declares."""
-    request.environ[CLASS_KEY] = kind
+    request_ctx.request.environ[CLASS_KEY] = kind
 
 
 def wanted(*offered: str) -> str:
     """The offered type that the client likes best; the first one where it likes none or all alike."""
-    return request.accept_mimetypes.best_match(offered, offered[0])
+    accept = request_ctx.request.environ.get("HTTP_ACCEPT", _ANYTHING)
+    if accept in (_ANYTHING, offered[0]):
+        return offered[0]  # what nearly every program says; reading the header costs more than all else here
+    return request_ctx.request.accept_mimetypes.best_match(offered, offered[0])
 
 
 def json(value: Any, status: int = 200, *, mimetype: str = JSON, location: str = "") -> Response:
