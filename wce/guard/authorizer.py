@@ -109,7 +109,10 @@ class Authorizer:
         elif within in (Within.OURS, Within.DEFINER) or column == "":
             allowed = True  # only our own text can name the schema, and where no column is used the text names it
         else:
-            allowed = name in self._principal.open_shadows or self._reads_column(name, column, within, context)
+            # No text can name what is behind a virtual table, so without a context it is the module itself; it may be opened even
+            # where a CTE of ours stands in for the virtual table.
+            module = context is None and name in self._catalogue.shadows
+            allowed = module or self._reads_column(name, column, within, context)
         return OK if allowed else self._deny(self._absent(name, within, context))
 
     def _declares(self, column: str, context: str | None) -> bool:
@@ -170,7 +173,7 @@ class Authorizer:
             return OK if declares and database in ("main", self._schema) else self._deny(no_table(name))
         if database != self._schema or name.startswith(OWN):
             return self._deny(no_table(name))
-        if name in self._principal.open_shadows:
+        if name in self._principal.open_shadows and context is None:
             return OK  # no target of a statement, so it is the module itself
         if not self._writes(action, name, column, context):
             if self._within(context) is Within.TRIGGER:

@@ -1,0 +1,95 @@
+"""Explanations tell why, and nothing that their principal may not know."""
+
+from __future__ import annotations
+
+import pytest
+
+from wce.guard.explain import explain
+from wce.model import Rights
+
+ALL = Rights(can_read=True, can_write=True, can_delete=True)
+
+
+def explained(person, sql: str, params=None, *, frank: bool = False):
+    with person.session() as session, session.transaction(person.actor):
+        found = explain(session, sql, params, frank=frank)
+        for secret in session.link.hidden.all:
+            assert secret == "main" or secret not in repr(found)
+        return found
+
+
+def test_a_statement_that_may_run_has_a_plan(ann) -> None:
+    found = explained(ann, "SELECT title FROM notes WHERE id = ?")
+
+    assert (found.kind, found.allowed, found.reason) == ("SELECT", True, "")
+    assert any("notes" in row.detail for row in found.plan)
+    (use,) = found.tables
+    assert (use.table, use.right, use.allowed, use.columns) == ("notes", "read", True, ("id", "title"))
+    assert [(rule.rule, rule.allowed, rule.id) for rule in use.rules] == [
+        ("role", True, None),
+        ("permission", True, None),
+        ("policy", True, 1),
+    ]
+
+
+def test_conditions_are_quoted_for_administrators_only(ann) -> None:
+    assert "owner_id = $user_id" not in repr(explained(ann, "SELECT * FROM notes"))
+    assert "owner_id = $user_id" in repr(explained(ann, "SELECT * FROM notes", frank=True))
+
+
+def test_a_write_is_judged_by_its_own_right(cenv) -> None:
+    reader = cenv.person({"notes": Rights(can_read=True)})
+
+    found = explained(reader, "DELETE FROM notes")
+
+    assert (found.allowed, found.code, found.plan) == (False, "table_forbidden", ())
+    assert cenv.all("SELECT count(*) FROM notes") == [(3,)]
+
+
+def test_explaining_a_write_writes_nothing(cenv, ann) -> None:
+    found = explained(ann, "DELETE FROM notes WHERE id = 1")
+
+    assert found.allowed
+    assert found.tables[0].right == "delete"
+    assert cenv.all("SELECT count(*) FROM notes") == [(3,)]
+
+
+@pytest.mark.parametrize("table", ["hidden", "nothere"])
+def test_a_hidden_table_is_explained_like_one_that_is_not_there(ann, table: str) -> None:
+    found = explained(ann, f"SELECT * FROM {table}")
+
+    assert (found.allowed, found.code, found.tables, found.plan) == (False, "no_such_table", (), ())
+    assert found.reason == f"no such table: {table}"
+
+
+def test_what_a_policy_looks_up_is_not_shown(cenv) -> None:
+    cenv.execute("CREATE TABLE members (user_id INTEGER)", "CREATE INDEX members_user ON members (user_id)")
+    condition = "EXISTS (SELECT 1 FROM members WHERE members.user_id = $user_id)"
+    ann = cenv.person({"notes": ALL}, [("notes", kind, condition) for kind in ("read", "write", "delete")])
+
+    for sql in (
+        "SELECT * FROM notes WHERE abs(id)",
+        "SELECT * FROM notes",
+        "UPDATE notes SET title = 'x'",
+        "DELETE FROM notes WHERE id = 1",
+    ):
+        found = explained(ann, sql)
+        assert found.allowed
+        assert "members" not in repr(found)
+
+
+def test_administrators_get_a_plan_too(cenv) -> None:
+    found = explained(cenv.admin(), "SELECT * FROM notes JOIN hidden ON x = title")
+
+    assert found.allowed
+    assert [use.table for use in found.tables] == ["hidden", "notes"]
+    assert found.tables[0].rules[0].rule == "role"
+    assert explained(cenv.admin(), "DROP TABLE notes").allowed
+    assert not explained(cenv.admin(), "SELECT password_hash FROM _wce_users").allowed
+
+
+def test_a_text_that_is_no_sql_is_explained_by_its_error(ann) -> None:
+    found = explained(ann, "SELECT 'never closed")
+
+    assert (found.allowed, found.code) == (False, "syntax_error")
+    assert found.position is not None

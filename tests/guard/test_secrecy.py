@@ -1,0 +1,155 @@
+"""A hidden object answers exactly as one that does not exist, in every position of a statement."""
+
+from __future__ import annotations
+
+import pytest
+
+from wce.errors import WceError
+from wce.model import Rights
+
+ALL = Rights(can_read=True, can_write=True, can_delete=True)
+READ = Rights(can_read=True)
+
+SHAPES = (
+    "SELECT * FROM {x}",
+    "SELECT 1 FROM {x}",
+    "SELECT count(*) FROM {x}",
+    "SELECT count(*) FROM main.{x}",
+    'SELECT * FROM "{x}" AS h',
+    "SELECT * FROM '{x}'",
+    "SELECT * FROM [{x}] JOIN notes",
+    "SELECT * FROM notes, {x}",
+    "SELECT * FROM {x}, nothing_else",
+    "SELECT * FROM nothing_else, {x}",
+    "SELECT * FROM notes LEFT JOIN {x} ON 1",
+    "SELECT * FROM notes NATURAL JOIN {x}",
+    "SELECT * FROM {x}('a')",
+    "SELECT * FROM {x} INDEXED BY i",
+    "SELECT * FROM {x} AS h INDEXED BY i",
+    "SELECT * FROM {x} h INDEXED BY i",
+    "SELECT * FROM notes JOIN {x} INDEXED BY i",
+    "SELECT * FROM {x} NOT INDEXED",
+    "SELECT id FROM notes WHERE id IN {x}",
+    "SELECT id FROM notes WHERE id IN (SELECT id FROM {x})",
+    "SELECT id FROM notes WHERE EXISTS (SELECT 1 FROM {x})",
+    "SELECT (SELECT 1 FROM {x})",
+    "SELECT {x}.id FROM notes",
+    "SELECT {x}.* FROM notes",
+    "SELECT {x} FROM notes",
+    "SELECT {x}(1)",
+    "SELECT id AS {x} FROM notes",
+    "SELECT '{x}'",
+    "SELECT id FROM notes ORDER BY {x}",
+    "SELECT id FROM notes AS {x}",
+    "WITH {x} AS (SELECT 1) SELECT * FROM {x}",
+    "WITH {x} AS (SELECT * FROM {x}) SELECT * FROM {x}",
+    "WITH a AS (SELECT * FROM {x}) SELECT 1",
+    "WITH a AS (SELECT * FROM {x}) SELECT * FROM a",
+    "WITH a AS (WITH {x} AS (SELECT 1) SELECT count(*) FROM {x}) SELECT * FROM a",
+    "WITH a AS (WITH {x} AS (SELECT 1) SELECT 1) SELECT count(*) FROM a, {x}",
+    "SELECT count(*) FROM {x} WHERE EXISTS (WITH {x} AS (SELECT 1) SELECT * FROM {x})",
+    "WITH RECURSIVE a AS (SELECT 1 UNION ALL SELECT 1 FROM {x}) SELECT * FROM a",
+    "SELECT 1 UNION SELECT * FROM {x}",
+    "INSERT INTO {x} VALUES (1)",
+    "INSERT INTO {x} DEFAULT VALUES",
+    "INSERT INTO notes SELECT * FROM {x}",
+    "INSERT INTO notes (id) VALUES ((SELECT count(*) FROM {x}))",
+    "INSERT INTO notes (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET title = (SELECT 1 FROM {x})",
+    "INSERT INTO notes (id) WITH {x} AS (SELECT 7) SELECT * FROM {x}",
+    "REPLACE INTO {x} VALUES (1)",
+    "UPDATE {x} SET x = 1",
+    "UPDATE {x} INDEXED BY i SET x = 1",
+    "UPDATE notes SET title = (SELECT x FROM {x})",
+    "UPDATE notes SET title = 1 FROM {x}",
+    "UPDATE notes SET {x} = 1",
+    "UPDATE notes AS {x} SET title = 1",
+    "DELETE FROM {x}",
+    "DELETE FROM notes WHERE id IN (SELECT id FROM {x})",
+    "DELETE FROM notes RETURNING (SELECT count(*) FROM {x})",
+    "DELETE FROM notes RETURNING {x}.id",
+    "SELECT * FROM granted, {x}",
+    "SELECT nothing.{x} FROM notes",
+    "SELECT id COLLATE {x} FROM notes",
+    "DROP TABLE {x}",
+    "SELECT count(*) FROM {x} WINDOW {x} AS (ORDER BY 1)",
+)
+HIDDEN = ("hidden", "Secret View", "words", "words_data", "words_content", "fire", "notes_owner", "members", "odd name")
+
+
+@pytest.fixture
+def people(new_cenv):
+    """One principal where the objects exist, and one where they do not."""
+    common = (
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, owner_id INTEGER, title TEXT)",
+        "INSERT INTO notes VALUES (1, 1, 'a'), (2, 2, 'b')",
+        "CREATE VIEW granted AS SELECT id FROM notes",
+    )
+    objects = (
+        "CREATE TABLE hidden (x)",
+        'CREATE TABLE "odd name" (x)',
+        "CREATE TABLE members (x)",
+        'CREATE VIEW "Secret View" AS SELECT * FROM notes',
+        "CREATE VIRTUAL TABLE words USING fts5(body)",
+        "CREATE INDEX notes_owner ON notes (owner_id)",
+        "CREATE TRIGGER fire AFTER INSERT ON hidden BEGIN SELECT 1; END",
+    )
+    mine = [("notes", kind, "owner_id = $user_id") for kind in ("read", "write", "delete")]
+    rights = {"notes": ALL, "granted": READ}
+    return [cenv.person(rights, mine) for cenv in (new_cenv(*common, *objects), new_cenv(*common))]
+
+
+class Undone(Exception):  # noqa: N818
+    pass
+
+
+def outcome(person, sql: str):
+    try:
+        with person.session() as session:
+            writes = session.plan(sql).writes
+            try:
+                with session.transaction(person.actor, write=writes):
+                    result = session.run(sql)
+                    if writes:
+                        raise Undone
+            except Undone:
+                return (result.rows, result.changes)
+        return (result.columns, result.rows)
+    except WceError as error:
+        return (error.code, error.detail, error.position)
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_hidden_is_absent(people, name: str) -> None:
+    there, absent = people
+    spelled = name if " " not in name else f"[{name}]"
+    differing = []
+
+    for shape in SHAPES:
+        sql = shape.replace("'{x}'", f"'{name}'").replace('"{x}"', f'"{name}"').replace("[{x}]", f"[{name}]").replace("{x}", spelled)
+        found, expected = outcome(there, sql), outcome(absent, sql)
+        if found != expected:
+            differing.append((sql, found, expected))
+
+    assert differing == []
+
+
+def test_case_tells_nothing(people) -> None:
+    there, absent = people
+
+    for sql in ("SELECT * FROM HIDDEN", "SELECT * FROM Hidden, HIDDEN", "DELETE FROM hIDDEN"):
+        assert outcome(there, sql) == outcome(absent, sql)
+        assert "idden" in str(outcome(there, sql)) or "IDDEN" in str(outcome(there, sql))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sqlite_master", "sqlite_schema", "sqlite_sequence", "sqlite_stat1", "_wce_users", "_wce_nothing", "dbstat", "pragma_table_list"],
+)
+def test_what_is_never_there_is_not_there(people, name: str) -> None:
+    there, absent = people
+
+    for shape in SHAPES[:24]:
+        sql = shape.replace("{x}", name)
+        assert outcome(there, sql) == outcome(absent, sql)
+        if "nothing_else, " not in sql:
+            assert outcome(there, sql)[0] in ("no_such_table", "sql_error")
