@@ -1,0 +1,111 @@
+"""WCE with the same notes: a normal user under two row policies, everything that protects switched on."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import data
+from bench.load import Request
+from bench.processes import free_port, python, serving
+from bench.target import Target
+
+PASSWORD = "correct horse"
+BATCH = 5_000
+# The limits stay on and are counted; they are only set too high to be reached by one machine.
+ENVIRONMENT = {
+    "WCE_CENV_RATE_LIMIT_IP": "1000000 per second",
+    "WCE_CENV_RATE_LIMIT_CENV": "1000000 per second",
+    "WCE_CENV_RATE_LIMIT_USER": "1000000 per second",
+    "WCE_RATE_LIMIT_LOGIN": "1000000 per second",
+    "WCE_RATE_LIMIT_NEW": "1000000 per second",
+}
+
+
+class Client:
+    """A signed-in user of one cenv."""
+
+    def __init__(self, base: str, cenv: str, username: str, password: str) -> None:
+        self.base = f"{base}/{cenv}"
+        self.token = ""
+        self.token = self.call("POST", "/login", {"username": username, "password": password})["token"]
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        request = urllib.request.Request(self.base + path, method=method, data=None if body is None else json.dumps(body).encode())
+        request.add_header("Content-Type", "application/json")
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def query(self, sql: str, *params: object) -> Any:
+        return self.call("POST", "/query", {"sql": sql, "params": params})
+
+
+def new_cenv(base: str) -> str:
+    request = urllib.request.Request(f"{base}/new", data=json.dumps({"username": "owner", "password": PASSWORD}).encode())
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request) as answer:
+        return str(json.loads(answer.read())["cenv_id"])
+
+
+def fill(base: str, cenv: str) -> Client:
+    """Load the notes through the API and return the measured user, who may see one owner's rows."""
+    owner = Client(base, cenv, "owner", PASSWORD)
+    for statement in data.CREATE:
+        owner.query(statement)
+    user_id = owner.call("POST", "/admin/users", {"username": "bench_user", "password": PASSWORD, "role": "editor"})["user_id"]
+    owners: list[int | str] = [user_id if k == data.MINE else 1000 + k for k in range(data.OWNERS)]
+    rows = data.rows(owners)
+    many = "INSERT INTO notes SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"
+    for start in range(0, len(rows), BATCH):
+        owner.query(many, json.dumps(rows[start : start + BATCH]))
+    owner.call("POST", "/admin/permissions", {"user_id": user_id, "table_name": "notes", "can_read": True, "can_write": True})
+    for kind in ("read", "write"):
+        policy = {"table_name": "notes", "policy_type": kind, "sql_condition": "owner_id = $user_id"}
+        owner.call("POST", "/admin/policies", policy)
+    return Client(base, cenv, "bench_user", PASSWORD)
+
+
+def requests_of(user: Client) -> dict[str, Request]:
+    me = user.call("GET", "/me")["user_id"]
+    cenv = "/" + user.base.rsplit("/", 1)[1]
+    headers = {"Authorization": f"Bearer {user.token}", "Content-Type": "application/json"}
+
+    def query(sql: str, choices: list[list[object]]) -> Request:
+        return Request("POST", headers, [(f"{cenv}/query", json.dumps({"sql": sql, "params": params})) for params in choices])
+
+    ids = data.own_ids()
+    login = json.dumps({"username": "bench_user", "password": PASSWORD})
+    return {
+        "read by key": query(data.READ, [[i] for i in ids]),
+        "list of 100": query(data.LIST, [[me]]),
+        "insert": query(data.INSERT, [[me, "New note", "text", 1]]),
+        "update": query(data.UPDATE, [[i] for i in ids]),
+        "aggregate 100,000": query(data.AGGREGATE, [[0]]),
+        "login": Request("POST", {"Content-Type": "application/json"}, [(f"{cenv}/login", login)]),
+        "/me": Request("GET", headers, [(f"{cenv}/me", "")]),
+        "page": Request("GET", {"Accept": "text/html"}, [("/", "")]),
+    }
+
+
+@contextmanager
+def running(server: str, processes: int, folder: Path) -> Iterator[Target]:
+    """WCE, filled and serving."""
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    environment = {
+        **ENVIRONMENT,
+        "WCE_PORT": str(port),
+        "WCE_STORAGE_DIR": str(folder / f"cenvs-{server}"),
+        "WCE_SERVER": server,
+        "WCE_PROCESSES": str(processes),
+        "WCE_JWT_SECRET": "bench-" * 8,
+        "WCE_LOG_FILE": str(folder / "wce.log"),
+    }
+    with serving(python("app.py"), f"{base}/health/live", environment, folder / "wce.out") as pid:
+        yield Target(f"WCE on {server}", base, pid, requests_of(fill(base, new_cenv(base))))
