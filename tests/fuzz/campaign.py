@@ -16,7 +16,7 @@ from tests.fuzz.writes import Editor
 from wce.guard.guard import Guard
 from wce.store.store import Store
 
-PER_WORLD: Final = 200
+PER_WORLD: Final = 180
 _MOST_SHOWN: Final = 2_000  # characters
 
 

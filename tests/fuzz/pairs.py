@@ -107,7 +107,8 @@ def answer(session: GuardedSession, statement: Statement) -> Outcome:
 
 def apart(left: Dump | None, right: Dump | None) -> dict[str, Any]:
     """What only one of the two holds."""
-    assert left is not None and right is not None
+    if left is None or right is None:
+        return {"written": (left is not None, right is not None)}
     return {name: (left[name] - right[name], right[name] - left[name]) for name in left if left[name] != right[name]}
 
 

@@ -13,11 +13,12 @@ ME: Final = 7
 TABLE_NAMES: Final = ("notes", "Orders", "t2", "sel ect", "Ärger", "a.b", "items", "group", 'qu"ote', "main", "--x", "/*y", "[z]", "rowid")
 PAYLOAD: Final = ("int", "int", "text", "text", "json", "real", "blob", "any")
 TYPES: Final = {"int": "INTEGER", "text": "TEXT", "json": "TEXT", "real": "REAL", "blob": "BLOB", "any": "", "unique": "TEXT"}
+# The last ones write to children, as whoever may write to them may; what cannot be read shall stay as it is here.
 ACTIONS: Final = (
     "",
     " ON DELETE CASCADE",
-    " ON DELETE SET NULL",
     " ON DELETE RESTRICT",
+    " ON DELETE SET NULL",
     " ON UPDATE CASCADE",
     " ON DELETE CASCADE ON UPDATE CASCADE",
 )
@@ -122,6 +123,7 @@ def make_spec(random: Random) -> Spec:
 
 def _table(random: Random, name: str, parent: Table | None, *, main: bool) -> Table:
     strict = random.random() < 0.25
+    readable = main or random.random() < 0.75
     keys, constraint, rowid, tail = _keys(random)
     columns = [*keys, Column("owner", "owner", "INTEGER"), Column("flag", "flag", "INTEGER DEFAULT 1"), Column("grp", "grp", "INTEGER")]
     for label in random.sample(PAYLOAD_NAMES, random.randint(2, 4)):
@@ -130,11 +132,11 @@ def _table(random: Random, name: str, parent: Table | None, *, main: bool) -> Ta
         rule = random.choice(("", "", " ON CONFLICT REPLACE", " ON CONFLICT IGNORE"))
         columns.append(Column("u", "unique", "TEXT UNIQUE" + rule))
     if parent is not None and (target := _target(parent)):
-        columns.append(Column("ref", "ref", f"INTEGER REFERENCES {quote(parent.name)}({quote(target.name)}){random.choice(ACTIONS)}"))
+        actions = ACTIONS if readable else ACTIONS[:3]
+        columns.append(Column("ref", "ref", f"INTEGER REFERENCES {quote(parent.name)}({quote(target.name)}){random.choice(actions)}"))
     columns += _computed(random, columns)
     body = ", ".join([*(f"{quote(column.name)} {column.definition}" for column in columns), *constraint])
     options = ", ".join([*tail, *(["STRICT"] if strict else [])])
-    readable = main or random.random() < 0.75
     # REPLACE needs no right to read, so where there is one to delete only, rows go that cannot be seen; that is as granted.
     rights = "r" * readable + "w" * (random.random() < 0.8) + "d" * (readable and random.random() < 0.7)
     has_ref = any(column.kind == "ref" for column in columns)

@@ -58,6 +58,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "v_natural": "r",
         "v_notes_full": "r",
         "echo": "rwd",
+        "trunks": "rwd",
     },
     "bob": {"notes": "rwd", "catalog": "r", "docs": "r"},
     "vera": {"notes": "r", "catalog": "r", "free": "r"},
@@ -145,6 +146,8 @@ CREATE TABLE leaves(id INTEGER PRIMARY KEY, branch_id INTEGER REFERENCES branche
 CREATE TABLE echo(id INTEGER PRIMARY KEY, body TEXT);
 CREATE TABLE mirror(user_id INTEGER PRIMARY KEY, username TEXT COLLATE NOCASE, password_hash TEXT, role TEXT, email TEXT, created_at INTEGER,
   invited_by INTEGER, last_login INTEGER, enabled INTEGER);
+CREATE TABLE trunks(id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE twigs(id INTEGER PRIMARY KEY, trunk_id INTEGER REFERENCES trunks(id) ON DELETE SET NULL ON UPDATE CASCADE);
 CREATE TABLE kin(id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE "\u212ain"(id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE "straße"(id INTEGER PRIMARY KEY, name TEXT);
@@ -205,6 +208,8 @@ INSERT INTO spill VALUES (1, 'spilt');
 INSERT INTO branches VALUES (1, 'left'), (2, 'right');
 INSERT INTO leaves VALUES (1, 1, 2), (9, 2, 2);
 INSERT INTO echo VALUES (1, 'x');
+INSERT INTO trunks VALUES (1, 'one'), (2, 'two');
+INSERT INTO twigs VALUES (1, 1);
 INSERT INTO kin VALUES (1, 'kin');
 INSERT INTO "straße" VALUES (1, 'straße');
 INSERT INTO "we ird" VALUES (1, 'quote', 'word', 'bracket');

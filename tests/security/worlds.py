@@ -135,7 +135,8 @@ def _fill(session: Session, which: Which, salt: str) -> None:
     """Tables and rows, then users and sessions whose secrets come from `salt`."""
     for who, user_id in USER_IDS.items():
         if user_id:
-            row = (user_id, who, f"$2b$12${salt}{who}", grants(who).role.value)
+            # In one world everybody has a hash of his own, in the other all have the same: a join of hashes would tell.
+            row = (user_id, who, f"$2b$12${salt}{who if salt == 'one' else ''}", grants(who).role.value)
             session.execute("INSERT INTO _wce_users(user_id, username, password_hash, role, created_at) VALUES (?, ?, ?, ?, 0)", row)
             secret = (f"s{user_id}", user_id, f"hash {salt} {who}")
             session.execute(f"INSERT INTO _wce_sessions({SESSION}) VALUES (?, ?, ?, 0, 0, 0)", secret)

@@ -73,6 +73,7 @@ UPDATES: tuple[Attack, ...] = (
     changes("cascade of a key into own rows", "UPDATE notes SET id = 51 WHERE id = 1", 1, "SELECT count(*) FROM comments WHERE note_id = 51", [(2,)]),
     refused("cascade of a key into foreign rows", "UPDATE notes SET id = 51 WHERE id = 3", "row_policy", "UPDATE notes SET id = 51 WHERE id = 1"),
     refused("cascade of a key into hidden leaves", "UPDATE branches SET id = 7 WHERE id = 2", "row_policy", "UPDATE branches SET id = 7 WHERE id = 1"),
+    refused("cascade of a key into a table without rights", "UPDATE trunks SET id = 7 WHERE id = 1", "row_policy table_forbidden", "UPDATE trunks SET id = 7 WHERE id = 2"),
     refused("points at a hidden parent that is none", "UPDATE comments SET note_id = 77 WHERE id = 1", "constraint", "UPDATE comments SET note_id = 3 WHERE id = 1"),
 )  # fmt: skip
 
@@ -94,6 +95,7 @@ DELETES: tuple[Attack, ...] = (
     refused("cascade into foreign rows", "DELETE FROM notes WHERE id = 3", "row_policy", "DELETE FROM notes WHERE id = 1"),
     refused("cascade of all", "DELETE FROM notes", "row_policy", "DELETE FROM notes WHERE id <> 3"),
     refused("set null into hidden leaves", "DELETE FROM branches WHERE id = 2", "row_policy", "DELETE FROM branches WHERE id = 1"),
+    refused("set null into a table without rights", "DELETE FROM trunks WHERE id = 1", "row_policy table_forbidden", "DELETE FROM trunks WHERE id = 2"),
     refused("no right to delete", "DELETE FROM keep", "table_forbidden", "DELETE FROM free"),
     refused("write-only table", "DELETE FROM dropbox", "table_forbidden", "DELETE FROM free"),
     refused("no right to delete, upsert instead", "INSERT OR REPLACE INTO keep VALUES (1, 'k1', 'x')", "row_policy table_forbidden", "INSERT INTO keep VALUES (1, 'k1', 'x') ON CONFLICT(id) DO UPDATE SET v = 'x'"),
