@@ -15,17 +15,43 @@ import secrets
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from limits.storage import Storage
 
+from wce.cache import Cache
+
 _SLOT: Final = struct.Struct("<QdQ")  # hash of the key, end of the window in Unix seconds, hits
 _SALT_BYTES: Final = 16
 _BUCKET: Final = 8
+_HASHES: Final = 16_384  # keys whose hash is remembered
 SLOTS: Final = 65_536  # 1.5 MiB
+
+
+class _FileLock:
+    """One holder over all threads and processes."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._threads = threading.Lock()  # flock is per open file, so it does not part the threads of one process
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
 
 
 class Counters:
@@ -36,14 +62,16 @@ class Counters:
             raise ValueError(f"slots must be a multiple of {_BUCKET}")
         self.now = now
         self._buckets = slots // _BUCKET
-        self._lock = threading.Lock()
+        self._hashes: Cache[str, int] = Cache(_HASHES)
+        self._exclusive: AbstractContextManager[object] = threading.Lock()
         size = _SALT_BYTES + slots * _SLOT.size
         self._file: int | None = None
         if path is None:
             self._memory = mmap.mmap(-1, size)
         else:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with self._exclusive():
+            self._exclusive = _FileLock(self._file)
+            with self._exclusive:
                 if os.fstat(self._file).st_size != size:
                     os.ftruncate(self._file, 0)
                     os.ftruncate(self._file, size)
@@ -57,18 +85,6 @@ class Counters:
     def _salt_once(self) -> None:
         if self._memory[:_SALT_BYTES] == bytes(_SALT_BYTES):
             self._memory[:_SALT_BYTES] = secrets.token_bytes(_SALT_BYTES)
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        with self._lock:
-            if self._file is None:
-                yield
-                return
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _hash(self, key: str) -> int:
         digest = hashlib.blake2b(key.encode(), digest_size=8, key=self._salt).digest()
@@ -91,14 +107,12 @@ class Counters:
         """Count `amount` for each (key, window in seconds) in one step; answers (hits, end of the window) for each."""
         now = self.now()
         answers = []
-        hashes = [self._hash(key) for key, _ in keys]
-        with self._exclusive():
-            for wanted, (_, seconds) in zip(hashes, keys, strict=True):
+        hashed = [(self._hashes.get_or(key, partial(self._hash, key)), seconds) for key, seconds in keys]
+        with self._exclusive:
+            for wanted, seconds in hashed:
                 offset, end, hits = self._slot(wanted, now)
-                if not hits:
-                    end = now + seconds
                 # A clock that was set back must not stretch a window.
-                end = min(end, now + seconds)
+                end = min(end, now + seconds) if hits else now + seconds
                 hits += amount
                 _SLOT.pack_into(self._memory, offset, wanted, end, hits)
                 answers.append((hits, end))
@@ -107,20 +121,20 @@ class Counters:
     def read(self, key: str) -> tuple[int, float]:
         """(hits, end of the window) of a key; (0, now) where no window runs."""
         now = self.now()
-        with self._exclusive():
+        with self._exclusive:
             _, end, hits = self._slot(self._hash(key), now)
         return hits, end if hits else now
 
     def forget(self, key: str) -> None:
         """End the window of a key."""
-        with self._exclusive():
+        with self._exclusive:
             offset, _, hits = self._slot(self._hash(key), self.now())
             if hits:
                 _SLOT.pack_into(self._memory, offset, 0, 0.0, 0)
 
     def reset(self) -> None:
         """Forget every key."""
-        with self._exclusive():
+        with self._exclusive:
             self._memory[_SALT_BYTES:] = bytes(len(self._memory) - _SALT_BYTES)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ tightest box: a sandbox without `allow-same-origin`, in which nothing can act as
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import secrets
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CLASS_KEY: Final = "wce.response_class"  # where a request's environ says what its response is
 ID_KEY: Final = "wce.request_id"
+MORE_KEY: Final = "wce.more_headers"  # a list of pairs that go on the answer as they are; cheaper than Flask's headers
 _WELL_FORMED_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 Headers = list[tuple[str, str]]
 
@@ -60,16 +62,22 @@ _NEVER_FROM_CONTENT: Final = frozenset(
 
 def secure(headers: Headers, kind: ResponseClass, *, https: bool) -> Headers:
     """The headers with those of the class put in; ours replace what the application said."""
+    ours, replaced = _of_class(kind, https, _public(headers))
+    kept = [(name, text) for name, text in headers if name.lower() not in replaced and not _refused(name.lower(), kind)]
+    return kept + ours
+
+
+@functools.cache
+def _of_class(kind: ResponseClass, https: bool, public: bool) -> tuple[Headers, frozenset[str]]:
+    """What a class adds, and the folded names that it takes over."""
     ours: Headers = [("Content-Security-Policy", POLICIES[kind]), *_ALWAYS]
     if kind is ResponseClass.UI:
         ours += _UI_ONLY
     if https:
         ours.append(HSTS)
-    if not _public(headers):
+    if not public:
         ours.append(("Cache-Control", "no-store"))
-    replaced = {name.lower() for name, _ in ours}
-    kept = [(name, text) for name, text in headers if name.lower() not in replaced and not _refused(name.lower(), kind)]
-    return kept + ours
+    return ours, frozenset(name.lower() for name, _ in ours)
 
 
 def _public(headers: Headers) -> bool:
@@ -94,7 +102,7 @@ class SecurityHeaders:
 
         def start(status: str, headers: Headers, exc_info: object = None, /) -> object:
             kind = environ.get(CLASS_KEY, ResponseClass.CONTENT)
-            out = [*secure(headers, kind, https=https), ("X-Request-ID", request_id)]
+            out = [*secure(headers, kind, https=https), *environ.get(MORE_KEY, ()), ("X-Request-ID", request_id)]
             return start_response(status, out, exc_info)  # type: ignore[arg-type]
 
         try:

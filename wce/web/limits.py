@@ -12,9 +12,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Final, cast
 
-from flask import Flask, g, request
+from flask import Flask, request
+from flask.globals import request_ctx
 from flask_limiter import Limiter, RequestLimit
 from werkzeug import Response
 
@@ -23,7 +25,7 @@ from wce.core.settings import CenvSettings
 from wce.errors import WceError
 from wce.model import PUBLIC_ID
 from wce.web.counters import Counters, CounterStorage
-from wce.web.services import services
+from wce.web.headers import MORE_KEY
 
 _IPV6_NETWORK: Final = 64  # one customer's line; single addresses in it cost nothing
 # Views that hash a password or make a file, and the setting that bounds each per address.
@@ -48,6 +50,9 @@ class Window:
         return max(0, self.limit - self.hits)
 
 
+_remaining: Final = attrgetter("remaining")
+
+
 @functools.lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """What counts as one visitor: an IPv4 address, or the /64 of an IPv6 one."""
@@ -69,10 +74,11 @@ def spend(counters: Counters, settings: CenvSettings, cenv: str, address: str, u
     rates = [(key, *window(rate)) for key, rate in asked]
     counted = counters.hit([(key, seconds) for key, _, seconds in rates])
     windows = [Window(limit, hits, ends_at) for (_, limit, _), (hits, ends_at) in zip(rates, counted, strict=True)]
-    _remember(min(windows, key=lambda item: item.remaining))
+    now = counters.now()
+    _show(min(windows, key=_remaining), now)
     spent = [item for item in windows if item.hits > item.limit]
     if spent:
-        raise exceeded(max(item.ends_at for item in spent) - counters.now())
+        raise exceeded(max(item.ends_at for item in spent) - now)
 
 
 def exceeded(seconds: float) -> WceError:
@@ -100,18 +106,14 @@ def install(app: Flask, settings: Settings, counters: Counters) -> Limiter:
 
 
 def _refuse(now: Callable[[], float], breached: RequestLimit) -> None:
-    _remember(Window(breached.limit.amount, breached.limit.amount, breached.window.reset_time))
+    _show(Window(breached.limit.amount, breached.limit.amount, breached.window.reset_time), now())
     raise exceeded(breached.window.reset_time - now())
 
 
-def _remember(found: Window) -> None:
-    g.rate_window = found
-
-
-def show(response: Response) -> None:
-    """Put what is left of the tightest window on the answer; nothing where nothing was counted."""
-    found: Window | None = g.get("rate_window")
-    if found is not None:
-        response.headers["RateLimit-Limit"] = str(found.limit)
-        response.headers["RateLimit-Remaining"] = str(found.remaining)
-        response.headers["RateLimit-Reset"] = str(max(0, math.ceil(found.ends_at - services().now())))
+def _show(found: Window, now: float) -> None:
+    """Put what is left of a window on the answer."""
+    request_ctx.request.environ[MORE_KEY] = [
+        ("RateLimit-Limit", str(found.limit)),
+        ("RateLimit-Remaining", str(found.remaining)),
+        ("RateLimit-Reset", str(max(0, math.ceil(found.ends_at - now)))),
+    ]

@@ -1,4 +1,4 @@
-"""What every answer ends with: what is left of the rate limits, one line in the log and two figures."""
+"""One line in the log and two figures for every request that is answered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from flask.globals import request_ctx
 
 from wce.log import FIELDS, LOGGER
 from wce.model import PUBLIC_ID
-from wce.web import limits
 from wce.web.context import Context, current
 from wce.web.services import services
 
@@ -24,7 +23,6 @@ def observe(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "unmatched"
     method = request.method if request.method in _METHODS else "other"
     status = response.status_code
-    limits.show(response)
     seconds = time.perf_counter() - context.started
     metrics = services().metrics
     metrics.requests.labels(route, method, str(status)).inc()
