@@ -93,7 +93,7 @@ class Writer:
                 return f"CASE WHEN {self.condition(scope, depth)} THEN {one} ELSE {self.expression(scope, depth)} END"
             case 1:
                 return f"CAST({one} AS {self.random.choice(('INTEGER', 'TEXT', 'REAL', 'BLOB', 'NUMERIC'))})"
-            case 2:
+            case 2 if not scope.total:
                 return f"({one} COLLATE {self.random.choice(('NOCASE', 'BINARY', 'RTRIM'))})"
             case 3:
                 return f"{self.random.choice(('-', '+', '~', 'NOT '))}({one})"

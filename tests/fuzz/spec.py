@@ -170,7 +170,7 @@ def _keys(random: Random) -> tuple[list[Column], list[str], bool, list[str]]:
 def _payload(random: Random, label: str, *, strict: bool) -> Column:
     kind = random.choice(PAYLOAD)
     definition = TYPES[kind] or ("ANY" if strict else "")
-    if kind in ("text", "any") and random.random() < 0.25:
+    if kind in ("text", "any") and random.random() < 0.12:
         definition += random.choice((" COLLATE NOCASE", " COLLATE RTRIM"))
     if random.random() < 0.15:
         definition += {"int": " DEFAULT 3", "text": " DEFAULT 'dflt'", "json": " DEFAULT '{}'"}.get(kind, "")

@@ -11,7 +11,7 @@ from tests.security.catalogue.admins import ALLOWED, SECRETS, STOPPED, SYSTEM
 from tests.security.catalogue.deputies import PEOPLE, TRIGGERS, VIEWS
 from tests.security.catalogue.hidden import FTS, HIDDEN
 from tests.security.catalogue.leaky import LEAKY
-from tests.security.catalogue.limits import LIMITS
+from tests.security.catalogue.limits import LIMITS, PARAMETERS
 from tests.security.catalogue.qualifiers import QUALIFIERS
 from tests.security.catalogue.reads import READS
 from tests.security.catalogue.statements import FUNCTIONS, KINDS
@@ -31,6 +31,7 @@ USERS = {
     "kinds": KINDS,
     "functions": FUNCTIONS,
     "limits": LIMITS,
+    "parameters": PARAMETERS,
     "views": VIEWS,
     "triggers": TRIGGERS,
     "people": PEOPLE,

@@ -252,6 +252,32 @@ def test_a_timeout_does_not_reach_the_next_statement(pair: Pair) -> None:
         assert world.run("alice", "SELECT count(*) FROM notes").rows == ((3,),)
 
 
+LOOKING = (
+    "SELECT id FROM docs WHERE secret LIKE 'm%'",
+    "SELECT id FROM docs WHERE secret > 'a'",
+    "SELECT id FROM docs WHERE id > 0 AND +secret > 'a'",
+    "SELECT id FROM docs WHERE abs(length(secret)) > 0",
+    "SELECT group_concat(secret) FROM docs",
+    "SELECT max(secret), min(secret), count(secret) FROM docs",
+    "UPDATE docs SET n = 1 WHERE secret <> 'x'",
+    "UPDATE docs SET n = 1",
+    "DELETE FROM docs WHERE secret <> 'x'",
+    "INSERT INTO docs(id) VALUES (2) ON CONFLICT(id) DO UPDATE SET n = 1",
+    "INSERT OR IGNORE INTO docs(id) VALUES (2)",
+)
+
+
+@pytest.mark.parametrize("size", [400_000, 499_000, 999_000, 1_999_000])
+def test_a_large_hidden_value_is_as_silent_as_a_small_one(pair: Pair, size: int) -> None:
+    for world, length in ((pair.left, size), (pair.right, 1)):
+        world.run("owner", f"UPDATE docs SET secret = hex(zeroblob({length})) WHERE id = 2")
+
+    for sql in LOOKING:
+        left, right = pair.run("alice", sql)
+        assert left == right, sql
+        assert left.code in ("ok", "row_policy"), sql
+
+
 def test_the_rights_of_one_cenv_mean_nothing_in_another(store: Store, guard: Guard, pair: Pair) -> None:
     with World(store, guard, "b", "three") as other:
         assert other.run("alice", "SELECT count(*) FROM notes") == pair.left.run("alice", "SELECT count(*) FROM notes")

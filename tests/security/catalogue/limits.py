@@ -64,3 +64,25 @@ LIMITS: tuple[Attack, ...] = (
     refused("grows the database", "WITH RECURSIVE x(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM x WHERE i < 100) INSERT INTO free(b) SELECT hex(zeroblob(450000)) FROM x",
             "quota_exceeded too_large", "INSERT INTO free(b) SELECT hex(zeroblob(4))"),
 )  # fmt: skip
+
+WRONG = "validation"
+PARAMETERS: tuple[Attack, ...] = (
+    refused("integer of 70 bits", "SELECT ?", WRONG, "SELECT ?", params=(2**70,), twin_params=(2**62,)),
+    refused("integer just too large", "SELECT ?", WRONG, "SELECT ?", params=(2**63,), twin_params=(2**63 - 1,)),
+    refused("integer just too small", "SELECT ?", WRONG, "SELECT ?", params=(-(2**63) - 1,), twin_params=(-(2**63),)),
+    refused("half a surrogate", "SELECT ?", WRONG, "SELECT ?", params=("\ud800",), twin_params=("\U0001f600",)),
+    refused("half a surrogate in a write", "UPDATE free SET b = ?", WRONG, "UPDATE free SET b = ?", params=("a\udfff",), twin_params=("a",)),
+    refused("too long a text", "SELECT length(?)", f"{WRONG} {BIG}", "SELECT length(?)", params=("x" * 5_000_000,), twin_params=("x",)),
+    refused("too long a blob", "SELECT length(?)", f"{WRONG} {BIG}", "SELECT length(?)", params=(b"x" * 5_000_000,), twin_params=(b"x",)),
+    refused("names where numbers are wanted", "SELECT ?, ?", WRONG, "SELECT :a, :b", params={"a": 1}, twin_params={"a": 1, "b": 2}),
+    refused("a name that is missing", "SELECT :a, :b", WRONG, "SELECT :a, :b", params={"a": 1}, twin_params={"a": 1, "b": 2}),
+    refused("mixed marks", "SELECT ?, :a", f"{WRONG} syntax_error", "SELECT ?, ?", params={"a": 1}, twin_params=(1, 2)),
+    refused("long pattern for a slow function", "SELECT replace(b, ?, '') FROM free", f"{WRONG} function_not_allowed {BIG}", "SELECT replace(b, ?, '') FROM free", params=("x" * 900_000,), twin_params=("x",)),
+    refused("format by a parameter", "SELECT printf(?, 1)", "function_not_allowed", "SELECT printf('%d', ?)", params=("%d",), twin_params=(1,)),
+    rows("zero character in a text", "SELECT length(?), ?1 = 'a'", [(1, 0)], params=("a\x00b",)),
+    rows("zero character does not end a comparison", "SELECT count(*) FROM notes WHERE title = ?", [(0,)], params=("apple\x00",)),
+    rows("text that looks like SQL", "SELECT count(*) FROM notes WHERE title = ?", [(0,)], params=("x' OR 1=1 --",)),
+    rows("not a number", "SELECT ? IS NULL", [(1,)], params=(float("nan"),)),
+    rows("infinity", "SELECT ? > 1e308", [(1,)], params=(float("inf"),)),
+    rows("truth", "SELECT typeof(?)", [("integer",)], params=(True,)),
+)  # fmt: skip
