@@ -137,6 +137,15 @@ def verdict(connection: Connection, sql: str) -> str:
     return "prepared"
 
 
+def expectation(connection: Connection, sql: str) -> str:
+    """The verdict, where the module itself does not mind the `;` at the end."""
+    found = verdict(connection, sql)
+    if "one statement" in found:
+        found = verdict(connection, sql.rstrip("; \t\n\f\r"))
+        assume("one statement" not in found)
+    return found
+
+
 def spread(sql: str, between: str) -> str:
     return between.join(token.text for token in tokenize(sql))
 
@@ -149,7 +158,7 @@ def test_sqlite_reads_the_tokens_as_we_do(sqlite: Connection, sql: str) -> None:
     except WceError:
         assume(False)
 
-    expected = verdict(sqlite, sql)
+    expected = expectation(sqlite, sql)
 
     assert verdict(sqlite, emit(tokens)) == expected
     for between in (" ", "\n", " /* ' */", ' --"\n'):
@@ -164,7 +173,7 @@ def test_any_text_is_read_alike_or_refused(sqlite: Connection, text: str) -> Non
     except WceError:
         assume(False)
 
-    assert verdict(sqlite, emit(tokens)) == verdict(sqlite, "SELECT " + text)
+    assert verdict(sqlite, emit(tokens)) == expectation(sqlite, "SELECT " + text)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wce.errors import WceError
 from wce.guard import ddl
 from wce.guard.catalogue import Catalogue
@@ -11,11 +13,12 @@ from wce.guard.faults import Faults
 from wce.guard.functions import STATEFUL
 from wce.guard.head import Head, parse
 from wce.guard.link import Link
-from wce.guard.overseer import Overseer
+from wce.guard.overseer import OWN_TABLES, Overseer, is_closed
 from wce.guard.params import layout
 from wce.guard.plan import MAX_SQL, Plan
 from wce.guard.settle import settle
-from wce.guard.tokens import Token, emit, nest, place, scan
+from wce.guard.silent import merges, through
+from wce.guard.tokens import NAMES, Token, emit, nest, place, scan
 from wce.store.sqlite import fold
 
 
@@ -44,6 +47,7 @@ class AdminRules:
         plan.names = names_in(tokens)
         plan.ctes = frozenset(part.name for part in found)
         plan.ddl = outline.changes_schema
+        self._refuse_silent(plan, tokens)
         plan.sql = f"/*{next(self._link.numbers)}*/{sql if plan.ddl else emit(tokens)}"
         if outline.kind in ddl.SCHEMA_KINDS:
             self._check_schema(plan, sql, tokens, outline)
@@ -82,6 +86,30 @@ class AdminRules:
             raise WceError("no_such_table", "no such table")
         return scan(sql)
 
+    def _refuse_silent(self, plan: Plan, tokens: list[Token]) -> None:
+        """What SQLite does not ask about must not touch what may not be read."""
+        catalogue = self._catalogue
+        virtual = any(token.keyword == "VIRTUAL" for token in tokens[:2])  # its USING is no join
+        for token in tokens if merges(tokens) and not virtual else ():
+            if token.kind in NAMES and is_closed(token.name or ""):
+                raise WceError("table_forbidden", f"{token.spelled} can only be joined with ON", position=place(plan.text, token.offset))
+        self._refuse_behind(inner for _, inner in through(plan.names, catalogue.views))
+
+    def _refuse_triggers(self, target: str) -> None:
+        """The same for triggers that a write to `target` may fire."""
+        catalogue = self._catalogue
+        for name in catalogue.reached(target)[1]:
+            trigger = catalogue.triggers[name]
+            if trigger.names is None:
+                raise WceError("table_forbidden", f"permission denied: the trigger {trigger.name} could not be read")
+            self._refuse_behind([trigger.names] if trigger.merges else [])
+            self._refuse_behind(inner for _, inner in through(trigger.names, catalogue.views))
+
+    def _refuse_behind(self, bodies: Iterable[frozenset[str]]) -> None:
+        for names in bodies:
+            if any(is_closed(name) or name.startswith(OWN_TABLES) for name in names):
+                raise WceError("table_forbidden", "permission denied: a view or trigger joins a table that cannot be read")
+
     def _check_schema(self, plan: Plan, sql: str, tokens: list[Token], outline: ddl.Outline) -> None:
         ddl.check_schema_text(sql, tokens, self._catalogue, self._functions())
         name = ddl.object_name(tokens, outline.start)
@@ -107,6 +135,7 @@ class AdminRules:
             raise WceError("table_forbidden", detail, position=place(head.sql, token.offset))
         if head.conflict == "ROLLBACK":
             raise WceError("statement_not_allowed", "OR ROLLBACK is not allowed")
+        self._refuse_triggers(name)
         plan.target_name = name
         table = self._catalogue.tables.get(name)
         plan.target = table.name if table is not None else None

@@ -128,15 +128,11 @@ class Authorizer:
         elif within is Within.STATEMENT:
             allowed = name in self.plan.ctes or self._is_function(name) or name in principal.views or principal.may_read(name, "")
         else:
-            allowed = self._is_function(name) or name in principal.views or self._reads_freely(name)
+            allowed = self._is_function(name) or name in principal.views or principal.reads_freely(name)
         return OK if allowed else self._deny(self._absent(name, within, None))
 
     def _is_function(self, name: str) -> bool:
         return name in TABLE_FUNCTIONS and name not in self._catalogue.tables and name not in self._catalogue.views
-
-    def _reads_freely(self, name: str) -> bool:
-        """Whether every row may be read."""
-        return self._principal.may_read(name, "") and name not in self._principal.restricted
 
     def _reads_column(self, name: str, column: str, within: Within, context: str | None) -> bool:
         principal, plan = self._principal, self.plan

@@ -9,12 +9,13 @@ from wce.store.sqlite import quote
 class Carried:
     """last_insert_rowid() and changes() tell of the last write, which may be an audit row or an earlier request's.
 
-    They cannot be set, but a write to a TEMP table sets them. That is only done for statements that could tell the difference.
+    They cannot be set, but a write to a table of ours sets them. That is only done for statements that could tell the difference.
     """
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._table = f"temp.{quote(link.hidden.own + 'z')}"
+        # Where main is a database in memory the table goes there: the TEMP schema belongs to the trigger net alone.
+        self._table = f"{'temp' if link.hidden.schema == 'main' else 'main'}.{quote(link.hidden.own + 'z')}"
         self._last_row_id = 0
         self._foreign = True
 
@@ -37,7 +38,7 @@ class Carried:
         if not self._foreign:
             return
         execute = self._link.execute
-        execute(f"CREATE TEMP TABLE IF NOT EXISTS {self._table.removeprefix('temp.')} (x)")
+        execute(f"CREATE TABLE IF NOT EXISTS {self._table} (x)")
         execute(f"DELETE FROM {self._table}")
         execute(f"INSERT INTO {self._table} (rowid) VALUES (?)", (self._last_row_id,))
         execute(f"DELETE FROM {self._table} WHERE 0")

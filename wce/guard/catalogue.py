@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from wce.errors import WceError
-from wce.guard.definitions import Module, ViewText, module, names_in, shadow_names, trigger_names, view, without_rowid
+from wce.guard.definitions import Module, ViewText, module, names_in, shadow_names, trigger_body, view, without_rowid
 from wce.guard.expansion import MAX_WEIGHT, definitions, weigh
 from wce.guard.references import ForeignKey, Reach, reach
+from wce.guard.silent import merges, reached
 from wce.guard.tokens import Token, scan
 from wce.store.sqlite import fold, quote, sqlite3
 
@@ -61,11 +62,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view; `text` is None where its SQL is not surely understood. `columns` are unknown where it does not work."""
+    """A view; `text` is None where its SQL is not surely understood. `columns` are unknown where it does not work.
+
+    `merges`: it joins by the names of columns, see `silent`.
+    """
 
     name: str
     text: ViewText | None
     names: frozenset[str]
+    merges: bool
     columns: tuple[Column, ...] = ()
 
 
@@ -76,6 +81,7 @@ class Trigger:
     name: str
     table: str
     names: frozenset[str] | None
+    merges: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,11 @@ class Catalogue:
     trigger_weight: int
     fired_views: frozenset[str]
     stateful: bool
+
+    def reached(self, target: str) -> tuple[set[str], set[str]]:
+        """(tables and views, triggers) that a write to `target` may get to."""
+        cascades = {name: reach.tables for name, reach in self.reaches.items()}
+        return reached(target, self.triggers, {*self.tables, *self.views}, cascades)
 
     @property
     def too_heavy(self) -> str | None:
@@ -130,8 +141,8 @@ def load(ask: Ask, schema: str) -> Catalogue:
     weights, trigger_weight = _weights(views, found.triggers)
     for name, item in views.items():
         if weights[name] <= MAX_WEIGHT:
-            views[name] = View(item.name, item.text, item.names, _columns_of(ask, schema, item.name))
-    triggers = {fold(name): Trigger(name, fold(table), trigger_names(sql)) for name, table, sql in found.triggers}
+            views[name] = View(item.name, item.text, item.names, item.merges, _columns_of(ask, schema, item.name))
+    triggers = {fold(name): _trigger(name, table, sql) for name, table, sql in found.triggers}
     return Catalogue(
         tables=tables,
         views=views,
@@ -186,7 +197,8 @@ def _tables(ask: Ask, schema: str, found: _Schema) -> tuple[dict[str, Table], di
         if used.name not in ("fts5", "fts5vocab", "rtree", "rtree_i32") or not columns:
             unreadable.add(fold(name))
         tables[fold(name)] = Table(name, columns, "rowid", False, 0, used.name, used.sources)
-    return tables, shadows, unreadable
+    # A table with the name of a schema cannot be told from the schema where a dot follows.
+    return tables, shadows, unreadable | ({"main", "temp"} & set(tables))
 
 
 def _table(name: str, columns: tuple[Column, ...], without: bool, rootpage: int) -> Table:
@@ -224,7 +236,12 @@ def _foreign_keys(ask: Ask, schema: str, found: _Schema) -> list[ForeignKey]:
 
 def _view(name: str, sql: str) -> View:
     text = view(sql)
-    return View(name, text, names_in(text.body) if text else frozenset())
+    return View(name, text, names_in(text.body) if text else frozenset(), text is None or merges(text.body))
+
+
+def _trigger(name: str, table: str, sql: str) -> Trigger:
+    body = trigger_body(sql)
+    return Trigger(name, fold(table), None if body is None else names_in(body) - {"new", "old"}, body is None or merges(body))
 
 
 def _weights(views: Mapping[str, View], triggers: Iterable[tuple[str, str, str]]) -> tuple[dict[str, int], int]:

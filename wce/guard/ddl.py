@@ -109,5 +109,5 @@ def check_object(sql: str, token: Token | None) -> None:
     """Names that would hide one of SQLite's own tables, or stand where nobody could read them."""
     if token is None or token.name is None:
         return
-    if token.name in TABLE_FUNCTIONS or token.name in EPONYMOUS or token.name.startswith("pragma_"):
+    if token.name in TABLE_FUNCTIONS | EPONYMOUS | {"main", "temp"} or token.name.startswith("pragma_"):
         raise WceError("statement_not_allowed", f"{token.spelled} is a name of SQLite's own", position=place(sql, token.offset))

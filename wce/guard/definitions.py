@@ -62,17 +62,14 @@ def view(sql: str) -> ViewText | None:
     return None if body is None else ViewText(columns, tuple(body))
 
 
-def trigger_names(sql: str) -> frozenset[str] | None:
-    """Every name in a trigger after its table, but for NEW, OLD and columns after a dot; None when it is not surely understood."""
+def trigger_body(sql: str) -> list[Token] | None:
+    """What stands after a trigger's table, without the names after dots; None when it is not surely understood."""
     try:
         tokens = scan(sql)
     except WceError:
         return None
     start = next((index for index, token in enumerate(tokens) if token.keyword == "ON"), len(tokens)) + 2
-    return names_in([token for before, token in zip(tokens[start - 1 :], tokens[start:], strict=False) if before.keyword != "."]) - {
-        "new",
-        "old",
-    }
+    return [token for before, token in itertools.pairwise(tokens[start - 1 :]) if before.keyword != "."]
 
 
 def module(sql: str) -> Module | None:
@@ -116,30 +113,42 @@ def without_rowid(sql: str) -> bool | None:
 def unqualified(tokens: Sequence[Token]) -> list[Token] | None:
     """The tokens without the qualifier `main.`; None where a schema other than main is, or could be, named.
 
-    A name that stood after a qualifier gets the space of the qualifier. `depth` stays right, `match` does not.
+    A name that stood after a qualifier gets the space of the qualifier. `depth` stays right, `match` does not. Where the text calls
+    something `main` by itself, `main.x` may be a column of that, and stays where no table can stand.
     """
     if not any(token.keyword == "." for token in tokens):
         return list(tokens)
+    aliased = any(token.name == "main" and not _dotted(tokens, index) for index, token in enumerate(tokens))
     kept: list[Token] = []
     index = 0
     while index < len(tokens):
         token = tokens[index]
-        dotted = index + 2 < len(tokens) and tokens[index + 1].keyword == "."
-        leads = dotted and token.kind in NAMES and not (index and tokens[index - 1].keyword == ".")
+        leads = token.kind in NAMES and _dotted(tokens, index) and not (index and tokens[index - 1].keyword == ".")
         if leads and token.name == "temp":
             return None
-        if leads and token.name == "main":
+        if leads and token.name == "main" and (not aliased or _names_table(tokens, index)):
             following = tokens[index + 2]
             following.gap = following.gap or token.gap or " "
             index += 2
             continue
         kept.append(token)
         index += 1
-    for token, following in itertools.pairwise(kept):
+    for place, token in enumerate(kept):
         # What is left of main.main.x would still name a schema.
-        if token.kind in NAMES and token.name in ("main", "temp") and following.keyword == ".":
+        if token.kind in NAMES and token.name in ("main", "temp") and _dotted(kept, place) and not (aliased and token.name == "main"):
             return None
     return kept
+
+
+def _dotted(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a dot and something more follow."""
+    return index + 2 < len(tokens) and tokens[index + 1].keyword == "."
+
+
+def _names_table(tokens: Sequence[Token], index: int) -> bool:
+    """Whether `main.x` stands where only a table can, or is the beginning of `main.x.y`."""
+    before = tokens[index - 1].keyword if index else None
+    return before in ("FROM", "JOIN", "INTO", "UPDATE", "IN") or _dotted(tokens, index + 2)
 
 
 def _after(tokens: Sequence[Token], word: str) -> int:

@@ -59,10 +59,8 @@ class Net:
         self.forget_version()
 
     def _reached(self, target: str) -> list[str]:
-        catalogue = self._principal.catalogue
-        # A trigger may write anywhere.
-        reached = set(catalogue.tables) if catalogue.triggers else {target} | catalogue.reaches[target].tables
-        return sorted(name for name in reached if name in catalogue.tables and not catalogue.tables[name].module)
+        tables = self._principal.catalogue.tables
+        return sorted(name for name in self._principal.catalogue.reached(target)[0] if name in tables and not tables[name].module)
 
     def _triggers(self, table: str) -> Iterator[tuple[str, str]]:
         principal = self._principal

@@ -12,6 +12,7 @@ from wce.guard.catalogue import Catalogue
 from wce.guard.expansion import too_complex
 from wce.guard.functions import ALLOWED, OF_DDL, TABLE_FUNCTIONS
 from wce.guard.plan import Plan
+from wce.guard.principal import EPONYMOUS
 from wce.store.sqlite import fold
 
 OWN_TABLES: Final = "_wce_"
@@ -57,6 +58,7 @@ UNREADABLE: Final = frozenset(
         ("_wce_idempotency", "request_hash"),
     }
 )
+_WITH_SECRETS: Final = frozenset(table for table, _ in UNREADABLE)
 _CATALOGUES: Final = frozenset({"sqlite_master", "sqlite_schema"})
 _TEMP_CATALOGUES: Final = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
 # Tables of SQLite's own that may be read; sqlite_stat4 would show samples of every indexed column.
@@ -184,6 +186,15 @@ class Overseer:
         table = self._catalogue.tables.get(changed)
         self.plan.written.add(table.name if table is not None else first or changed)
         return None
+
+
+def is_closed(name: str) -> bool:
+    """Whether a name is that of a table, not among the users', of which not everything may be read."""
+    if name in _WITH_SECRETS or name in EPONYMOUS or name in _TEMP_CATALOGUES:
+        return True
+    if name.startswith("pragma_"):
+        return name.removeprefix("pragma_") not in READING | READING_OF
+    return name.startswith("sqlite_") and name not in _CATALOGUES | _STATISTICS
 
 
 def _forbidden(name: str) -> WceError:

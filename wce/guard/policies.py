@@ -87,23 +87,38 @@ def _read(condition: str) -> list[Token]:
     if "--" in condition or "/*" in condition:
         raise bad("a condition may not contain a comment")
     try:
-        tokens = unqualified(tokenize(condition))
+        tokens = tokenize(condition)
+        _refuse_qualifiers(condition, tokens)
+        tokens = unqualified(tokens) or []
     except WceError as error:
         raise WceError("bad_policy", error.detail, position=error.position) from None
     if not tokens:
         raise bad("only tables of the cenv itself may be named")
     for token in tokens:
-        if token.kind in IDENTIFIERS and (token.name or "").startswith((*OWN, "pragma_")):
+        if token.kind in NAMES and (token.name or "").startswith((*OWN, "pragma_")):
             raise WceError("bad_policy", f"{token.spelled} may not be used in a policy", position=place(condition, token.offset))
+        if token.keyword in ("USING", "NATURAL"):
+            # SQLite does not say which tables and columns such a join reads.
+            raise WceError("bad_policy", f"write ON instead of {token.text}", position=place(condition, token.offset))
     return tokens
+
+
+def _refuse_qualifiers(condition: str, tokens: Sequence[Token]) -> None:
+    """`main.` only before a table: anywhere else it could also be a table or alias of that name, which means other rows."""
+    for index, token in enumerate(tokens[:-1]):
+        if token.name == "main" and tokens[index + 1].keyword == "." and not _follows_from(tokens, index):
+            raise WceError("bad_policy", "leave out main.", position=place(condition, token.offset))
 
 
 def _is_source(tokens: Sequence[Token], index: int) -> bool:
     """Whether a name stands directly after FROM or JOIN; IS DISTINCT FROM is no such FROM, and name(…) is a function."""
-    if not index or tokens[index].kind not in NAMES or tokens[index - 1].keyword not in ("FROM", "JOIN"):
-        return False
     called = index + 1 < len(tokens) and tokens[index + 1].keyword == "("
-    return not called and not (index > 1 and tokens[index - 2].keyword == "DISTINCT")
+    return tokens[index].kind in NAMES and not called and _follows_from(tokens, index)
+
+
+def _follows_from(tokens: Sequence[Token], index: int) -> bool:
+    before = tokens[index - 1].keyword if index else None
+    return before in ("FROM", "JOIN") and not (index > 1 and tokens[index - 2].keyword == "DISTINCT")
 
 
 def weight(condition: str, catalogue: Catalogue) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from wce.guard.catalogue import OWN, Catalogue, Table, View
 from wce.guard.classify import leakproof_body
 from wce.guard.functions import TABLE_FUNCTIONS
 from wce.guard.policies import FREE, Conditions
+from wce.guard.silent import through
 from wce.log import LOGGER
 from wce.model import Grants, Rights, RowPolicy
 from wce.store.sqlite import fold
@@ -101,6 +102,42 @@ class Principal:
         if name in TABLE_FUNCTIONS:
             return False
         return name in self.catalogue.shadows or name.startswith((*OWN, "pragma_")) or name in EPONYMOUS
+
+    def reads_freely(self, name: str) -> bool:
+        """Whether every row of a table may be read."""
+        return self.may_read(name, "") and name not in self.restricted
+
+    def silent_view(self, names: Iterable[str]) -> str | None:
+        """A granted view among the names that may read, without SQLite's asking, what the principal may not."""
+        for name, inner in through(names, self.views):
+            if any(self._is_closed_name(other) for other in inner):
+                return self.views[name].name
+        return None
+
+    def silent_trigger(self, target: str) -> bool:
+        """Whether a write to `target` may fire a trigger that does."""
+        catalogue = self.catalogue
+        for name in catalogue.reached(target)[1]:
+            trigger = catalogue.triggers[name]
+            if trigger.names is None:
+                return True
+            merged = trigger.names if trigger.merges else frozenset()
+            merged = merged.union(*(inner for _, inner in through(trigger.names, catalogue.views)))
+            if any(self._is_closed_to(name, inner) for inner in merged):
+                return True
+        return False
+
+    def _is_closed_to(self, trigger: str, name: str) -> bool:
+        """Whether a trigger may not read a name that it joins; one that runs with its definer's rights may read all but our own."""
+        if trigger in self.definers:
+            return name.startswith(OWN)
+        return not self.reads_freely(name) if name in self.catalogue.tables else self._is_closed_name(name)
+
+    def _is_closed_name(self, name: str) -> bool:
+        """Whether a name is something that may not be read; a name that means nothing is a column."""
+        if name in self.catalogue.views and name in self.views:
+            return False
+        return self.is_unreadable(name) and (name.startswith(OWN) or name not in EPONYMOUS)
 
     def _compile(self) -> dict[str, Conditions]:
         by_table: dict[str, list[RowPolicy]] = defaultdict(list)

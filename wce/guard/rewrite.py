@@ -56,6 +56,7 @@ class Rewriter:
         for view in views:
             tables |= principal.view(view).names & principal.restricted
         self._refuse_capture(plan, views)
+        self._refuse_silent(plan)
         plan.strict = bool(tables) and (strict or not self._leakproof(head, tables, views))
         plan.length_sensitive = bool(tables) and not plan.strict and length_sensitive(tokens)
         plan.stateful = _is_stateful(head, principal, names)
@@ -102,6 +103,14 @@ class Rewriter:
             # Where the view names something that he cannot see, it fails for him anyway.
             if any(name in used and principal.sees(name) for name in plan.ctes):
                 raise WceError("sql_error", f"a name in WITH is also used by the view {principal.view(view).name}: choose another")
+
+    def _refuse_silent(self, plan: Plan) -> None:
+        """Views and triggers that read what SQLite does not ask about."""
+        view = self._principal.silent_view(plan.names)
+        if view is not None:
+            raise WceError("table_forbidden", f"permission denied: the view {view} needs more rights")
+        if plan.target_name is not None and self._principal.silent_trigger(plan.target_name):
+            raise WceError("table_forbidden", "permission denied: a trigger of the table needs more rights")
 
     def _leakproof(self, head: Head, tables: set[str], views: set[str]) -> bool:
         principal = self._principal

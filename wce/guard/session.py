@@ -88,7 +88,13 @@ class GuardedSession:
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run trusted SQL on WCE's own tables."""
         self._carried.disturb()
-        return self.link.execute(sql, params)
+        try:
+            return self.link.execute(sql, params)
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+                raise
+            # A deferred foreign key fails at COMMIT, and so it is the client's statements that failed.
+            raise WceError("constraint", "FOREIGN KEY constraint failed") from None
 
     def transaction(self, actor: Actor, *, write: bool = False) -> AbstractContextManager[Transaction | None]:
         """`with` one snapshot to read from, or a write transaction; inside another one a part of that.

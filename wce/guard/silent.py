@@ -1,0 +1,65 @@
+"""What SQLite reads without asking: columns that JOIN … USING and NATURAL JOIN compare or merge.
+
+For those the authorizer hears nothing, not even of the table. So where such a join stands, the names in the text have to answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from wce.guard.tokens import Token
+
+
+class Body(Protocol):
+    """The text of a view or trigger; `names` are None where they are not surely understood."""
+
+    @property
+    def names(self) -> frozenset[str] | None: ...
+
+    @property
+    def merges(self) -> bool: ...
+
+
+class Fired(Body, Protocol):
+    @property
+    def table(self) -> str: ...
+
+
+def merges(tokens: Sequence[Token]) -> bool:
+    """Whether a text joins by the names of columns."""
+    return any(token.keyword in ("USING", "NATURAL") for token in tokens)
+
+
+def through(names: Iterable[str], views: Mapping[str, Body]) -> Iterator[tuple[str, frozenset[str]]]:
+    """(view, the names in it) of every view among the names or behind them that joins so."""
+    waiting, seen = [name for name in names if name in views], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        inner = views[name].names or frozenset()
+        if views[name].merges:
+            yield name, inner
+        waiting += [other for other in inner if other in views]
+
+
+def reached(
+    target: str, triggers: Mapping[str, Fired], known: Collection[str], cascades: Mapping[str, frozenset[str]]
+) -> tuple[set[str], set[str]]:
+    """(tables and views, triggers) that a write to `target` may get to; `cascades` are the tables that foreign keys write."""
+    tables: set[str] = set()
+    fired: set[str] = set()
+    waiting = [target]
+    while waiting:
+        table = waiting.pop()
+        if table in tables:
+            continue
+        tables.add(table)
+        waiting += cascades.get(table, ())
+        for name, trigger in triggers.items():
+            if trigger.table == table and name not in fired:
+                fired.add(name)
+                waiting += known if trigger.names is None else trigger.names & set(known)
+    return tables, fired
