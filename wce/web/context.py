@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -176,7 +176,7 @@ def _with_principal(request: Request, context: Context, cenv_id: str, app: Servi
         if by_cookie:
             cookies.require_csrf(request.method, request.headers, app.tokens.csrf(found.actor.session_id or ""))
         logins.touch_last_used(app.store, session, found, app.now())
-    return replace(context, who=found, config=config, by_cookie=by_cookie)
+    return Context(context.request_id, context.started, *whence, cenv_id, found, config, by_cookie)
 
 
 def _credentials(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from flask import Flask
+from flask import Flask, Request, Response
+from flask.sessions import NullSession, SessionInterface, SessionMixin
 from werkzeug.routing import BaseConverter
 
 from wce.config import Settings
@@ -40,9 +42,28 @@ from wce.web.headers import SecurityHeaders
 from wce.web.readiness import Readiness
 from wce.web.services import KEY, Services
 
-_COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
+COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
+_NULL_SESSION: Final = NullSession()  # refuses to be written to
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _BLUEPRINTS: Final = (ops.bp, assets.bp, landing.bp, auth.bp, admin_users.bp, admin_access.bp, admin_config.bp, admin_audit.bp, query.bp)
+
+
+class Application(Flask):
+    """Flask without what this application has none of, and every request would pay for."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view and no hook is a coroutine, so none has to be looked at."""
+        return func
+
+
+class _NoSession(SessionInterface):
+    """Sessions are rows of the cenv; nothing of Flask's goes into a cookie."""
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin:  # noqa: ARG002
+        return _NULL_SESSION
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """There is nothing to save."""
 
 
 class CenvConverter(BaseConverter):
@@ -67,7 +88,8 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
     """
     services = build(settings, now=now, bcrypt_rounds=bcrypt_rounds)
     atexit.register(services.close)
-    app = Flask("wce", root_path=str(_ROOT), static_folder=None)
+    app = Application("wce", root_path=str(_ROOT), static_folder=None)
+    app.session_interface = _NoSession()
     app.extensions[KEY] = services
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False
@@ -85,7 +107,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
 
 def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -> Services:
     """Everything below the web, opened."""
-    metrics = Metrics()
+    metrics = Metrics(settings.metrics_dir)
     config = Config(settings.cenv_overrides)
     tokens = Tokens(settings.jwt_secret)
     store = Store(settings, metrics, now)
@@ -101,12 +123,17 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         metrics=metrics,
         store=store,
         guard=guard,
-        passwords=Passwords(metrics, rounds=bcrypt_rounds),
+        passwords=Passwords(metrics, workers=_share(settings.processes), rounds=bcrypt_rounds),
         tokens=tokens,
         config=config,
         grants=grants,
         queries=Queries(store, guard, grants),
         readiness=Readiness(store, guard),
-        counters=Counters(store.folder.path / _COUNTERS if settings.processes > 1 else None, now=now),
+        counters=Counters(store.folder.path / COUNTERS if settings.processes > 1 else None, now=now),
         now=now,
     )
+
+
+def _share(processes: int) -> int:
+    """How many password checks each process may run at once, so that all together leave a core to everything else."""
+    return max(1, ((os.cpu_count() or 2) - 1) // processes)

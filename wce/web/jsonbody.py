@@ -37,7 +37,7 @@ def parse(body: bytes) -> dict[str, Any]:
     if text.count("{") + text.count("[") > MAX_DEPTH or _SURROGATE.search(text):
         _explain(text)
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite, parse_int=_integer)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise WceError("malformed", f"JSON: {error.msg}", position=Position(error.lineno, error.colno)) from error
     except _RefusedError:
@@ -115,6 +115,9 @@ def _overflows(word: str) -> bool:
     if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", word) or word.lstrip("-").isdigit():
         return False
     return math.isinf(float(word))
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite, parse_int=_integer)
 
 
 def _malformed(message: str, text: str, at: int) -> WceError:

@@ -8,7 +8,7 @@ from typing import Final
 from flask import Response, g
 from flask.globals import request_ctx
 
-from wce.log import FIELDS, LOGGER
+from wce.log import info
 from wce.model import PUBLIC_ID
 from wce.web.context import Context, current
 from wce.web.services import services
@@ -40,7 +40,7 @@ def observe(response: Response) -> Response:
     refusal = g.get("refusal")
     if refusal is not None:
         line |= {"code": refusal.code} | ({"evidence": refusal.evidence} if refusal.evidence else {})
-    LOGGER.info("request", extra={FIELDS: line})
+    info("request", line)
     return response
 
 

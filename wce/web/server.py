@@ -120,7 +120,7 @@ class Server:
     @property
     def addresses(self) -> list[str]:
         """Where it listens, with the real port."""
-        return [_url(str(item.effective_host), int(item.effective_port)) for item in self._listeners]
+        return [url(str(item.effective_host), int(item.effective_port)) for item in self._listeners]
 
     def stop(self) -> None:
         """Ask `run` to finish what runs and return; asked twice, it does not wait for what runs. Any thread, any signal handler."""
@@ -220,7 +220,8 @@ def _socket_limit(settings: Settings) -> int:
     return max(50, min(MAX_SOCKETS, soft - sqlite - 60))
 
 
-def _url(host: str, port: int) -> str:
+def url(host: str, port: int) -> str:
+    """The address that a browser takes."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
