@@ -280,7 +280,8 @@ def test_a_plan_names_what_let_the_statement_through(note: Caller, invite: Calla
     own = editor.post("/query/explain", {"sql": "SELECT text FROM note WHERE id = ?", "params": [1]})
 
     assert own.status_code == 200
-    assert own.json.keys() == {"kind", "allowed", "reason", "code", "position", "tables", "plan"}
+    assert own.json.keys() == {"kind", "allowed", "reason", "code", "position", "tables", "plan", "formatted"}
+    assert own.json["formatted"] == "SELECT text\nFROM note\nWHERE id = ?"
     assert (own.json["kind"], own.json["allowed"], own.json["code"]) == ("SELECT", True, "")
     (table,) = own.json["tables"]
     assert (table["table"], table["right"], table["columns"], table["allowed"]) == ("note", "read", ["id", "text"], True)

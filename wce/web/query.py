@@ -11,6 +11,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, request
 
 from wce.core import permissions, tables, users
+from wce.core.layout import lay_out
 from wce.core.query import Answer, Once, Statement
 from wce.errors import WceError, invalid
 from wce.model import Result
@@ -69,7 +70,8 @@ def explain(cenv_id: str) -> Response:
     app = services()
     with app.store.session(cenv_id) as session:
         as_user = None if body.as_user is None else _user_id(session, body.as_user)
-    return responses.json(asdict(app.queries.explain(cenv_id, who(), cenv_settings(), statement, as_user=as_user)))
+    found = app.queries.explain(cenv_id, who(), cenv_settings(), statement, as_user=as_user)
+    return responses.json(asdict(found) | {"formatted": lay_out(body.sql)})
 
 
 @bp.get("/tables")
