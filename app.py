@@ -1,50 +1,89 @@
-"""The entry: settings from the environment, then `python app.py` (waitress) or `flask run` (development)."""
+"""The entry: settings from the environment, then `python app.py` (waitress or granian) or `flask run` (development)."""
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import NoReturn
 
 from flask import Flask
 
 from wce import log
 from wce.config import SettingError, Settings, from_environment
-from wce.web import factory, server
+from wce.metrics import FOLDER_VARIABLE
+from wce.web import factory, granian_server, server
 
 
 def create_app() -> Flask:
     """The application that the environment describes; `flask run` finds it by this name."""
-    return _start()[0]
+    return _build(_settings())
 
 
 def main() -> None:
     """Serve until a signal comes."""
-    app, settings = _start()
+    settings = _settings()
     try:
-        server.serve(app, settings)
+        if settings.server == "granian":
+            _serve_by_processes(settings)
+        else:
+            _serve_by_threads(settings)
     except OSError as error:
         _give_up(f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}")
+
+
+def _serve_by_threads(settings: Settings) -> None:
+    app = _build(settings)
+    try:
+        server.serve(app, settings)
     finally:
         app.extensions["wce"].close()
 
 
-def _start() -> tuple[Flask, Settings]:
-    try:
+def _serve_by_processes(settings: Settings) -> None:
+    _warn_of_a_random_secret()
+    # granian shows every request the whole environment among the WSGI variables, where HTTP_X would pass for a header X.
+    for name in [name for name in os.environ if name.startswith(("HTTP_", "CONTENT_", "WCE_"))]:
+        del os.environ[name]
+    with tempfile.TemporaryDirectory(prefix="wce-metrics-") as folder:
+        os.environ[FOLDER_VARIABLE] = folder
+        with _told():
+            granian_server.serve(replace(settings, metrics_dir=folder))
+
+
+def _settings() -> Settings:
+    with _told():
         settings = from_environment(os.environ)
-        if settings.server != "waitress":
-            raise SettingError(f"WCE_SERVER must be waitress: {settings.server} is not installed here")
-        # Processes that this one starts, such as flask's reloader, are the same server and may share the storage folder.
-        os.environ["WCE_INSTANCE"] = settings.instance
         log.configure(settings.log_level, settings.log_file)
+    return settings
+
+
+def _build(settings: Settings) -> Flask:
+    # Processes that this one starts, such as flask's reloader, are the same server and may share the storage folder.
+    os.environ["WCE_INSTANCE"] = settings.instance
+    with _told():
         app = factory.create_app(settings)
+    _warn_of_a_random_secret()
+    return app
+
+
+def _warn_of_a_random_secret() -> None:
+    if "WCE_JWT_SECRET" not in os.environ:
+        log.LOGGER.warning("random_jwt_secret", extra={"hint": "set WCE_JWT_SECRET, or every restart ends all sessions"})
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say in a line each what is wrong with the settings, and end."""
+    try:
+        yield
     except SettingError as error:
         _give_up(*str(error).split("; "))
     except OSError as error:
         _give_up(f"cannot use {error.filename or 'the storage folder'}: {error.strerror or error}")
-    if "WCE_JWT_SECRET" not in os.environ:
-        log.LOGGER.warning("random_jwt_secret", extra={"hint": "set WCE_JWT_SECRET, or every restart ends all sessions"})
-    return app, settings
 
 
 def _give_up(*lines: str) -> NoReturn:

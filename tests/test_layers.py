@@ -23,6 +23,7 @@ HOMES = {
     "flask_cors": "wce.web",
     "flask_limiter": "wce.web",
     "waitress": "wce.web",
+    "granian": "wce.web",
     "pydantic": "wce.web",
     "sqlite3": "wce.store.sqlite",
     "pysqlite3": "wce.store.sqlite",
@@ -153,4 +154,4 @@ def test_a_layer_below_the_web_loads_without_flask(layer: str) -> None:
 
     loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout.split()
 
-    assert {"flask", "werkzeug", "waitress", "pydantic"} & set(loaded) == set()
+    assert {"flask", "werkzeug", "waitress", "granian", "pydantic"} & set(loaded) == set()

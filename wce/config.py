@@ -122,6 +122,7 @@ class Settings:
     rate_limit_login: str = _setting("WCE_RATE_LIMIT_LOGIN", rate, "10 per minute", "Logins per address.")
     min_free_mb: int = _setting("WCE_MIN_FREE_MB", integer(0, 1_000_000), 64, "Free disk space below which writes are refused, in MiB.")
     instance: str = _setting("WCE_INSTANCE", str, _random_instance, "Set by the server for its own worker processes.")
+    metrics_dir: str = field(default="", metadata={})  # where several processes count together; made by the server
     cenv_overrides: Mapping[str, str] = field(default_factory=dict, metadata={})
 
     @property
@@ -146,6 +147,8 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
             broken.append(f"{item.metadata['name']} {error}")
     if environ.get("WCE_ENV") == "production" and not environ.get("WCE_JWT_SECRET"):
         broken.append("WCE_JWT_SECRET must be set when WCE_ENV is production")
+    if values.get("processes", 1) > 1 and values.get("server", "waitress") != "granian":
+        broken.append("WCE_PROCESSES above 1 needs WCE_SERVER=granian: waitress serves with threads of one process")
     if broken:
         raise SettingError("; ".join(broken))
     values.setdefault("jwt_secret", _random_key())

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks for the folder that processes share
+_GAUGES: Final = re.compile(r"gauge_live\w*_([0-9]+)\.db")
 
 
 class Metrics:
     """One registry per application, so that tests and several applications in one process never share figures."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str = "") -> None:
+        """With a `folder`, every process that names it counts into files there and tells the sum; FOLDER_VARIABLE must name it too."""
+        self._folder = folder
+        if folder:
+            _forget_the_dead(Path(folder))
+            # The library has chosen when it was imported, which may be before the variable was set.
+            values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.requests = Counter("wce_requests_total", "Requests answered.", ["route", "method", "status"], registry=self.registry)
         self.latency = Histogram(
@@ -26,12 +38,29 @@ class Metrics:
         )
         self.query_seconds = Histogram("wce_query_seconds", "Time that user SQL ran.", ["kind"], buckets=_LATENCY, registry=self.registry)
         self.refusals = Counter("wce_refusals_total", "Statements and requests refused, by error code.", ["code"], registry=self.registry)
-        self.open_connections = Gauge("wce_open_connections", "SQLite connections held open.", registry=self.registry)
-        self.open_cenvs = Gauge("wce_open_cenvs", "Cenvs with at least one open connection.", registry=self.registry)
-        self.bcrypt_waiting = Gauge("wce_bcrypt_waiting", "Password checks that wait for a core.", registry=self.registry)
+        self.open_connections = _gauge("wce_open_connections", "SQLite connections held open.", self.registry)
+        self.open_cenvs = _gauge("wce_open_cenvs", "Cenvs with at least one open connection.", self.registry)
+        self.bcrypt_waiting = _gauge("wce_bcrypt_waiting", "Password checks that wait for a core.", self.registry)
         self.commits = Counter("wce_commits_total", "Write transactions committed.", registry=self.registry)
         self.hook_failures = Counter("wce_hook_failures_total", "After-commit hooks that raised.", ["hook"], registry=self.registry)
 
     def text(self) -> bytes:
         """Every figure in Prometheus' text format, of the type CONTENT_TYPE."""
-        return generate_latest(self.registry)
+        if not self._folder:
+            return generate_latest(self.registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody, path=self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(everybody)
+
+
+def _gauge(name: str, description: str, registry: CollectorRegistry) -> Gauge:
+    # Over several processes: the sum of those that live.
+    return Gauge(name, description, registry=registry, multiprocess_mode="livesum")
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """What a killed process held open is open no more; what it counted stays."""
+    for file in folder.iterdir():
+        found = _GAUGES.fullmatch(file.name)
+        if found and not os.path.exists(f"/proc/{found[1]}"):
+            mark_process_dead(int(found[1]), path=str(folder))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Owners on real servers, and bare connections to them."""
+"""Owners on real servers of both kinds, and bare connections to them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,26 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.owner import Owner
+
+ENGINES = {"waitress": {"WCE_SERVER": "waitress"}, "granian": {"WCE_SERVER": "granian", "WCE_PROCESSES": "2"}}
+
+
+@pytest.fixture(scope="session", params=sorted(ENGINES))
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each test with a server runs on both kinds; `@pytest.mark.parametrize("engine", […], indirect=True)` chooses one."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def start_server(start_server: Callable[..., Any], engine: str) -> Callable[..., Any]:
+    """As everywhere, of the kind that the test runs on."""
+    return lambda **environ: start_server(**ENGINES[engine] | environ)
+
+
+@pytest.fixture(scope="session")
+def server(start_server: Callable[..., Any]) -> Any:
+    """As everywhere, of the kind that the test runs on."""
+    return start_server(WCE_RATE_LIMIT_NEW="1000 per minute", WCE_RATE_LIMIT_LOGIN="1000 per minute")
 
 
 @pytest.fixture

@@ -32,7 +32,11 @@ def app(root: Path, **environ: str) -> subprocess.CompletedProcess[str]:
         ),
         ({"WCE_ENV": "production"}, ["wce: WCE_JWT_SECRET must be set when WCE_ENV is production"]),
         ({"WCE_JWT_SECRET": "short"}, ["wce: WCE_JWT_SECRET must have at least 32 bytes"]),
-        ({"WCE_SERVER": "granian"}, ["wce: WCE_SERVER must be waitress: granian is not installed here"]),
+        ({"WCE_SERVER": "gunicorn"}, ["wce: WCE_SERVER must be one of waitress, granian"]),
+        (
+            {"WCE_PROCESSES": "2"},
+            ["wce: WCE_PROCESSES above 1 needs WCE_SERVER=granian: waitress serves with threads of one process"],
+        ),
         ({"WCE_CENV_MAX_USERS": "none"}, ["wce: WCE_CENV_MAX_USERS must be a whole number"]),
     ],
 )

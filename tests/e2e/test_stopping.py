@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,3 +103,63 @@ def test_the_folder_is_free_after_the_stop(start_server: Callable[..., Any]) -> 
     again = start_server(WCE_STORAGE_DIR=str(server.storage))
 
     assert requests.get(f"{again.url}/health/ready", timeout=30).status_code == 200
+
+
+def test_a_kill_at_any_moment_loses_no_acknowledged_write(start_server: Callable[..., Any], make_owner: Callable[[str], Owner]) -> None:
+    rate = "1000000 per minute"
+    same = {"WCE_JWT_SECRET": "k" * 32, "WCE_CENV_RATE_LIMIT_IP": rate, "WCE_CENV_RATE_LIMIT_USER": rate}
+    server = start_server(**same)
+    owner = make_owner(server.url)
+    owner.sql("CREATE TABLE hit (id INTEGER PRIMARY KEY)")
+    acknowledged: set[int] = set()
+    storage = str(server.storage)
+
+    for pause in (0.15, 0.3, 0.45):
+        address = f"{server.url}/{owner.cenv}/query"
+        clients = [threading.Thread(target=_insert_until_gone, args=(address, dict(owner.headers), acknowledged)) for _ in range(4)]
+        for client in clients:
+            client.start()
+        time.sleep(pause)
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        for pid in [server.process.pid, *map(int, children)]:
+            os.kill(pid, signal.SIGKILL)
+        for client in clients:
+            client.join(60)
+        server.process.wait(10)
+        server = start_server(**same, WCE_STORAGE_DIR=storage)
+
+    body = {"sql": "SELECT id FROM hit", "format": "arrays"}
+    found = requests.post(f"{server.url}/{owner.cenv}/query", json=body, headers=dict(owner.headers), timeout=60).json()["rows"]
+    assert len(acknowledged) > 10
+    assert acknowledged <= {row[0] for row in found}
+
+
+def _insert_until_gone(address: str, headers: dict[str, str], acknowledged: set[int]) -> None:
+    with requests.Session() as session:
+        session.headers.update(headers)
+        while True:
+            try:
+                answer = session.post(address, json={"sql": "INSERT INTO hit DEFAULT VALUES"}, timeout=60)
+            except requests.RequestException:
+                return
+            if answer.status_code == 200:
+                acknowledged.add(answer.json()["last_row_id"])
+
+
+def test_asked_twice_it_does_not_wait(start_server: Callable[..., Any], make_owner: Callable[[str], Owner]) -> None:
+    server = start_server()
+    owner = make_owner(server.url)
+
+    def ask() -> None:
+        with suppress(requests.RequestException):
+            requests.post(f"{owner.address}/query", json={"sql": SLOW, "params": [10**9]}, headers=dict(owner.headers), timeout=60)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    time.sleep(0.5)
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    server.process.send_signal(signal.SIGTERM)
+
+    server.process.wait(10)
+    client.join(60)
