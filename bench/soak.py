@@ -171,7 +171,7 @@ def _look(pid: int, at: float) -> Look:
 
 
 def _counted(base: str, name: str) -> float | None:
-    """One figure of /metrics; with several processes that of the one that answers, as its traffic is like the others'."""
+    """One figure of /metrics, where all processes count together; None where there is no such figure."""
     with urllib.request.urlopen(f"{base}/metrics") as answer:
         found = re.search(rf"^{name} (\S+)$", answer.read().decode(), re.MULTILINE)
     return None if found is None else float(found.group(1))
