@@ -72,7 +72,9 @@ class Twins:
             with session.transaction(USER, write=True) as transaction:
                 assert transaction is not None
                 outcome = answer(session, statement)
-                found.append((outcome, self._left_behind(transaction, before)))
+                # An interrupted write makes SQLite roll back everything.
+                left = self._left_behind(transaction, before) if session.link.in_transaction else None
+                found.append((outcome, left))
                 raise Undo
         except Undo:
             return found[0]

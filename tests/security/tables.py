@@ -59,6 +59,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "v_notes_full": "r",
         "echo": "rwd",
         "trunks": "rwd",
+        "relay": "rwd",
+        "vault_copy": "rwd",
+        "notes_copy": "rwd",
     },
     "bob": {"notes": "rwd", "catalog": "r", "docs": "r"},
     "vera": {"notes": "r", "catalog": "r", "free": "r"},
@@ -145,7 +148,10 @@ CREATE TABLE branches(id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE leaves(id INTEGER PRIMARY KEY, branch_id INTEGER REFERENCES branches(id) ON DELETE SET NULL ON UPDATE CASCADE, owner_id INTEGER);
 CREATE TABLE echo(id INTEGER PRIMARY KEY, body TEXT);
 CREATE TABLE mirror(user_id INTEGER PRIMARY KEY, username TEXT COLLATE NOCASE, password_hash TEXT, role TEXT, email TEXT, created_at INTEGER,
-  invited_by INTEGER, last_login INTEGER, enabled INTEGER);
+  invited_by INTEGER, last_login INTEGER, enabled INTEGER DEFAULT 1);
+CREATE TABLE vault_copy(id INTEGER PRIMARY KEY, secret TEXT, pin INTEGER);
+CREATE TABLE notes_copy(id INTEGER PRIMARY KEY, owner_id INTEGER, title TEXT, secret TEXT, score INTEGER DEFAULT 0, data TEXT);
+CREATE TABLE relay(id INTEGER PRIMARY KEY, body TEXT);
 CREATE TABLE trunks(id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE twigs(id INTEGER PRIMARY KEY, trunk_id INTEGER REFERENCES trunks(id) ON DELETE SET NULL ON UPDATE CASCADE);
 CREATE TABLE kin(id INTEGER PRIMARY KEY, name TEXT);
@@ -184,6 +190,9 @@ CREATE TRIGGER echo_insert AFTER INSERT ON echo BEGIN
 CREATE TRIGGER echo_update AFTER UPDATE ON echo WHEN new.body = 'y' BEGIN
   UPDATE echo SET body = (SELECT group_concat(secret) FROM (SELECT NULL AS secret WHERE 0) FULL JOIN notes USING (secret)); END;
 CREATE TRIGGER echo_delete AFTER DELETE ON echo WHEN EXISTS (SELECT 1 FROM free JOIN vault USING (id)) BEGIN INSERT INTO trail(what) VALUES ('x'); END;
+CREATE TRIGGER relay_insert AFTER INSERT ON relay BEGIN INSERT INTO vault_copy SELECT * FROM vault; END;
+CREATE TRIGGER relay_update AFTER UPDATE ON relay BEGIN INSERT INTO notes_copy SELECT * FROM notes; END;
+CREATE TRIGGER relay_delete AFTER DELETE ON relay BEGIN INSERT INTO vault_copy SELECT id, secret, pin FROM vault; END;
 CREATE TRIGGER v_notes_insert INSTEAD OF INSERT ON v_notes BEGIN INSERT INTO notes(id, owner_id, title) VALUES (new.id, 3, new.title); END;
 """
 
@@ -208,6 +217,7 @@ INSERT INTO spill VALUES (1, 'spilt');
 INSERT INTO branches VALUES (1, 'left'), (2, 'right');
 INSERT INTO leaves VALUES (1, 1, 2), (9, 2, 2);
 INSERT INTO echo VALUES (1, 'x');
+INSERT INTO relay VALUES (1, 'x');
 INSERT INTO trunks VALUES (1, 'one'), (2, 'two');
 INSERT INTO twigs VALUES (1, 1);
 INSERT INTO kin VALUES (1, 'kin');

@@ -34,6 +34,8 @@ READS: tuple[Attack, ...] = (
     rows("join using on the right of many", "SELECT count(*) FROM free JOIN catalog USING (id) LEFT JOIN docs USING (id) FULL JOIN notes USING (id)", [(4,)]),
     rows("text that is no UTF-8", "SELECT length(CAST(x'ff' AS TEXT))", [(1,)]),
     same("text that is no UTF-8, returned", "SELECT CAST(x'fffe' AS TEXT)"),
+    rows("copied as a whole", "INSERT INTO notes_copy SELECT * FROM notes RETURNING id", [(1,), (3,), (50,)]),
+    rows("copied as a whole from an alias", "INSERT INTO notes_copy SELECT n.* FROM main.notes AS n RETURNING id", [(1,), (3,), (50,)]),
     rows("left join", "SELECT n.title, c.text FROM notes n LEFT JOIN comments c ON c.note_id = n.id ORDER BY n.id, c.id LIMIT 3",
          [("apple", "first"), ("apple", "last"), ("cherry", "on three")]),
     rows("left join from the visible side", "SELECT c.name, n.title FROM catalog c LEFT JOIN notes n ON n.id = c.id ORDER BY 1", [("ink", None), ("pen", "apple")]),
