@@ -43,6 +43,15 @@ def anew(owner: Owner, method: str, path: str, **more: Any) -> requests.Response
     return requests.request(method, f"{owner.address}{path}", headers=headers, timeout=30, **more)
 
 
+def befriend(owner: Owner) -> tuple[int, dict[str, Any]]:
+    """A new editor's id, and what makes a request his."""
+    friend = {"username": "friend", "password": "battery staple"}
+    made = owner.post(f"{owner.address}/admin/users", json=friend | {"role": "editor"}, timeout=30)
+    assert made.status_code == 201, made.text
+    token = requests.post(f"{owner.address}/login", json=friend, timeout=30).json()["token"]
+    return made.json()["user_id"], {"headers": {"Authorization": f"Bearer {token}"}}
+
+
 def figure(server: Any, name: str) -> float:
     text = requests.get(f"{server.url}/metrics", timeout=30).text
     return sum(float(value) for value in re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE))
@@ -59,10 +68,7 @@ def test_both_processes_answer(roomy: Any, make_owner: Callable[[str], Owner]) -
 def test_a_change_acts_on_the_next_request_in_every_process(roomy: Any, make_owner: Callable[[str], Owner]) -> None:
     owner = make_owner(roomy.url)
     owner.sql("CREATE TABLE note (id INTEGER PRIMARY KEY)")
-    friend = {"username": "friend", "password": "battery staple"}
-    user = owner.post(f"{owner.address}/admin/users", json=friend | {"role": "editor"}, timeout=30).json()["id"]
-    token = requests.post(f"{owner.address}/login", json=friend, timeout=30).json()["token"]
-    bearer = {"headers": {"Authorization": f"Bearer {token}"}}
+    user, bearer = befriend(owner)
 
     def read() -> requests.Response:
         return anew(owner, "POST", "/query", json={"sql": "SELECT id FROM note"}, **bearer)
@@ -74,7 +80,7 @@ def test_a_change_acts_on_the_next_request_in_every_process(roomy: Any, make_own
     owner.delete(f"{owner.address}/admin/permissions/{permission}", timeout=30)
     assert everywhere(read) == {404}
     sessions = requests.get(f"{owner.address}/sessions", timeout=30, **bearer).json()["sessions"]
-    requests.delete(f"{owner.address}/sessions/{sessions[0]['id']}", timeout=30, **bearer)
+    requests.delete(f"{owner.address}/sessions/{sessions[0]['session_id']}", timeout=30, **bearer)
     assert everywhere(read) == {401}
 
 
@@ -82,19 +88,23 @@ def test_a_policy_and_a_setting_act_on_the_next_request_in_every_process(roomy: 
     owner = make_owner(roomy.url)
     owner.sql("CREATE TABLE note (id INTEGER PRIMARY KEY)")
     owner.sql("INSERT INTO note VALUES (1), (2)")
-    owner.post(f"{owner.address}/admin/permissions", json={"user_id": "public", "table_name": "note", "can_read": True}, timeout=30)
+    user, bearer = befriend(owner)
+    owner.post(f"{owner.address}/admin/permissions", json={"user_id": user, "table_name": "note", "can_read": True}, timeout=30)
 
     def seen() -> set[int]:
         ask = {"sql": "SELECT id FROM note"}
-        return {len(requests.post(f"{owner.address}/query", json=ask, timeout=30).json()["rows"]) for _ in range(ROUNDS)}
+        return {len(anew(owner, "POST", "/query", json=ask, **bearer).json()["rows"]) for _ in range(ROUNDS)}
 
     assert seen() == {2}
-    policy = {"user_id": "public", "table_name": "note", "policy_type": "read", "sql_condition": "id = 1"}
-    assert owner.post(f"{owner.address}/admin/policies", json=policy, timeout=30).status_code == 201
+    policy = {"user_id": user, "table_name": "note", "policy_type": "read", "sql_condition": "id = 1"}
+    made = owner.post(f"{owner.address}/admin/policies", json=policy, timeout=30)
+    assert made.status_code == 201, made.text
     assert seen() == {1}
-    changed = owner.patch(f"{owner.address}/admin/config", json={"query_max_rows": 0}, timeout=30)
+    owner.delete(f"{owner.address}/admin/policies/{made.json()['id']}", timeout=30)
+    assert seen() == {2}
+    changed = owner.put(f"{owner.address}/admin/config", json={"query_max_rows": 1}, timeout=30)
     assert changed.status_code == 200, changed.text
-    assert seen() == {0}
+    assert seen() == {1}
 
 
 def test_rate_limits_count_all_processes_together(start_server: Callable[..., Any], make_owner: Callable[[str], Owner]) -> None:
