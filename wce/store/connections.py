@@ -121,6 +121,7 @@ class Connections:
         self._order: OrderedDict[_Entry, None] = OrderedDict()  # least recently used first
         self._files: dict[str, _File] = {}
         self._descriptors = 0
+        self._uses = 0  # not yet told to the metrics, whose counters cost more than all of `take`
 
     def use(self, cenv: str, key: Hashable, open_: Callable[[], T]) -> Use[T]:
         """`with connections.use(…) as resource`: this thread's, opened by `open_` where there is none."""
@@ -174,6 +175,7 @@ class Connections:
                 # Another thread may have closed it since; then it is in no order any more.
                 if entry in self._order:
                     entry.uses += 1
+                    self._uses += 1
                     self._order.move_to_end(entry)
                     return entry
         return self._open(cenv, key, open_)
@@ -204,6 +206,9 @@ class Connections:
         file.entries.add(entry)
         file.peak = max(file.peak, len(file.entries))
         self._descriptors += file.descriptors
+        self._uses += 1
+        if self._metrics:
+            self._metrics.connection_opens.inc()
         self._measure()
         return entry
 
@@ -219,6 +224,8 @@ class Connections:
         """Let go of everything on a file that is no longer at its place."""
         if self._identity is None or self._identity(file.cenv) == file.identity:
             file.checked = time.monotonic()
+            with self._lock:
+                self._measure()
             return
         with self._lock:
             closing = self._drop(list(file.entries))
@@ -267,6 +274,8 @@ class Connections:
         if self._metrics:
             self._metrics.open_connections.set(len(self._order))
             self._metrics.open_cenvs.set(len(self._files))
+            self._metrics.connection_uses.inc(self._uses)
+            self._uses = 0
 
 
 def _close(resources: list[Any]) -> None:
