@@ -7,7 +7,7 @@ import contextlib
 import tempfile
 from pathlib import Path
 
-from bench import floor_target, micro, pocketbase_target, report, wce_target
+from bench import floor_target, isolation, micro, pocketbase_target, report, soak, wce_target
 from bench.load import Sample, measure
 from bench.target import TASKS, Target
 
@@ -37,6 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--server", choices=("waitress", "granian"), action="append", help="default: both")
     parser.add_argument("--task", choices=TASKS, action="append", help="default: all")
     parser.add_argument("--only-micro", action="store_true", help="only what is measured inside one process")
+    parser.add_argument("--all", action="store_true", help="also bench.isolation and bench.soak, which take minutes")
     parser.add_argument("--write", action="store_true", help="keep the result as bench/RESULTS.md and bench/results.svg")
     return parser.parse_args()
 
@@ -44,9 +45,10 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = _arguments()
     tasks = arguments.task or list(TASKS)
+    servers = [] if arguments.only_micro else arguments.server or ["waitress", "granian"]
     sections = [report.micro_table(micro.run())]
     charts: list[report.Ratio] = []
-    for server in [] if arguments.only_micro else arguments.server or ["waitress", "granian"]:
+    for server in servers:
         processes = 2 if server == "granian" else 1
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -58,6 +60,8 @@ def main() -> None:
         ratios = report.ratios(samples, targets, tasks)
         charts += ratios
         sections.append(report.table(server, samples, ratios, targets, tasks))
+    if arguments.all and servers:
+        sections += [*(isolation.section(server) for server in servers), soak.section(servers)]
     text = report.document(sections)
     print(text)
     if arguments.write:
