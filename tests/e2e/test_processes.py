@@ -174,3 +174,11 @@ def test_the_figures_leave_nothing_behind(start_server: Callable[..., Any], tmp_
 
     assert server.process.wait(40) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stop_while_workers_start_is_heard(start_server: Callable[..., Any]) -> None:
+    server = start_server(WCE_PROCESSES="4")  # there when the first of them is
+
+    server.process.send_signal(signal.SIGTERM)
+
+    assert server.process.wait(20) == 0

@@ -71,7 +71,7 @@ def test_half_sent_requests_hinder_nobody(server: Any, owner: Owner, dial: Calla
 
 
 def test_a_header_that_is_too_large_is_refused(server: Any, engine: str) -> None:
-    answer = requests.get(f"{server.url}/health", headers={"X-Large": "x" * 40_000}, timeout=30)
+    answer = requests.get(f"{server.url}/health", headers={"X-Large": "x" * 100_000}, timeout=30)
 
     assert answer.status_code == 431
     # granian says no more than the status.
@@ -84,7 +84,7 @@ def test_a_header_that_is_too_large_is_refused(server: Any, engine: str) -> None
         b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
         b"POST /new HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         b"POST /new HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: nonsense\r\n\r\n",
     ],
@@ -95,7 +95,7 @@ def test_no_answer_names_the_server(server: Any, dial: Callable[[str], Any], sen
         connection.sendall(sent)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
 
-    assert answer.startswith(b"HTTP/1.1 ")
+    assert answer.startswith(b"HTTP/1.")
     head = answer.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
     assert [line for line in head if line.startswith((b"server:", b"via:", b"x-powered-by:")) and line != b"server: "] == []
 

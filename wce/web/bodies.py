@@ -139,9 +139,17 @@ def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
     if request.environ.get("CONTENT_TYPE") != _JSON and request.mimetype != _JSON:  # parsing the header costs, and is rarely needed
         raise WceError("unsupported_media_type", "Send application/json.")
     if (request.content_length or 0) > limit_bytes:
-        raise WceError("too_large", f"The body may have {limit_bytes} bytes.")
-    request.max_content_length = limit_bytes  # for a body that comes in chunks and says no length
-    return jsonbody.parse(request.get_data())
+        raise _too_large(limit_bytes)
+    # A body that comes in chunks says no length, and a server that does not gather it first lets it be cut at the limit.
+    request.max_content_length = limit_bytes + 1
+    body = request.get_data()
+    if len(body) > limit_bytes:
+        raise _too_large(limit_bytes)
+    return jsonbody.parse(body)
+
+
+def _too_large(limit_bytes: int) -> WceError:
+    return WceError("too_large", f"The body may have {limit_bytes} bytes.")
 
 
 def validate(model: type[Model], value: dict[str, Any]) -> Model:

@@ -103,6 +103,8 @@ def serve(settings: Settings) -> None:
 
 def load(settings: Settings) -> WSGIApplication:
     """What a worker process serves."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # until granian takes them; the parent's, which came along, would let a stop go unheard
     # Without its parent a worker would hold port and folder for ever.
     ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DIED, signal.SIGTERM)
     log.configure(settings.log_level, settings.log_file, pid=os.getpid())
