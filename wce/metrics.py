@@ -41,7 +41,7 @@ class Metrics:
         self.open_connections = _gauge("wce_open_connections", "SQLite connections held open.", self.registry)
         self.open_cenvs = _gauge("wce_open_cenvs", "Cenvs with at least one open connection.", self.registry)
         self.connection_uses = Counter("wce_connection_uses_total", "Times a connection was wanted.", registry=self.registry)
-        self.connection_opens = Counter("wce_connection_opens_total", "Connections opened; the other uses found one.", registry=self.registry)
+        self.connection_opens = Counter("wce_connection_opens_total", "Connections opened; other uses found one.", registry=self.registry)
         self.bcrypt_waiting = _gauge("wce_bcrypt_waiting", "Password checks that wait for a core.", self.registry)
         self.commits = Counter("wce_commits_total", "Write transactions committed.", registry=self.registry)
         self.hook_failures = Counter("wce_hook_failures_total", "After-commit hooks that raised.", ["hook"], registry=self.registry)
