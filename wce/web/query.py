@@ -128,5 +128,5 @@ def _respond(answer: Answer, form: str, encode: Encode) -> Response:
 
 
 def _table(table: tables.TableInfo) -> dict[str, Any]:
-    columns = [{name: getattr(column, name) for name in _COLUMN} for column in table.columns]
+    columns = [{name: getattr(column, name) for name in _COLUMN} | {"primary_key": bool(column.primary_key)} for column in table.columns]
     return {"name": table.name, "type": table.type, "columns": columns, **asdict(table.rights)}
