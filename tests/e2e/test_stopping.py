@@ -117,7 +117,7 @@ def test_a_kill_at_any_moment_loses_no_acknowledged_write(start_server: Callable
     acknowledged: set[int] = set()
     storage = str(server.storage)
 
-    for pause in (0.15, 0.3, 0.45):
+    for pause in (0.2, 0.4):
         address = f"{server.url}/{owner.cenv}/query"
         clients = [threading.Thread(target=_insert_until_gone, args=(address, dict(owner.headers), acknowledged)) for _ in range(4)]
         for client in clients:
