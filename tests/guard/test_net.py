@@ -34,7 +34,7 @@ def shop(new_cenv):
 @pytest.fixture
 def seller(shop):
     mine = [(table, kind, "owner_id = $user_id") for table in ("orders", "lines") for kind in ("read", "write", "delete")]
-    return shop.person({"orders": ALL, "lines": ALL}, mine)
+    return shop.person({"orders": ALL, "lines": ALL, "notes": WRITE}, mine)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,25 @@ def test_a_cascade_stops_at_a_row_that_may_not_be_deleted(shop, seller) -> None:
     assert seller.run("DELETE FROM orders WHERE id = 1").changes == 1
     assert shop.all("SELECT id FROM lines") == [(2,)]
     assert shop.all("SELECT order_id FROM notes") == [(None,)]
+
+
+def test_a_foreign_key_does_not_write_where_there_is_no_right(shop) -> None:
+    ann = shop.person({"orders": ALL, "lines": ALL})
+
+    assert code(ann, "DELETE FROM orders WHERE id = 1") == "row_policy"
+    assert ann.run("DELETE FROM orders WHERE id = 2").changes == 1
+
+
+@pytest.mark.parametrize(("rights", "answer"), [({}, "table_forbidden"), ({"notes": WRITE}, "")])
+def test_a_foreign_key_does_not_get_in_where_only_a_definers_trigger_may(shop, rights, answer: str) -> None:
+    shop.execute("CREATE TRIGGER t AFTER UPDATE ON lines BEGIN UPDATE notes SET order_id = NULL; DELETE FROM notes; END")
+    ann = shop.person({"orders": ALL, "lines": ALL, **rights}, definers=["t"])
+
+    if answer:
+        assert code(ann, "DELETE FROM orders WHERE id = 1") == answer
+        assert ann.run("UPDATE lines SET owner_id = 9").changes == 2
+    else:
+        assert ann.run("DELETE FROM orders WHERE id = 1").changes == 1
 
 
 def test_a_cascade_stops_at_a_row_that_may_not_be_updated(shop, seller) -> None:

@@ -13,7 +13,7 @@ from wce.guard.faults import Faults
 from wce.guard.functions import STATEFUL
 from wce.guard.head import Head, parse
 from wce.guard.link import Link
-from wce.guard.overseer import OWN_TABLES, Overseer, is_closed
+from wce.guard.overseer import OWN_TABLES, SECRETS, WITH_SECRETS, Overseer, is_closed
 from wce.guard.params import layout
 from wce.guard.plan import MAX_SQL, Plan
 from wce.guard.settle import settle
@@ -90,8 +90,10 @@ class AdminRules:
         """What SQLite does not ask about must not touch what may not be read."""
         catalogue = self._catalogue
         virtual = any(token.keyword == "VIRTUAL" for token in tokens[:2])  # its USING is no join
+        secret = any(token.keyword == "NATURAL" or token.name in SECRETS for token in tokens)
         for token in tokens if merges(tokens) and not virtual else ():
-            if token.kind in NAMES and is_closed(token.name or ""):
+            name = token.name or ""
+            if token.kind in NAMES and is_closed(name) and (secret or name not in WITH_SECRETS):
                 raise WceError("table_forbidden", f"{token.spelled} can only be joined with ON", position=place(plan.text, token.offset))
         self._refuse_behind(inner for _, inner in through(plan.names, catalogue.views))
 
@@ -102,7 +104,7 @@ class AdminRules:
             trigger = catalogue.triggers[name]
             if trigger.names is None:
                 raise WceError("table_forbidden", f"permission denied: the trigger {trigger.name} could not be read")
-            self._refuse_behind([trigger.names] if trigger.merges else [])
+            self._refuse_behind([trigger.names] if trigger.silent else [])
             self._refuse_behind(inner for _, inner in through(trigger.names, catalogue.views))
 
     def _refuse_behind(self, bodies: Iterable[frozenset[str]]) -> None:
@@ -136,6 +138,8 @@ class AdminRules:
         if head.conflict == "ROLLBACK":
             raise WceError("statement_not_allowed", "OR ROLLBACK is not allowed")
         self._refuse_triggers(name)
+        if head.kind == "INSERT" and head.with_at is None:
+            plan.sql = _never_copied(plan.sql, self._link.hidden.own)
         plan.target_name = name
         table = self._catalogue.tables.get(name)
         plan.target = table.name if table is not None else None
@@ -147,6 +151,12 @@ class AdminRules:
             rows = self._link.ask("SELECT DISTINCT name FROM pragma_function_list")
             self._known_functions = frozenset(fold(name) for (name,) in rows)
         return self._known_functions
+
+
+def _never_copied(sql: str, own: str) -> str:
+    """With any WITH in front SQLite compiles the SELECT of an INSERT, and so asks what it may read."""
+    number, _, statement = sql.partition("*/")
+    return f'{number}*/WITH "{own}x" AS (SELECT 1) {statement}'
 
 
 def _part(sql: str, tokens: list[Token], start: int) -> list[Token]:

@@ -190,6 +190,8 @@ class Authorizer:
             return False
         if name == self.plan.target_name and permitted and _fits(action, self.plan.kind):
             return True
+        if not permitted and name in self._principal.defined:
+            return False  # here no TEMP trigger stops what a foreign key does
         reach = self._catalogue.reaches[self.plan.target_name]
         if action == actions.DELETE:
             return name in reach.deletes

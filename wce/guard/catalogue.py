@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from wce.errors import WceError
-from wce.guard.definitions import Module, ViewText, module, names_in, shadow_names, trigger_body, view, without_rowid
+from wce.guard.definitions import Module, ViewText, module, names_in, shadow_names, tables_in, trigger_body, view, without_rowid
 from wce.guard.expansion import MAX_WEIGHT, definitions, weigh
 from wce.guard.references import ForeignKey, Reach, reach
-from wce.guard.silent import merges, reached
+from wce.guard.silent import copies, merges, reached
 from wce.guard.tokens import Token, scan
 from wce.store.sqlite import fold, quote, sqlite3
 
@@ -64,13 +64,13 @@ class Table:
 class View:
     """A view; `text` is None where its SQL is not surely understood. `columns` are unknown where it does not work.
 
-    `merges`: it joins by the names of columns, see `silent`.
+    `silent`: it may read what SQLite does not ask about.
     """
 
     name: str
     text: ViewText | None
     names: frozenset[str]
-    merges: bool
+    silent: bool
     columns: tuple[Column, ...] = ()
 
 
@@ -81,7 +81,7 @@ class Trigger:
     name: str
     table: str
     names: frozenset[str] | None
-    merges: bool
+    silent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
     weights, trigger_weight = _weights(views, found.triggers)
     for name, item in views.items():
         if weights[name] <= MAX_WEIGHT:
-            views[name] = View(item.name, item.text, item.names, item.merges, _columns_of(ask, schema, item.name))
+            views[name] = View(item.name, item.text, item.names, item.silent, _columns_of(ask, schema, item.name))
     triggers = {fold(name): _trigger(name, table, sql) for name, table, sql in found.triggers}
     return Catalogue(
         tables=tables,
@@ -241,7 +241,8 @@ def _view(name: str, sql: str) -> View:
 
 def _trigger(name: str, table: str, sql: str) -> Trigger:
     body = trigger_body(sql)
-    return Trigger(name, fold(table), None if body is None else names_in(body) - {"new", "old"}, body is None or merges(body))
+    silent = body is None or merges(body) or copies(body)
+    return Trigger(name, fold(table), None if body is None else tables_in(body), silent)
 
 
 def _weights(views: Mapping[str, View], triggers: Iterable[tuple[str, str, str]]) -> tuple[dict[str, int], int]:

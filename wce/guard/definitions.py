@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -63,13 +62,17 @@ def view(sql: str) -> ViewText | None:
 
 
 def trigger_body(sql: str) -> list[Token] | None:
-    """What stands after a trigger's table, without the names after dots; None when it is not surely understood."""
+    """What stands after a trigger's table; None when it is not surely understood."""
     try:
         tokens = scan(sql)
     except WceError:
         return None
-    start = next((index for index, token in enumerate(tokens) if token.keyword == "ON"), len(tokens)) + 2
-    return [token for before, token in itertools.pairwise(tokens[start - 1 :]) if before.keyword != "."]
+    return tokens[next((index for index, token in enumerate(tokens) if token.keyword == "ON"), len(tokens)) + 2 :]
+
+
+def tables_in(body: Sequence[Token]) -> frozenset[str]:
+    """Every name in a trigger's body that could be a table: neither NEW nor OLD, and not after a dot."""
+    return names_in([token for index, token in enumerate(body) if not index or body[index - 1].keyword != "."]) - {"new", "old"}
 
 
 def module(sql: str) -> Module | None:

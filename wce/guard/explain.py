@@ -103,18 +103,18 @@ def _ask(session: GuardedSession, plan: Plan, params: Params | None) -> tuple[Pl
     rules.expect(plan, deadline)
     try:
         found = link.connection.execute(f"EXPLAIN QUERY PLAN {plan.sql}", params or empty).fetchall()
-    except (sqlite3.Error, sqlite3.Warning, MemoryError) as error:
+    except (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeError) as error:
         raise rules.fault(error, plan) from None
     finally:
         session.watch.stop()
-    scrub = _Scrub(session)
+    scrub = _Scrub(session, plan)
     return tuple(PlanRow(number, parent, scrub(detail)) for number, parent, _, detail in found)
 
 
 class _Scrub:
     """Our own names in a plan become words; rows about tables that are no business of the principal's say no more than that."""
 
-    def __init__(self, session: GuardedSession) -> None:
+    def __init__(self, session: GuardedSession, plan: Plan) -> None:
         self._hidden = session.link.hidden
         principal = session.rules.principal
         self._unseen: set[str] = set()
@@ -125,6 +125,7 @@ class _Scrub:
         schema = quote(self._hidden.schema)
         indexes = session.link.ask(f"SELECT name, tbl_name FROM {schema}.sqlite_master WHERE type = 'index'")
         self._unseen |= {fold(name) for name, table in indexes if not principal.sees(fold(table))}
+        self._unseen -= plan.names  # here they mean something of the client's own
 
     def __call__(self, detail: str) -> str:
         if any(fold(word) in self._unseen for word in _WORD.findall(detail)):

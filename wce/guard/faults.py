@@ -89,12 +89,20 @@ class Faults:
     def _missing(self, message: str, plan: Plan) -> WceError | None:
         table = _NO_TABLE.fullmatch(message)
         called = _NO_FUNCTION.fullmatch(message)
-        if table is not None:
-            name = table["name"]
-            return self._absent(plan.missing.get(name, name.rpartition(".")[2]), plan) or self._broken(message)
         if called is not None and fold(called["name"]) in {fold(name) for name in plan.missing.values()}:
             return self._absent(called["name"], plan)
-        return None
+        if table is None:
+            return None
+        if table["name"] in plan.missing:
+            return self._absent(plan.missing[table["name"]], plan) or self._broken(message)
+        # This one is really not there; it may have been called by a schema that is not there either.
+        tokens = _tokens(plan.text)
+        schema, _, name = table["name"].rpartition(".")
+        if fold(name) not in names_in(tokens) or _says(message, self._hidden - names_in(tokens)):
+            return self._broken(message)
+        lead = f"{schema}." if fold(schema) in names_in(tokens) else ""
+        token = next(token for token in tokens if token.kind in NAMES and token.name == fold(name))
+        return WceError("no_such_table", f"no such table: {lead}{token.spelled}", position=place(plan.text, token.offset))
 
     def _of_text(self, message: str, plan: Plan) -> WceError:
         tokens = _tokens(plan.text)

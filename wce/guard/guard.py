@@ -25,8 +25,8 @@ from wce.store.sqlite import Connection, attach, connect, prepare, quote, sqlite
 from wce.store.store import Store
 
 _MAX_CATALOGUES: Final = 512
-_VALUE_BYTES: Final = 1_000_000  # the longest value for everybody but administrators
-_ADMIN_VALUE_BYTES: Final = 4_000_000
+# The longest value, and the longest row. The same for all: to read a longer one is an error, even in a row that a policy hides.
+_VALUE_BYTES: Final = 1_000_000
 _LEAST_MEMORY: Final = 256 * 1024 * 1024
 _MOST_MEMORY: Final = 1024 * 1024 * 1024
 _ADMIN: Final = ("admin",)
@@ -75,14 +75,12 @@ class Guard:
     def _open_admin(self, cenv: str, grants: Grants) -> GuardedSession:
         with self._store.session(cenv):
             connection = connect(self._store.path(cenv))
-            return self._session(cenv, connection, Secrets.new("main"), grants, AdminRules, _ADMIN_VALUE_BYTES)
+            return self._session(cenv, connection, Secrets.new("main"), grants, AdminRules)
 
-    def _session(
-        self, cenv: str, connection: Connection, hidden: Secrets, grants: Grants, build: Build, value_bytes: int
-    ) -> GuardedSession:
+    def _session(self, cenv: str, connection: Connection, hidden: Secrets, grants: Grants, build: Build) -> GuardedSession:
         try:
             prepare(connection, schema=hidden.schema, durability=self._store.settings.durability)
-            restrain(connection, value_bytes)
+            restrain(connection, _VALUE_BYTES)
             link = Link(cenv, connection, hidden, self._store.explain)
         except BaseException:
             connection.close()
@@ -102,7 +100,7 @@ class Guard:
                 raise WceError(
                     "cenv_damaged", "the schema of this cenv has to be repaired by an administrator", evidence=str(error)
                 ) from None
-            return self._session(cenv, connection, hidden, grants, partial(PrincipalRules, grants), _VALUE_BYTES)
+            return self._session(cenv, connection, hidden, grants, partial(PrincipalRules, grants))
 
 
 class Opened:

@@ -63,14 +63,22 @@ class Net:
         return sorted(name for name in self._principal.catalogue.reached(target)[0] if name in tables and not tables[name].module)
 
     def _triggers(self, table: str) -> Iterator[tuple[str, str]]:
+        """Without the right to write, nothing may: a foreign key would otherwise reach rows that the principal cannot.
+
+        Where a trigger with its definer's rights writes, the authorizer keeps foreign keys out instead. Only who may insert could
+        remove rows by REPLACE, so for him the right to delete counts even there.
+        """
         principal = self._principal
-        conditions = principal.condition(table)
-        if conditions.update:
+        right, conditions = principal.right(table), principal.condition(table)
+        defined = table in principal.defined
+        if not right.can_write and not defined:
+            yield self._trigger("bu_", "BEFORE UPDATE", table, "")
+        elif conditions.update:
             yield self._trigger("bu_", "BEFORE UPDATE", table, self._unless("OLD", table, conditions.update))
         if conditions.check:
             yield self._trigger("au_", "AFTER UPDATE", table, self._unless("NEW", table, conditions.check))
             yield self._trigger("ai_", "AFTER INSERT", table, self._unless("NEW", table, conditions.check))
-        if not principal.right(table).can_delete:
+        if not right.can_delete and (right.can_write or not defined):
             yield self._trigger("bd_", "BEFORE DELETE", table, "")
         elif conditions.delete:
             yield self._trigger("bd_", "BEFORE DELETE", table, self._unless("OLD", table, conditions.delete))

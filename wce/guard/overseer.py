@@ -58,7 +58,8 @@ UNREADABLE: Final = frozenset(
         ("_wce_idempotency", "request_hash"),
     }
 )
-_WITH_SECRETS: Final = frozenset(table for table, _ in UNREADABLE)
+WITH_SECRETS: Final = frozenset(table for table, _ in UNREADABLE)
+SECRETS: Final = frozenset(column for _, column in UNREADABLE)
 _CATALOGUES: Final = frozenset({"sqlite_master", "sqlite_schema"})
 _TEMP_CATALOGUES: Final = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
 # Tables of SQLite's own that may be read; sqlite_stat4 would show samples of every indexed column.
@@ -190,7 +191,7 @@ class Overseer:
 
 def is_closed(name: str) -> bool:
     """Whether a name is that of a table, not among the users', of which not everything may be read."""
-    if name in _WITH_SECRETS or name in EPONYMOUS or name in _TEMP_CATALOGUES:
+    if name in WITH_SECRETS or name in EPONYMOUS or name in _TEMP_CATALOGUES:
         return True
     if name.startswith("pragma_"):
         return name.removeprefix("pragma_") not in READING | READING_OF

@@ -62,6 +62,8 @@ class Principal:
             if right and not fold(name).startswith(OWN) and fold(name) not in catalogue.unreadable
         }
         self.definers = {fold(name) for name in grants.definer_triggers} & set(catalogue.triggers)
+        # What triggers may write with their definers' rights, whatever the principal's own are.
+        self.defined = frozenset[str]().union(*(catalogue.triggers[name].names or frozenset() for name in self.definers))
         self.conditions = self._compile()
         self.restricted = frozenset(name for name, found in self.conditions.items() if found.read)
         self.views = {
@@ -121,7 +123,7 @@ class Principal:
             trigger = catalogue.triggers[name]
             if trigger.names is None:
                 return True
-            merged = trigger.names if trigger.merges else frozenset()
+            merged = trigger.names if trigger.silent else frozenset()
             merged = merged.union(*(inner for _, inner in through(trigger.names, catalogue.views)))
             if any(self._is_closed_to(name, inner) for inner in merged):
                 return True

@@ -1,10 +1,12 @@
-"""What SQLite reads without asking: columns that JOIN … USING and NATURAL JOIN compare or merge.
+"""What SQLite reads without asking the authorizer.
 
-For those the authorizer hears nothing, not even of the table. So where such a join stands, the names in the text have to answer.
+Of columns that JOIN … USING and NATURAL JOIN compare or merge it hears nothing, and nothing at all of INSERT INTO a SELECT * FROM b
+where both tables are alike, as that copies rows without compiling the SELECT. So there the names in the text have to answer.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -18,7 +20,7 @@ class Body(Protocol):
     def names(self) -> frozenset[str] | None: ...
 
     @property
-    def merges(self) -> bool: ...
+    def silent(self) -> bool: ...
 
 
 class Fired(Body, Protocol):
@@ -31,8 +33,13 @@ def merges(tokens: Sequence[Token]) -> bool:
     return any(token.keyword in ("USING", "NATURAL") for token in tokens)
 
 
+def copies(tokens: Sequence[Token]) -> bool:
+    """Whether a text may copy whole tables; a WITH in front of the INSERT keeps SQLite from doing so silently."""
+    return any(token.keyword == "*" and before.keyword in ("SELECT", "ALL", ".") for before, token in itertools.pairwise(tokens))
+
+
 def through(names: Iterable[str], views: Mapping[str, Body]) -> Iterator[tuple[str, frozenset[str]]]:
-    """(view, the names in it) of every view among the names or behind them that joins so."""
+    """(view, the names in it) of every view among the names or behind them that reads so."""
     waiting, seen = [name for name in names if name in views], set()
     while waiting:
         name = waiting.pop()
@@ -40,7 +47,7 @@ def through(names: Iterable[str], views: Mapping[str, Body]) -> Iterator[tuple[s
             continue
         seen.add(name)
         inner = views[name].names or frozenset()
-        if views[name].merges:
+        if views[name].silent:
             yield name, inner
         waiting += [other for other in inner if other in views]
 
