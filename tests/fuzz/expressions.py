@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tests.fuzz.rows import LEAST, MOST, PLAIN
 from tests.fuzz.spec import Spec
-from tests.fuzz.words import AGGREGATES, BINARY, COMPARE, FRAMES, ORDERLESS, PARTIAL, TOTAL, WINDOWS
+from tests.fuzz.words import AGGREGATES, BINARY, COMPARE, FRAMES, ORDERLESS, PARTIAL, PROBES, TOTAL, WINDOWS
 from wce.model import Params, Value
 
 _MARK: Final = re.compile("\x01([0-9]+)\x02")
@@ -86,6 +86,14 @@ class Writer:
         kinds = ("text", "json", "any") if "json" in form or "LIKE" in form else ("int", "any", "real", "text")
         return form.format(a=self.column(scope, *kinds), b=self.column(scope, "text", "int"))
 
+    def probe(self, scope: Scope) -> str:
+        """Something that fails on poison only, if there is a column that can hold any."""
+        kinds = [kind for kind in PROBES if any(kind == other for _, other in scope.columns)]
+        if not kinds:
+            return self.partial(scope)
+        kind = self.random.choice(kinds)
+        return self.random.choice(PROBES[kind]).format(a=self.column(scope, kind))
+
     def _compound(self, scope: Scope, depth: int) -> str:  # noqa: PLR0911 - one line for each form
         one = self.expression(scope, depth)
         match self.random.randrange(9):
@@ -119,7 +127,8 @@ class Writer:
         if dice < 0.45:
             return f"{self.condition(scope, depth - 1)} {self.random.choice(('AND', 'AND', 'OR'))} {self.condition(scope, depth - 1)}"
         if dice < 0.6 and not scope.total:
-            return f"{self.partial(scope)} {self.random.choice(('IS NOT NULL', '> 0', '<> 1', 'IS NULL', ''))}"
+            failing = self.probe(scope) if self.chance(0.5) else self.partial(scope)
+            return f"{failing} {self.random.choice(('IS NOT NULL', '> 0', '<> 1', 'IS NULL', ''))}"
         column = self.column(scope)
         match self.random.randrange(8):
             case 0:

@@ -52,6 +52,18 @@ class Reader:
             body = f"{self.narrow(Scope(), 1, self.depth())}{self.random.choice(COMPOUNDS)}{self.narrow(Scope(), 1, 1)}"
         return Statement(*self.writer.finished(head + body), "SELECT", self.comparable)
 
+    def probe(self) -> Statement:
+        """A short query whose condition fails on some values: what would be evaluated on a hidden row tells at once."""
+        source = self.sources(0)
+        scope = source.scope
+        terms = [self.writer.probe(scope) + self.random.choice((" IS NOT NULL", " > 0", " <> 'x'"))]
+        if self.writer.chance(0.4):
+            terms.insert(0, f"{self.writer.column(scope)} {self.random.choice(('>', '<>', '>='))} {self.writer.literal()}")
+        listed = ", ".join(self.writer.column(scope) for _ in range(self.random.randint(1, 3)))
+        order = f" ORDER BY {self.writer.column(scope)}" if self.writer.chance(0.2) else ""
+        text = f"SELECT {listed} FROM {source.text} WHERE {' AND '.join(terms)}{order}"
+        return Statement(*self.writer.finished(text), "SELECT")
+
     def depth(self) -> int:
         """How deep to nest: short statements say more a second, long ones find what they cannot."""
         return self.random.choice((1, 1, 1, 2, 2, 3))

@@ -10,7 +10,9 @@ from wce.model import Grants, Rights, Role, RowPolicy
 from wce.store.sqlite import fold, quote
 
 ME: Final = 7
-TABLE_NAMES: Final = ("notes", "Orders", "t2", "sel ect", "Ärger", "a.b", "items", "group", 'qu"ote', "main", "--x", "/*y", "[z]", "rowid")
+TABLE_NAMES: Final = ("notes", "Orders", "t2", "sel ect", "Ärger", "a.b", "items", "group", 'qu"ote', "z]")
+# The guard closes some of these, as it cannot tell what they mean; so they are rare.
+ODD_NAMES: Final = ("main", "--x", "/*y", "rowid")
 PAYLOAD: Final = ("int", "int", "text", "text", "json", "real", "blob", "any")
 TYPES: Final = {"int": "INTEGER", "text": "TEXT", "json": "TEXT", "real": "REAL", "blob": "BLOB", "any": "", "unique": "TEXT"}
 # The last ones write to children, as whoever may write to them may; what cannot be read shall stay as it is here.
@@ -112,6 +114,8 @@ FIXED: Final = (
 def make_spec(random: Random) -> Spec:
     """A schema of 2 to 4 tables. At least one has a read policy, so that there is something to hide."""
     names = random.sample(TABLE_NAMES, random.randint(2, 4))
+    if random.random() < 0.12:
+        names[random.randrange(len(names))] = random.choice(ODD_NAMES)
     tables: list[Table] = []
     for number, name in enumerate(names):
         parent = random.choice(tables) if tables and random.random() < 0.5 else None
@@ -209,6 +213,8 @@ def _policies(random: Random, name: str, columns: list[Column], parent: Table | 
     table = quote(name)
     choices = [
         "owner = $user_id",
+        "owner = $user_id AND EXISTS (SELECT 1 FROM members WHERE members.usr = $user_id)",
+        "owner IN (SELECT m.usr FROM members AS m WHERE m.usr = $user_id)",
         "owner = $user_id OR flag = 2",
         f"EXISTS (SELECT 1 FROM members WHERE members.grp = {table}.grp AND members.usr = $user_id)",
         "grp IN (SELECT m.grp FROM members AS m WHERE m.usr = $user_id)",

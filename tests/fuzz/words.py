@@ -67,6 +67,34 @@ PARTIAL: Final = lines("""
     (SELECT max(atom) FROM json_tree({a}))
     CASE WHEN {a} = 'TOP' THEN abs(-9223372036854775808) ELSE {b} END
 """)
+# By kind of column: what works on plain values and fails on poison.
+PROBES: Final[dict[str, tuple[str, ...]]] = {
+    "int": lines("""
+        abs({a})
+        abs({a}) + 1
+        length(zeroblob({a}))
+        length(randomblob({a} - 1))
+        json_extract('[1]', CASE {a} WHEN -9223372036854775808 THEN 'x' ELSE '$' END)
+    """),
+    "json": lines("""
+        json({a})
+        json_type({a})
+        json_array_length({a})
+        json_extract({a}, '$.k')
+        json_set({a}, '$.z', 1)
+        {a} -> '$.k'
+        {a} ->> 'k'
+        (SELECT count(*) FROM json_each({a}))
+        EXISTS (SELECT 1 FROM json_tree({a}))
+    """),
+    "text": lines("""
+        'x' LIKE {a}
+        'x' GLOB {a}
+        'x' LIKE 'x' ESCAPE CASE {a} WHEN 'TOP' THEN 'ab' WHEN 'ab' THEN 'ab' ELSE 'a' END
+        CASE WHEN {a} IN ('TOP', 'ab', '{{bad') THEN abs(-9223372036854775808) ELSE 1 END
+        length(zeroblob(CASE {a} WHEN '{{bad' THEN 2000000000 ELSE 1 END))
+    """),
+}
 # The first seven do not depend on the order of the rows.
 AGGREGATES: Final = lines("""
     count(*)

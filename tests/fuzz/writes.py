@@ -32,10 +32,11 @@ class Editor:
 
     def statement(self) -> Statement:
         """One whole write."""
-        writable = [table for table in self.spec.tables if "w" in table.rights or "d" in table.rights]
-        table = self.random.choice(writable if writable and self.random.random() < 0.95 else self.spec.tables)
-        head = self.reader.with_list() if self.random.random() < 0.15 else ""
         kind = self.random.choice(("INSERT", "INSERT", "UPDATE", "UPDATE", "DELETE"))
+        needed = {"INSERT": "w", "UPDATE": "rw", "DELETE": "rd"}[kind]
+        allowed = [table for table in self.spec.tables if all(letter in table.rights for letter in needed)]
+        table = self.random.choice(allowed if allowed and self.random.random() < 0.95 else self.spec.tables)
+        head = self.reader.with_list() if self.random.random() < 0.15 else ""
         write = {"INSERT": self.insert, "UPDATE": self.update, "DELETE": self.delete}[kind]
         return Statement(*self.reader.writer.finished(head + write(table)), kind)
 

@@ -71,13 +71,14 @@ def open_triggers(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Principal, "__init__", generous)
 
 
-ALL: Final[tuple[Plant, ...]] = (
-    no_barrier,
-    all_leakproof,
-    no_row_guard,
-    no_net,
-    no_authorizer,
-    no_closed_names,
-    no_stand_ins,
-    open_triggers,
+# With each: the classes of the catalogue that must notice, and the world of the fuzz at which to begin looking.
+ALL: Final[tuple[tuple[Plant, tuple[str, ...], int], ...]] = (
+    (no_barrier, ("leaky",), 5),
+    (all_leakproof, ("leaky",), 0),
+    (no_row_guard, ("update", "delete", "upsert"), 0),
+    (no_net, ("update", "insert"), 13),
+    (no_authorizer, ("functions", "triggers"), 4),
+    (no_closed_names, ("hidden",), 8),
+    (no_stand_ins, ("reads",), 0),
+    (open_triggers, ("triggers",), 18),
 )
