@@ -147,3 +147,9 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text(max_size=4), VALUES, max_size=4), st.booleans())
 def test_whatever_python_writes_is_read_back(value: dict[str, Any], ascii_only: bool) -> None:
     assert parse(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    body = b'{"a": [' + b",".join([b'{"b": ["[{", 1]}'] * 200) + b"]}"
+
+    assert len(parse(body)["a"]) == 200

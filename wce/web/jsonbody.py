@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -16,6 +17,8 @@ _INTEGER_DIGITS: Final = 20
 TOO_BIG: Final = 1 << 64
 
 _WORD: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET: Final = re.compile(r"[{}\[\]]")
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE: Final = re.compile("[\ud800-\udfff]")
 
@@ -34,7 +37,7 @@ def parse(body: bytes) -> dict[str, Any]:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _malformed("The body is not UTF-8", body[: error.start].decode("utf-8"), error.start) from error
-    if text.count("{") + text.count("[") > MAX_DEPTH or _SURROGATE.search(text):
+    if _SURROGATE.search(text) or (text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH):
         _explain(text)
     try:
         value = _DECODER.decode(text)
@@ -46,6 +49,12 @@ def parse(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise WceError("malformed", "JSON: the body must be an object", position=Position(1, 1))
     return value
+
+
+def _depth(text: str) -> int:
+    """The most levels that are open at once; brackets inside of strings are none."""
+    brackets = _BRACKET.findall(_STRING.sub("", text))
+    return max(itertools.accumulate(1 if bracket in "{[" else -1 for bracket in brackets), default=0)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
