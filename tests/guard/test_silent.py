@@ -134,7 +134,8 @@ def test_views_and_triggers_from_elsewhere_do_not_read_our_tables_so(cenv) -> No
         "CREATE VIEW v AS SELECT password_hash FROM (SELECT NULL AS password_hash WHERE 0) FULL JOIN _wce_users USING (password_hash)",
         "CREATE TABLE copy (x)",
         "CREATE TRIGGER t AFTER INSERT ON notes BEGIN"
-        " INSERT INTO copy SELECT password_hash FROM (SELECT NULL AS password_hash WHERE 0) FULL JOIN _wce_users USING (password_hash); END",
+        " INSERT INTO copy SELECT password_hash FROM (SELECT NULL AS password_hash WHERE 0)"
+        " FULL JOIN _wce_users USING (password_hash); END",
     )
 
     for person in (
