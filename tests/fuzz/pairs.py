@@ -198,6 +198,9 @@ def visible_copy(raw: Connection, spec: Spec) -> Connection:
     copy.text_factory = lambda found: found.decode(errors="replace")  # as the guard shows what is no UTF-8
     copy.execute("PRAGMA foreign_keys = OFF")
     copy.execute("DROP TRIGGER IF EXISTS tr")
-    for table in spec.tables:
-        copy.execute(f"DELETE FROM {quote(table.name)} WHERE {hidden_condition(table)}", {"user_id": ME})
+    # First find them all: what hides the rows of one table may look at rows of another that go, too.
+    hidden = {table.name: f"SELECT id FROM {quote(table.name)} WHERE {hidden_condition(table)}" for table in spec.tables}
+    gone = {name: copy.execute(query, {"user_id": ME}).fetchall() for name, query in hidden.items()}
+    for name, keys in gone.items():
+        copy.executemany(f"DELETE FROM {quote(name)} WHERE id = ?", keys)
     return copy

@@ -23,6 +23,7 @@ GROUPS = sorted({attack.name.partition(":")[0] for attack in ORDINARY})
 
 
 def explained(world: World, attack: Attack) -> str:
+    world.forget()  # a connection that has written before has more triggers to explain
     rights = grants(attack.who)
     actor = Actor(USER_IDS[attack.who], attack.who, rights.role)
     with world.guard.open_session(world.cenv, rights, world.version(), limits(attack)) as session, session.transaction(actor):

@@ -56,6 +56,7 @@ class World:
 
     def __init__(self, store: Store, guard: Guard, which: Which, salt: str = "") -> None:
         self.guard = guard
+        self._store = store
         self.cenv = store.create(lambda session: _fill(session, which, salt or which), CREATOR)
         self.path = store.path(self.cenv)
         self.raw = connect(self.path)
@@ -94,6 +95,10 @@ class World:
     def trusted(self, sql: str) -> list[tuple[Any, ...]]:
         """What is really in the file."""
         return self.raw.execute(sql).fetchall()
+
+    def forget(self) -> None:
+        """Close what is open of it, and with it what a connection may remember."""
+        self._store.connections.close_cenv(self.cenv)
 
     def restore(self) -> None:
         """Put the file back as it was, unless it still is."""
@@ -193,6 +198,10 @@ class Pair:
     def run(self, who: str, sql: str, params: Params = (), bounds: Limits | None = None) -> tuple[Outcome, Outcome]:
         """The same statement in both."""
         return self.left.run(who, sql, params, bounds), self.right.run(who, sql, params, bounds)
+
+    def forget(self) -> None:
+        """Close what is open of it, and with it what a connection may remember."""
+        self._store.connections.close_cenv(self.cenv)
 
     def restore(self) -> None:
         """Both as they were."""
