@@ -16,6 +16,7 @@ import psutil
 
 from bench import data
 from wce.config import Settings
+from wce.guard import selftest
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.model import Actor, Grants, Limits, Rights, Role, RowPolicy
@@ -91,6 +92,15 @@ def _new_cenv(store: Store) -> Figure:
     return Figure("new cenv, beside the password hash", statistics.median(times), "ms", 15)
 
 
+def _self_test() -> Figure:
+    times = []
+    for _ in range(9):
+        started = time.perf_counter()
+        selftest.run()
+        times.append((time.perf_counter() - started) * 1e3)
+    return Figure("guard: self-test at start", statistics.median(times), "ms", 50)
+
+
 def _idle(store: Store) -> Figure:
     cenvs = [store.create(lambda _: None, ACTOR) for _ in range(IDLE)]
     store.connections.close()
@@ -110,6 +120,6 @@ def run() -> list[Figure]:
         store.open()
         try:
             cenv = store.create(lambda _: None, ACTOR)
-            return [_idle(store), _guard(store, cenv), _new_cenv(store)]
+            return [_idle(store), _guard(store, cenv), _self_test(), _new_cenv(store)]
         finally:
             store.close()

@@ -4,7 +4,6 @@ import os
 import resource
 import shutil
 import threading
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -104,16 +103,6 @@ class TestCreate:
 
         assert caught.value.code == "disk_full"
         assert store.cenvs() == []
-
-    def test_takes_little_time(self, store, actor):
-        times = []
-        for _ in range(15):
-            start = time.perf_counter()
-            store.create(nothing, actor)
-            times.append(time.perf_counter() - start)
-
-        # 15 ms is what it may take; the best of several is what the machine takes when nothing else runs on it.
-        assert min(times) < 0.015
 
 
 class TestOpen:
