@@ -97,7 +97,7 @@ def test_every_table_of_the_design_is_there_and_strict(cenv):
     tables = dict(cenv.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name LIKE '\\_wce\\_%' ESCAPE '\\'"))
 
     wanted = """users sessions revoked_tokens table_permissions row_policies config audit_log audit_tombstones endpoints templates versions
-        hooks page_cache page_dependencies query_history triggers idempotency state"""
+        hooks page_cache page_dependencies query_history triggers idempotency state schedules jobs script_runs"""
     assert set(tables) == {f"_wce_{name}" for name in wanted.split()}
     assert set(tables.values()) == {1}
 
@@ -158,6 +158,10 @@ def test_a_user_id_is_never_used_again(cenv):
         "INSERT INTO _wce_endpoints (path, method, script, run_as, created_at, modified_at) VALUES ('/a', 'GET', '', 'root', 1, 1)",
         "INSERT INTO _wce_templates (name, syntax, content, created_at, modified_at) VALUES ('a', 'php', '', 1, 1)",
         "INSERT INTO _wce_state (id) VALUES (2)",
+        "INSERT INTO _wce_versions (kind, item_id, content, created_at) VALUES ('policy', 1, '', 1)",
+        "INSERT INTO _wce_schedules (name, cron, script, created_at, modified_at, enabled) VALUES ('a', '', '', 1, 1, 2)",
+        "INSERT INTO _wce_jobs (kind, item_id, payload, due_at, created_at) VALUES ('endpoint', 1, '{}', 1, 1)",
+        "INSERT INTO _wce_script_runs (kind, item_id, started_at, duration_ms) VALUES ('page', 1, 1, 1)",
     ],
 )
 def test_the_file_refuses(cenv, sql):
@@ -183,6 +187,7 @@ BUMPS = {
     "INSERT INTO _wce_config VALUES ('a', '1', 1, 1)": "settings",
     "INSERT INTO _wce_endpoints (path, method, script, created_at, modified_at) VALUES ('/a', 'GET', '', 1, 1)": "endpoints",
     "INSERT INTO _wce_hooks (name, script, created_at, modified_at) VALUES ('a', '', 1, 1)": "endpoints",
+    "INSERT INTO _wce_schedules (name, cron, script, created_at, modified_at) VALUES ('a', '* * * * *', '', 1, 1)": "endpoints",
     "INSERT INTO _wce_templates (name, syntax, content, created_at, modified_at) VALUES ('a', 'html', '', 1, 1)": "templates",
 }
 
@@ -205,6 +210,7 @@ def test_a_change_moves_its_counter(cenv, sql, counter):
         ("_wce_config", "settings"),
         ("_wce_endpoints", "endpoints"),
         ("_wce_hooks", "endpoints"),
+        ("_wce_schedules", "endpoints"),
         ("_wce_templates", "templates"),
     ],
 )
@@ -220,8 +226,12 @@ def test_updating_and_deleting_move_the_counter_too(cenv, table, counter):
     assert (updated, state(cenv, counter)) == (before + 1, before + 2)
 
 
-@pytest.mark.parametrize("sql", ["UPDATE _wce_users SET last_login = 5", "UPDATE _wce_templates SET rendered = 'x'"])
+@pytest.mark.parametrize(
+    "sql",
+    ["UPDATE _wce_users SET last_login = 5", "UPDATE _wce_templates SET rendered = 'x'", "UPDATE _wce_schedules SET next_at = 5"],
+)
 def test_what_nobody_caches_moves_nothing(cenv, sql):
+    cenv.execute("INSERT INTO _wce_schedules (name, cron, script, created_at, modified_at) VALUES ('a', '', '', 1, 1)")
     cenv.execute("INSERT INTO _wce_templates (name, syntax, content, created_at, modified_at) VALUES ('a', 'html', '', 1, 1)")
     before = cenv.execute("SELECT * FROM _wce_state").fetchall()
 
@@ -263,6 +273,11 @@ def test_what_belongs_to_a_user_goes_with_him_and_what_he_did_stays(cenv):
         "SELECT * FROM _wce_endpoints WHERE path = ?",
         "SELECT * FROM _wce_templates WHERE name = ?",
         "SELECT * FROM _wce_versions WHERE kind = 'hook' AND item_id = ? ORDER BY id DESC",
+        "SELECT * FROM _wce_versions WHERE kind = 'schedule' AND item_id = ? ORDER BY id DESC",
+        "SELECT * FROM _wce_schedules WHERE name = ?",
+        "SELECT * FROM _wce_schedules WHERE next_at <= ?",
+        "SELECT * FROM _wce_jobs WHERE due_at <= ? ORDER BY due_at, id",
+        "SELECT * FROM _wce_script_runs WHERE kind = 'hook' AND item_id = ? ORDER BY id DESC",
         "SELECT * FROM _wce_page_cache WHERE path = ?",
         "SELECT * FROM _wce_page_dependencies WHERE table_name = ?",
         "SELECT * FROM _wce_query_history WHERE user_id = ? ORDER BY id DESC",
@@ -273,3 +288,17 @@ def test_a_lookup_uses_an_index(cenv, sql):
     plan = " ".join(row[3] for row in cenv.execute("EXPLAIN QUERY PLAN " + sql, (1,)))
 
     assert "SCAN" not in plan
+
+
+def test_versions_of_the_first_schema_are_kept(connection):
+    steps = migrate.load()
+    migrate.upgrade(connection, steps[:1])
+    connection.execute("INSERT INTO _wce_versions (kind, item_id, content, created_at) VALUES ('hook', 7, 'print(1)', 5)")
+
+    migrate.upgrade(connection, steps)
+
+    assert connection.execute("SELECT id, kind, item_id, content, created_at FROM _wce_versions").fetchall() == [
+        (1, "hook", 7, "print(1)", 5)
+    ]
+    connection.execute("INSERT INTO _wce_versions (kind, item_id, content, created_at) VALUES ('schedule', 7, '', 5)")
+    assert names(connection, "index") >= {"_wce_versions_item", "_wce_jobs_due", "_wce_script_runs_item"}

@@ -215,8 +215,10 @@ class TestSession:
             assert session.all("SELECT * FROM more") == []
 
     def test_many_threads_may_find_an_older_file_at_once(self, store, cenv, make_store):
-        steps = (migrate.Migration(2, "more", ("CREATE TABLE more (a)",)), migrate.Migration(3, "most", ("INSERT INTO more VALUES (1)",)))
-        stores = [make_store(migrations=migrate.load()[:1] + steps) for _ in range(3)]
+        known = migrate.load()
+        more = migrate.Migration(len(known) + 1, "more", ("CREATE TABLE more (a)",))
+        most = migrate.Migration(len(known) + 2, "most", ("INSERT INTO more VALUES (1)",))
+        stores = [make_store(migrations=(*known, more, most)) for _ in range(3)]
 
         def look(number: int) -> list[tuple[int]]:
             with stores[number % 3].session(cenv) as session:

@@ -168,6 +168,51 @@ def test_callbacks_run_before_the_commit_in_order_and_may_write(session, actor):
     assert titles(session) == ["zeroth", "first", "second", "third"]
 
 
+def test_a_part_of_every_commit_comes_last_and_sees_all_of_it(store, session, actor):
+    seen = []
+    store.hooks.before("test", lambda open_: seen.append((dict(open_.tables), open_.number, open_.actor)))
+    before = session.one("SELECT commits FROM _wce_state")[0]
+
+    with session.transaction(actor) as transaction:
+        transaction.touch("notes", 1)
+        transaction.before_commit(lambda open_: open_.touch("late"))
+
+    assert seen == [({"notes": 1, "late": 0}, before + 1, actor)]
+
+
+def test_a_part_of_every_commit_writes_in_its_transaction(store, session, actor):
+    store.hooks.before("test", lambda open_: open_.execute(INSERT, (f"by {open_.depth}",)) and None)
+
+    with session.transaction(actor) as transaction:
+        transaction.depth = 3
+
+    assert titles(session) == ["by 3"]
+
+
+def test_a_part_of_every_commit_that_fails_undoes_everything(store, session, actor, commits):
+    def refuse(_: object) -> None:
+        raise LookupError
+
+    store.hooks.before("test", refuse)
+
+    with pytest.raises(LookupError), session.transaction(actor) as transaction:
+        transaction.execute(INSERT, ("a",))
+
+    assert titles(session) == []
+    assert commits == []
+
+
+def test_the_counter_of_scripts_is_that_of_the_transaction(store, session, actor):
+    told = []
+    store.hooks.before("test", lambda open_: told.append(open_.endpoints))
+
+    for name in ("a", "b"):
+        with session.transaction(actor) as transaction:
+            transaction.execute("INSERT INTO _wce_hooks (name, script, created_at, modified_at) VALUES (?, '', 1, 1)", (name,))
+
+    assert told == [1, 2]
+
+
 def test_a_callback_that_fails_undoes_everything(session, actor, commits):
     def refuse(_: object) -> None:
         raise WceError("last_owner")

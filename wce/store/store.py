@@ -174,7 +174,7 @@ class Store:
             transaction = Transaction(handle, actor, int(self.now()), wait_seconds)
             self._transactions[id(handle)] = transaction
             yield transaction
-            done.append(transaction.commit())
+            done.append(transaction.commit(self.hooks.last))
         except (sqlite3.Error, MemoryError) as error:
             self._fail(handle, error)
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -14,7 +14,7 @@ from wce.metrics import Metrics
 from wce.model import Actor, Commit, Params
 from wce.store.sqlite import Cursor, busy, sqlite3
 
-_COUNT: Final = "UPDATE _wce_state SET commits = commits + 1 RETURNING commits"
+_COUNT: Final = "UPDATE _wce_state SET commits = commits + 1 RETURNING commits, endpoints"
 
 
 class Handle(Protocol):
@@ -27,23 +27,34 @@ class Handle(Protocol):
 
 
 class Transaction:
-    """What is known of the transaction while it is open. `at` is its one time, in Unix seconds."""
+    """What is known of the transaction while it is open. `at` is its one time, in Unix seconds.
+
+    `depth` tells how many scripts led to it, each run because of the commit of the one before; whoever runs such a script sets it.
+    `number` is that of the commit and `endpoints` the counter of the file's scripts, both known when the store's own callbacks run.
+    """
 
     def __init__(self, handle: Handle, actor: Actor, at: int, wait_seconds: float) -> None:
         self.handle = handle
         self.cenv = handle.cenv
         self.actor = actor
         self.at = at
-        self.number = 0  # of the commit, known once it is made
+        self.depth = 0
+        self.number = 0
+        self.endpoints = 0
         self._tables: dict[str, int] = {}
         self._callbacks: list[Callable[[Transaction], None]] = []
-        self._depth = 0
+        self._savepoints = 0
         self._connection = _begin(handle, wait_seconds).connection
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run our own SQL; refused once SQLite has rolled back by itself, as it would then act outside the transaction."""
         self._alive()
         return self.handle.execute(sql, params)
+
+    @property
+    def tables(self) -> Mapping[str, int]:
+        """The tables that may have changed so far, as `Commit.tables` will have them."""
+        return MappingProxyType(self._tables)
 
     def touch(self, table: str, rows: int = 0) -> None:
         """Say that a table may have changed, by so many rows of the statements that name it."""
@@ -57,10 +68,10 @@ class Transaction:
     def nested(self) -> Iterator[Transaction]:
         """A savepoint: an exception undoes what was done inside, and goes on."""
         self._alive()
-        name = f"wce_{self._depth}"
+        name = f"wce_{self._savepoints}"
         tables, callbacks = dict(self._tables), len(self._callbacks)
         self.handle.execute(f"SAVEPOINT {name}")
-        self._depth += 1
+        self._savepoints += 1
         try:
             yield self
             self._alive()
@@ -74,14 +85,17 @@ class Transaction:
         else:
             self.handle.execute(f"RELEASE {name}")
         finally:
-            self._depth -= 1
+            self._savepoints -= 1
 
-    def commit(self) -> Commit:
-        """Run the callbacks, count the commit and make it durable."""
+    def commit(self, last: Iterable[Callable[[Transaction], None]] = ()) -> Commit:
+        """Run the callbacks, count the commit, run the `last` callbacks, which see all that there is, and make it durable."""
         for callback in self._callbacks:  # a callback may add another one
             callback(self)
         self._alive()
-        self.number = self.handle.execute(_COUNT).fetchall()[0][0]
+        self.number, self.endpoints = self.handle.execute(_COUNT).fetchall()[0]
+        for callback in last:
+            callback(self)
+        self._alive()
         self.handle.execute("COMMIT")
         return Commit(self.cenv, self.actor, MappingProxyType(dict(self._tables)), self.at, self.number)
 
@@ -108,11 +122,27 @@ def _begin(handle: Handle, wait_seconds: float) -> Cursor:
 
 
 class Hooks:
-    """What is told of every commit, after it and outside the writer lock; each has a name for the log and the metrics."""
+    """What takes part in every commit, and what is told of it afterwards, outside the writer lock.
+
+    Each has a name for the log and the metrics.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._hooks: list[tuple[str, Callable[[Commit], None]]] = []
+        self._before: dict[str, Callable[[Transaction], None]] = {}
+
+    @property
+    def last(self) -> Iterable[Callable[[Transaction], None]]:
+        """What `before` was given, in that order."""
+        return self._before.values()
+
+    def before(self, name: str, callback: Callable[[Transaction], None]) -> None:
+        """Call back in every write transaction just before its COMMIT; what it raises fails the commit.
+
+        It comes last: it may write, and must neither ask for a callback of the transaction nor write an audit row.
+        """
+        self._before[name] = callback
 
     def add(self, name: str, callback: Callable[[Commit], None]) -> None:
         """Call back after every commit from now on, after the hooks that are there already."""
