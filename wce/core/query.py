@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from wce.core import audit, upkeep
 from wce.core.gate import Gate
@@ -104,7 +106,7 @@ class Queries:
             limits = replace(limits, max_rows=min(limits.max_rows, max_rows))
         if not 1 <= len(statements) <= MAX_STATEMENTS:
             raise WceError("validation", f"A transaction has 1 to {MAX_STATEMENTS} statements.")
-        with self._gate.enter(cenv, config.max_connections, self._patience_seconds):
+        with self.place(cenv, config):
             return self._retry(cenv, who, limits, lambda guarded, actor: self._run(guarded, actor, statements, limits, once))
 
     def explain(
@@ -119,8 +121,27 @@ class Queries:
             with guarded.transaction(actor):
                 return explain(guarded, statement.sql, statement.params or None, frank=frank)
 
-        with self._gate.enter(cenv, config.max_connections, self._patience_seconds):
+        with self.place(cenv, config):
             return self._retry(cenv, who, config.limits, work)
+
+    def place(self, cenv: str, config: CenvSettings) -> AbstractContextManager[None]:
+        """`with` one of the cenv's places for SQL of users, for whoever runs statements by `run_one`."""
+        return self._gate.enter(cenv, config.max_connections, self._patience_seconds)
+
+    def run_one(
+        self,
+        guarded: GuardedSession,
+        transaction: Transaction | None,
+        statement: Statement,
+        limits: Limits,
+        details: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Result:
+        """Run one statement in the open transaction, with an audit row if it writes; `details` are put into that."""
+        plan = guarded.plan(statement.sql)  # before it runs: a change of the schema may leave nothing to plan it by
+        result = guarded.run(statement.sql, statement.params, limits)
+        if transaction is not None and plan.writes:
+            self._audit(guarded, transaction, plan, result, details)
+        return result
 
     def _retry(self, cenv: str, who: Authenticated, limits: Limits, work: Callable[[GuardedSession, Actor], T]) -> T:
         """Do the work under the grants of this moment: when they change before it begins, read them and begin again."""
@@ -161,18 +182,15 @@ class Queries:
             for statement in statements:
                 if results:
                     limits = _what_is_left(limits, deadline, results[-1])
-                plan = guarded.plan(statement.sql)  # before it runs: a change of the schema may leave nothing to plan it by
-                results.append(guarded.run(statement.sql, statement.params, limits))
-                if transaction is not None and plan.writes:
-                    self._audit(guarded, transaction, plan, results[-1])
+                results.append(self.run_one(guarded, transaction, statement, limits))
         except WceError as error:
             _number(error, len(results), statements)
             raise
         return tuple(results)
 
-    def _audit(self, guarded: GuardedSession, transaction: Transaction, plan: Plan, result: Result) -> None:
+    def _audit(self, guarded: GuardedSession, transaction: Transaction, plan: Plan, result: Result, more: Mapping[str, Any]) -> None:
         shape = self._shapes.of(guarded.cenv, plan.text, guarded.catalogue)
-        details = {"sql": shape.text} if plan.ddl else {"rows": result.changes, "sql": shape.text}
+        details = ({"sql": shape.text} if plan.ddl else {"rows": result.changes, "sql": shape.text}) | dict(more)
         audit.record(transaction, AuditEntry(_ACTIONS.get(plan.kind, "ddl"), "table", plan.target or shape.made, details))
 
     def _stand_in(self, cenv: str, who: Authenticated, user_id: int) -> Authenticated:

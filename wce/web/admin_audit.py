@@ -8,9 +8,10 @@ from typing import Final
 
 from flask import Blueprint, Response, request
 
+from wce import values
 from wce.core import audit
 from wce.errors import invalid
-from wce.web import responses, rows
+from wce.web import responses
 from wce.web.access import access
 from wce.web.services import services
 
@@ -51,7 +52,7 @@ def verify(cenv_id: str) -> Response:
 def _page(found: audit.AuditPage, form: str) -> Response:
     entries = [asdict(entry) for entry in found.entries]
     if form == responses.CSV:
-        entries = [entry | {"details": rows.encode(entry["details"]).decode()} for entry in entries]
+        entries = [entry | {"details": values.encode(entry["details"]).decode()} for entry in entries]
     response = responses.body(responses.table_body(_COLUMNS, [tuple(entry.values()) for entry in entries], form), form)
     if found.next_cursor is not None:
         response.headers["X-Next-Cursor"] = found.next_cursor

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, request
 
+from wce import values
 from wce.core import permissions, tables, users
 from wce.core.layout import lay_out
 from wce.core.query import Answer, Once, Statement
@@ -17,7 +18,7 @@ from wce.errors import WceError, invalid
 from wce.model import Result
 from wce.store.session import Session
 from wce.store.sqlite import fold
-from wce.web import bodies, responses, rows
+from wce.web import bodies, responses
 from wce.web.access import access
 from wce.web.context import cenv_settings, grants, who
 from wce.web.services import services
@@ -56,7 +57,7 @@ def transaction(cenv_id: str) -> Response:
     ]
 
     def encode(results: Sequence[Result]) -> bytes:
-        return rows.encode({"results": [responses.result_value(item, body.format) for item in results]})
+        return values.encode({"results": [responses.result_value(item, body.format) for item in results]})
 
     return _respond(_run(cenv_id, statements, body.max_rows, responses.JSON, encode), responses.JSON, encode)
 

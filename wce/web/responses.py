@@ -8,6 +8,7 @@ from typing import Any, Final
 from flask import Response, render_template
 from flask.globals import request_ctx
 
+from wce import values
 from wce.model import Result
 from wce.web import rows
 from wce.web.headers import CLASS_KEY, ResponseClass
@@ -36,7 +37,7 @@ def wanted(*offered: str) -> str:
 
 def json(value: Any, status: int = 200, *, mimetype: str = JSON, location: str = "") -> Response:
     """The value as JSON."""
-    response = Response(rows.encode(value), status, mimetype=mimetype)
+    response = Response(values.encode(value), status, mimetype=mimetype)
     if location:
         response.headers["Location"] = location
     return response
@@ -82,5 +83,5 @@ def result_value(result: Result, shape: str) -> dict[str, Any]:
 def result_body(result: Result, form: str, shape: str) -> bytes:
     """One statement's answer as JSON, CSV or NDJSON."""
     if form == JSON:
-        return rows.encode(result_value(result, shape))
+        return values.encode(result_value(result, shape))
     return table_body(result.columns, result.rows, form, as_arrays=shape == "arrays")

@@ -9,37 +9,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import orjson
-
+from wce import values
 from wce.model import Value
 
 # A spreadsheet runs a cell that starts with one of these (CWE-1236).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-
-
-def encode(value: Any) -> bytes:
-    """JSON as the contract wants it: infinities become null, bytes become {"$base64": …}."""
-    try:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-    except orjson.JSONEncodeError:
-        return orjson.dumps(_mended(value), default=_plain, option=orjson.OPT_NON_STR_KEYS)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return {"$base64": base64.b64encode(value).decode("ascii")}
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _mended(value: Any) -> Any:
-    """The same value without unpaired surrogates, which a database file from elsewhere may hold and JSON cannot."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, dict):
-        return {_mended(key): _mended(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mended(item) for item in value]
-    return value
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:
@@ -64,7 +38,7 @@ def objects(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> list[dic
 
 def ndjson(rows: Iterable[Any]) -> bytes:
     """One JSON text per line."""
-    return b"".join(encode(row) + b"\n" for row in rows)
+    return b"".join(values.encode(row) + b"\n" for row in rows)
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
