@@ -12,6 +12,7 @@ from wce.core.users import delete_user
 from wce.errors import Position, WceError
 from wce.model import Role
 
+NOW = 1_700_000_000
 SCRIPT = "def handler(request):\n    return {}\n"
 
 
@@ -42,14 +43,14 @@ def adam(world):
     return world.add("adam", Role.ADMIN)
 
 
-def test_an_endpoint_is_kept_as_it_was_given(world, clock_at=1_700_000_000):
+def test_an_endpoint_is_kept_as_it_was_given(world):
     made, fresh = save(world, description="all notes", access="public", run_as="definer", enabled=False)
 
     assert fresh
     assert scripts.list_endpoints(world.session) == [made] == [scripts.find_endpoint(world.session, made.id)]
     assert (made.path, made.method, made.script, made.description) == ("/notes", "GET", SCRIPT, "all notes")
     assert (made.access, made.run_as, made.enabled) == ("public", "definer", False)
-    assert (made.created_at, made.modified_at, made.created_by, made.modified_by) == (clock_at, clock_at, 1, 1)
+    assert (made.created_at, made.modified_at, made.created_by, made.modified_by) == (NOW, NOW, 1, 1)
 
 
 def test_the_same_path_and_method_again_take_its_place(world, adam):
@@ -81,11 +82,10 @@ def test_what_is_removed_is_gone_and_its_id_is_not_given_again(world):
     assert save(world)[0].id == made.id + 1
 
 
-@pytest.mark.parametrize("call", [scripts.find_endpoint, lambda session, i: scripts.delete_endpoint(session, OWNER, i)])
-def test_what_is_not_there_is_not_found(world, call):
-    globals()["OWNER"] = world.owner
-
-    assert refused(call, world.session, 99).code == "not_found"
+def test_what_is_not_there_is_not_found(world):
+    assert refused(scripts.find_endpoint, world.session, 99).code == "not_found"
+    assert refused(scripts.delete_endpoint, world.session, world.owner, 99).code == "not_found"
+    assert refused(scripts.update_endpoint, world.session, check, world.owner, 99, EndpointChanges(enabled=True)).code == "not_found"
 
 
 @pytest.mark.parametrize(
