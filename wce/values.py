@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -31,3 +32,18 @@ def _mended(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_mended(item) for item in value]
     return value
+
+
+def unique(names: Sequence[str]) -> tuple[str, ...]:
+    """The names with `_2`, `_3`… on later duplicates, so that an object per row loses no column."""
+    taken = set(names)
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        fresh, count = name, 1
+        while fresh in seen or (count > 1 and fresh in taken):
+            count += 1
+            fresh = f"{name}_{count}"
+        seen.add(fresh)
+        found.append(fresh)
+    return tuple(found)

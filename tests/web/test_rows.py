@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from wce import values
 from wce.web import rows
 
 
@@ -23,11 +24,11 @@ from wce.web import rows
     ],
 )
 def test_later_duplicates_of_a_column_get_a_number(names: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    assert rows.unique(names) == expected
+    assert values.unique(names) == expected
 
 
 def test_no_column_is_lost_in_objects() -> None:
-    assert rows.objects(rows.unique(("id", "id")), [(1, 2)]) == [{"id": 1, "id_2": 2}]
+    assert rows.objects(values.unique(("id", "id")), [(1, 2)]) == [{"id": 1, "id_2": 2}]
 
 
 def test_csv_is_rfc_4180_with_a_header() -> None:

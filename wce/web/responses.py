@@ -63,12 +63,12 @@ def table_body(columns: Sequence[str], found: Sequence[Sequence[Any]], form: str
     """Rows as CSV or NDJSON."""
     if form == CSV:
         return rows.to_csv(columns, found)
-    return rows.ndjson(found if as_arrays else rows.objects(rows.unique(columns), found))
+    return rows.ndjson(found if as_arrays else rows.objects(values.unique(columns), found))
 
 
 def result_value(result: Result, shape: str) -> dict[str, Any]:
     """One statement's answer, field by field as the contract has it; `shape` is objects or arrays."""
-    columns = result.columns if shape == "arrays" else rows.unique(result.columns)
+    columns = result.columns if shape == "arrays" else values.unique(result.columns)
     return {
         "columns": columns,
         "rows": result.rows if shape == "arrays" else rows.objects(columns, result.rows),

@@ -16,21 +16,6 @@ from wce.model import Value
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def unique(names: Sequence[str]) -> tuple[str, ...]:
-    """The names with `_2`, `_3`… on later duplicates, so that an object per row loses no column."""
-    taken = set(names)
-    seen: set[str] = set()
-    found = []
-    for name in names:
-        fresh, count = name, 1
-        while fresh in seen or (count > 1 and fresh in taken):
-            count += 1
-            fresh = f"{name}_{count}"
-        seen.add(fresh)
-        found.append(fresh)
-    return tuple(found)
-
-
 def objects(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> list[dict[str, Value]]:
     """One object per row; `columns` must be unique."""
     return [dict(zip(columns, row)) for row in rows]  # noqa: B905  # SQLite gives each row its columns; strict costs a third more

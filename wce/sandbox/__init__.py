@@ -1,0 +1,1 @@
+"""Runs what users wrote: Starlark in worker processes that can be killed."""
