@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from wce.core import audit, scripts, versions
+from wce.core import audit, authoring, scripts, versions
 from wce.core.authoring import MAX_DESCRIPTION, MAX_SCRIPT
 from wce.core.logins import anonymous
 from wce.core.scripts import EndpointChanges, NewEndpoint, RoutesCache
@@ -323,4 +323,13 @@ def test_a_cenv_has_at_most_a_thousand_endpoints(world):
                 "INSERT INTO _wce_endpoints (path, method, script, created_at, modified_at) VALUES (?, 'GET', '', 1, 1)", (f"/{number}",)
             )
 
-    assert refused(save, world).code == "validation"
+    assert refused(save, world).code == "too_large"
+
+
+def test_all_scripts_together_have_at_most_so_many_characters(world, monkeypatch):
+    monkeypatch.setattr(authoring, "MAX_TOTAL", 100)
+    made, _ = save(world, script="x" * 60)
+
+    assert refused(save, world, path="/b", script="x" * 41).code == "too_large"
+    assert refused(change, world, made, script="x" * 101).code == "too_large"
+    assert change(world, made, script="x" * 100).script == "x" * 100

@@ -93,15 +93,17 @@ def test_the_oldest_go_when_there_are_many(world):
     assert texts(world, other.id) == ["kept"]
 
 
-def test_of_deleted_scripts_the_last_texts_stay(world, monkeypatch):
-    monkeypatch.setattr(versions, "MAX_GONE", 3)
-    kept, gone = save(world), [save(world, f"of {number}", f"/{number}") for number in range(5)]
+def test_the_oldest_of_all_go_when_they_are_large(world, monkeypatch):
+    monkeypatch.setattr(versions, "MAX_SIZE", 5_000)
+    gone = save(world, "of the first")
+    scripts.delete_endpoint(world.session, world.owner, gone.id)
+    assert texts(world, gone.id) == ["of the first"]
 
-    for endpoint in gone:
-        scripts.delete_endpoint(world.session, world.owner, endpoint.id)
+    kept = save(world, "second", path="/b")
+    change(world, kept, script="x" * 3_000)
 
-    assert [texts(world, endpoint.id) for endpoint in gone] == [[], [], ["of 2"], ["of 3"], ["of 4"]]
-    assert texts(world, kept.id) == ["first"]
+    assert texts(world, kept.id) == ["x" * 3_000]
+    assert texts(world, gone.id) == []
 
 
 def test_an_author_who_is_gone_leaves_his_texts(world):

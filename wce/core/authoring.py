@@ -15,6 +15,7 @@ from wce.store.session import Session
 from wce.store.transaction import Transaction
 
 MAX_SCRIPT: Final = 256 * 1024  # bytes in UTF-8
+MAX_TOTAL: Final = 8 * 1024 * 1024  # characters in all scripts of a kind
 MAX_DESCRIPTION: Final = 2_000
 MAX_NAME: Final = 100
 CALLER: Final = "caller"
@@ -88,9 +89,7 @@ class Shelf(Generic[Item]):
 
     def add(self, transaction: Transaction, given: Mapping[str, Any]) -> Item:
         """Insert a row; the actor is its author."""
-        (count,) = transaction.execute(f"SELECT count(*) FROM {self.table}").fetchone()
-        if count >= self.most:
-            raise WceError("validation", f"There are {count} already; a cenv may have {self.most} of the kind {self.kind}.")
+        self._require_room(transaction, given["script"], new=1)
         actor, at = transaction.actor.user_id, transaction.at
         values = dict(given) | {"created_at": at, "modified_at": at, "created_by": actor, "modified_by": actor}
         marks = ", ".join("?" * len(values))
@@ -115,6 +114,8 @@ class Shelf(Generic[Item]):
             changes |= {"modified_at": transaction.at, "modified_by": actor}
         if not changes:
             return item
+        if "script" in changes:
+            self._require_room(transaction, changes["script"], instead_of=item.script)
         sets = ", ".join(f"{name} = ?" for name in changes)
         transaction.execute(f"UPDATE {self.table} SET {sets} WHERE id = ?", (*changes.values(), item.id))
         if "script" in changes:
@@ -138,8 +139,15 @@ class Shelf(Generic[Item]):
             transaction.execute(f"DELETE FROM {self.table} WHERE id = ?", (item_id,))
             transaction.execute("DELETE FROM _wce_script_runs WHERE kind = ? AND item_id = ?", (self.kind, item_id))
             transaction.execute("DELETE FROM _wce_jobs WHERE kind = ? AND item_id = ?", (self.kind, item_id))
-            versions.forget_gone(transaction, self.kind, self.table)
             self._record(transaction, "delete", item_id, {"script": item.script})
+
+    def _require_room(self, transaction: Transaction, script: str, *, new: int = 0, instead_of: str = "") -> None:
+        """All scripts of a kind are listed, and held in memory, together."""
+        count, size = transaction.execute(f"SELECT count(*), coalesce(sum(length(script)), 0) FROM {self.table}").fetchone()
+        if count + new > self.most:
+            raise WceError("too_large", f"A cenv may have {self.most} of the kind {self.kind}.")
+        if size + len(script) - len(instead_of) > MAX_TOTAL:
+            raise WceError("too_large", f"All scripts of the kind {self.kind} together may have at most {MAX_TOTAL} characters.")
 
     def _record(self, transaction: Transaction, action: str, item_id: int, values: Mapping[str, Any]) -> None:
         details = {name: value for name, value in values.items() if name not in _UNTOLD}

@@ -10,7 +10,8 @@ from wce.store.session import Session
 from wce.store.transaction import Transaction
 
 MAX_VERSIONS: Final = 100  # of one script
-MAX_GONE: Final = 1_000  # of all deleted scripts of a kind
+MAX_SIZE: Final = 32 * 1024 * 1024  # of all versions of a kind, those of deleted scripts among them
+_ENTRY: Final = 1_000  # what a version counts beside its characters
 _COLUMNS: Final = "v.id, v.created_at, v.created_by, u.username"
 _FROM: Final = "FROM _wce_versions v LEFT JOIN _wce_users u ON u.user_id = v.created_by"
 
@@ -43,7 +44,7 @@ def find_version(session: Session | Transaction, kind: str, item_id: int, versio
 
 
 def keep(transaction: Transaction, kind: str, item_id: int, script: str) -> None:
-    """Keep the text that is being saved, and forget the oldest beyond MAX_VERSIONS."""
+    """Keep the text that is being saved, and forget the oldest beyond MAX_VERSIONS and MAX_SIZE."""
     transaction.execute(
         "INSERT INTO _wce_versions (kind, item_id, content, created_at, created_by) VALUES (?, ?, ?, ?, ?)",
         (kind, item_id, script, transaction.at, transaction.actor.user_id),
@@ -53,12 +54,8 @@ def keep(transaction: Transaction, kind: str, item_id: int, script: str) -> None
         " (SELECT id FROM _wce_versions WHERE kind = ?1 AND item_id = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
         (kind, item_id, MAX_VERSIONS),
     )
-
-
-def forget_gone(transaction: Transaction, kind: str, table: str) -> None:
-    """Of scripts that are not in their table any more keep the newest MAX_GONE texts: ids are never used again."""
-    gone = f"kind = ?1 AND item_id NOT IN (SELECT id FROM {table})"
     transaction.execute(
-        f"DELETE FROM _wce_versions WHERE {gone} AND id <= (SELECT id FROM _wce_versions WHERE {gone} ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-        (kind, MAX_GONE),
+        "DELETE FROM _wce_versions WHERE kind = ?1 AND id <= (SELECT max(id) FROM"
+        " (SELECT id, sum(length(content) + ?2) OVER (ORDER BY id DESC) AS size FROM _wce_versions WHERE kind = ?1) WHERE size > ?3)",
+        (kind, _ENTRY, MAX_SIZE),
     )

@@ -14,9 +14,11 @@ from flask.sessions import NullSession, SessionInterface, SessionMixin
 from werkzeug.routing import BaseConverter
 
 from wce.config import Settings
+from wce.core.hooks import HookQueue
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries
+from wce.core.runs import Runs
 from wce.core.settings import Config
 from wce.core.tokens import Tokens
 from wce.guard.guard import Guard
@@ -117,6 +119,7 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
     except BaseException:
         store.close()
         raise
+    store.hooks.before("hooks", HookQueue().queue)
     grants = GrantsCache()
     return Services(
         settings=settings,
@@ -128,6 +131,7 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         config=config,
         grants=grants,
         queries=Queries(store, guard, grants),
+        runs=Runs(store),
         readiness=Readiness(store, guard),
         counters=Counters(store.folder.path / COUNTERS if settings.processes > 1 else None, now=now),
         now=now,

@@ -12,6 +12,7 @@ from wce.config import Settings
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries
+from wce.core.runs import Runs
 from wce.core.settings import Config
 from wce.core.tokens import Tokens
 from wce.guard.guard import Guard
@@ -36,12 +37,14 @@ class Services:
     config: Config
     grants: GrantsCache
     queries: Queries
+    runs: Runs
     readiness: Readiness
     counters: Counters
     now: Callable[[], float]
 
     def close(self) -> None:
         """Close every connection and give the storage folder back; a second call does nothing."""
+        self.runs.close()
         self.guard.close()
         self.store.close()
         self.counters.close()
