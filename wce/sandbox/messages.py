@@ -1,0 +1,173 @@
+"""What crosses the pipe between the server and a worker: frozen values with a JSON form.
+
+What a worker sends is read as if an enemy had written it: every `from_meta` raises ValueError on anything that is not of its form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+KINDS: Final = ("syntax", "runtime", "result", "limit", "abort", "memory", "output", "time", "crash", "refused")
+_LEVELS: Final = ("print", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one call may use: wall-clock seconds without the time in the queue, memory, bytes of the answer, printed characters, queries."""
+
+    seconds: float = 5.0
+    memory_mb: int = 128
+    output_bytes: int = 8 << 20
+    print_chars: int = 65_536
+    queries: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call of a script.
+
+    `key` names the source by its content. `request` is plain JSON-able data: what the script's `request` (or a hook's `event`) is,
+    without the body.
+    """
+
+    script: str
+    key: str
+    request: Mapping[str, Any]
+    entry: str = "handler"
+    body: bytes = b""
+    budget: Budget = Budget()
+
+    def to_meta(self) -> dict[str, Any]:
+        """The job without source and body, which cross raw."""
+        return {"op": "call", "key": self.key, "entry": self.entry, "request": dict(self.request), "budget": asdict(self.budget)}
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """One line that a script printed or logged; `level` is print, info, warning or error."""
+
+    level: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One entry of a call stack, in the author's own lines and columns."""
+
+    name: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a script answered."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    prints: tuple[Print, ...] = ()
+    queries: int = 0
+
+    def to_meta(self) -> dict[str, Any]:
+        """The reply without its body, which crosses raw."""
+        return {
+            "op": "done",
+            "status": self.status,
+            "headers": self.headers,
+            "prints": [(item.level, item.text, item.line) for item in self.prints],
+            "queries": self.queries,
+        }
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any], body: bytes) -> Reply:
+        status = _integer(meta.get("status"))
+        if not 100 <= status <= 599:
+            raise ValueError("status")
+        headers = tuple((_text(name), _text(value)) for name, value in _rows(meta.get("headers"), 2))
+        return cls(status, headers, body, _prints(meta.get("prints")), _integer(meta.get("queries")))
+
+
+@dataclass(slots=True, eq=False)  # not frozen: contextlib sets the traceback of what passes through it
+class Fault(Exception):  # noqa: N818 - not an error of the server
+    """The script's own failure, never the server's; `kind` is one of KINDS.
+
+    `line` and `column` count from 1 in the author's source. `excerpt` is that line with a caret below. `status` belongs to `abort`.
+    """
+
+    kind: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    excerpt: str = ""
+    trace: tuple[Frame, ...] = ()
+    prints: tuple[Print, ...] = ()
+    queries: int = 0
+    status: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.line is None else f" (line {self.line}, column {self.column})"
+        return f"{self.kind}: {self.message}{place}"
+
+    def to_meta(self) -> dict[str, Any]:
+        return {
+            "op": "fault",
+            "kind": self.kind,
+            "message": self.message,
+            "line": self.line,
+            "column": self.column,
+            "excerpt": self.excerpt,
+            "trace": [(frame.name, frame.line, frame.column) for frame in self.trace],
+            "prints": [(item.level, item.text, item.line) for item in self.prints],
+            "queries": self.queries,
+            "status": self.status,
+        }
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any]) -> Fault:
+        kind = _text(meta.get("kind"))
+        if kind not in KINDS:
+            raise ValueError("kind")
+        return cls(
+            kind,
+            _text(meta.get("message")),
+            _optional(meta.get("line")),
+            _optional(meta.get("column")),
+            _text(meta.get("excerpt")),
+            tuple(Frame(_text(name), _integer(line), _integer(column)) for name, line, column in _rows(meta.get("trace"), 3)),
+            _prints(meta.get("prints")),
+            _integer(meta.get("queries")),
+            _optional(meta.get("status")),
+        )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a string")
+    return value
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("not a count")
+    return value
+
+
+def _optional(value: Any) -> int | None:
+    return None if value is None else _integer(value)
+
+
+def _rows(value: Any, width: int) -> list[list[Any]]:
+    if not isinstance(value, list) or not all(isinstance(row, list) and len(row) == width for row in value):
+        raise ValueError(f"not a list of {width} each")
+    return value
+
+
+def _prints(value: Any) -> tuple[Print, ...]:
+    found = tuple(Print(_text(level), _text(text), _integer(line)) for level, text, line in _rows(value, 3))
+    if any(item.level not in _LEVELS for item in found):
+        raise ValueError("level")
+    return found
