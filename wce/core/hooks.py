@@ -126,7 +126,7 @@ class HookQueue:
         The payload of a job: `tables` (rows written, by table; 0 where only a trigger or a cascade may have), `user_id` (0 is the
         public), `at`, `commit` (its number) and `depth`, which belongs on the transaction in which the hook's script runs.
         """
-        touched = {table: rows for table, rows in transaction.tables.items() if not fold(table).startswith(OWN)}
+        touched = {table: rows for table, rows in transaction.tables.items() if not table.startswith(OWN)}
         if not touched:
             return
         for hook_id, table_name in self._enabled(transaction):
@@ -138,7 +138,9 @@ class HookQueue:
         """Id and folded table of each hook."""
         if SHELF.table in transaction.tables:  # its own change may yet be undone, and its counter be given again
             return _read_enabled(transaction)
-        return self._cached.get_or((transaction.cenv, transaction.endpoints), lambda: _read_enabled(transaction))
+        key = (transaction.cenv, transaction.endpoints)
+        found = self._cached.get(key)
+        return self._cached.put(key, _read_enabled(transaction)) if found is None else found
 
 
 def _read_enabled(transaction: Transaction) -> tuple[tuple[int, str], ...]:
