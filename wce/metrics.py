@@ -44,6 +44,10 @@ class Metrics:
         self.connection_opens = Counter("wce_connection_opens_total", "Connections opened; other uses found one.", registry=self.registry)
         self.bcrypt_waiting = _gauge("wce_bcrypt_waiting", "Password checks that wait for a core.", self.registry)
         self.commits = Counter("wce_commits_total", "Write transactions committed.", registry=self.registry)
+        self.script_calls = Counter("wce_script_calls_total", "Runs of scripts, by their end.", ["kind", "outcome"], registry=self.registry)
+        self.script_seconds = Histogram(
+            "wce_script_seconds", "Time of a script's run, with the wait for a worker.", ["kind"], buckets=_LATENCY, registry=self.registry
+        )
         self.hook_failures = Counter("wce_hook_failures_total", "After-commit hooks that raised.", ["hook"], registry=self.registry)
 
     def text(self) -> bytes:

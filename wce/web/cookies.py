@@ -12,11 +12,12 @@ from wce.errors import WceError
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER: Final = "X-CSRF-Token"
+PREFIX: Final = "wce_"
 
 
 def name(cenv: str) -> str:
     """The cookie's name; its path keeps two cenvs with the same first digits apart."""
-    return f"wce_{cenv[:8]}"
+    return f"{PREFIX}{cenv[:8]}"
 
 
 def counts(method: str, headers: Headers, own_origin: str) -> bool:

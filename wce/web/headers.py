@@ -54,10 +54,31 @@ _ALWAYS: Final = (
 )
 _UI_ONLY: Final = (("X-Frame-Options", "DENY"), ("Cross-Origin-Opener-Policy", "same-origin"))
 HSTS: Final = ("Strict-Transport-Security", "max-age=31536000")
-# What tenant code must never say in our name.
+# What tenant code must never say in our name: what a browser keeps for the whole origin, and what a proxy in front of us obeys.
 _NEVER_FROM_CONTENT: Final = frozenset(
-    {"set-cookie", "clear-site-data", "strict-transport-security", "service-worker-allowed", "refresh", "link"}
+    {
+        "set-cookie",
+        "set-cookie2",
+        "clear-site-data",
+        "strict-transport-security",
+        "service-worker-allowed",
+        "refresh",
+        "link",
+        "alt-svc",
+        "accept-ch",
+        "critical-ch",
+        "nel",
+        "report-to",
+        "reporting-endpoints",
+        "origin-agent-cluster",
+        "expect-ct",
+        "public-key-pins",
+        "x-sendfile",
+        "x-lighttpd-send-file",
+        "x-reproxy-url",
+    }
 )
+_NEVER_PREFIXES: Final = ("access-control-", "x-accel-")
 
 
 def secure(headers: Headers, kind: ResponseClass, *, https: bool) -> Headers:
@@ -85,7 +106,7 @@ def _public(headers: Headers) -> bool:
 
 
 def _refused(name: str, kind: ResponseClass) -> bool:
-    return kind is ResponseClass.CONTENT and (name in _NEVER_FROM_CONTENT or name.startswith("access-control-"))
+    return kind is ResponseClass.CONTENT and (name in _NEVER_FROM_CONTENT or name.startswith(_NEVER_PREFIXES))
 
 
 class SecurityHeaders:

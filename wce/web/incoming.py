@@ -1,0 +1,82 @@
+"""A request as plain data, which is all that a script gets to see of it: nothing in it proves who the caller is."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from flask import Request
+from flask.globals import request_ctx
+from werkzeug.datastructures import FileStorage
+
+from wce.errors import WceError
+from wce.model import PUBLIC_ID, Actor
+from wce.web import context, cookies
+
+BODY_BYTES: Final = 1024 * 1024
+_MAX_PARTS: Final = 1_000
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+# What a script could act as the caller with. The cookies stand apart, without ours.
+_HIDDEN: Final = frozenset({"authorization", "cookie", "proxy-authorization", cookies.CSRF_HEADER.lower()})
+
+
+def read(path: str, params: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
+    """The request that goes to the endpoint at `path`, and its body; raises `too_large`, or `malformed` for a NUL."""
+    request = request_ctx.request
+    body = _body(request)
+    form: dict[str, str] = {}
+    files: list[dict[str, Any]] = []
+    if request.mimetype in _FORMS:
+        request.max_form_memory_size, request.max_form_parts = BODY_BYTES, _MAX_PARTS
+        form = request.form.to_dict()
+        files = [_file(name, item) for name, item in request.files.items(multi=True)]
+    found = {
+        "id": context.request_id(),
+        "method": "GET" if request.method == "HEAD" else request.method,
+        "path": path,
+        "url": context.public_url() + request.full_path.removesuffix("?"),
+        "params": dict(params),
+        "query": request.args.to_dict(),
+        "headers": {name.lower(): value for name, value in request.headers if name.lower() not in _HIDDEN},
+        "cookies": {name: value for name, value in request.cookies.items() if not name.startswith(cookies.PREFIX)},
+        "form": form,
+        "files": files,
+        "user": user(context.actor()),
+        "ip": context.current().ip_address,
+    }
+    _refuse_nul(found, ("path", "params", "query", "headers", "cookies", "form"))
+    return found, body
+
+
+def user(actor: Actor) -> dict[str, Any] | None:
+    """Who acts, or None for somebody who is not signed in."""
+    if actor.user_id == PUBLIC_ID:
+        return None
+    return {"user_id": actor.user_id, "username": actor.username, "role": actor.role.value}
+
+
+def _body(request: Request) -> bytes:
+    # A body that comes in chunks says no length, and a server that does not gather it first lets it be cut at the limit.
+    request.max_content_length = BODY_BYTES + 1
+    if (request.content_length or 0) <= BODY_BYTES:
+        body = request.get_data()
+        if len(body) <= BODY_BYTES:
+            return body
+    raise WceError("too_large", f"The body may have {BODY_BYTES} bytes.")
+
+
+def _file(name: str, item: FileStorage) -> dict[str, Any]:
+    content = item.stream.read()
+    encoded = base64.b64encode(content).decode("ascii")
+    told = {"name": name, "filename": item.filename or "", "content_type": item.mimetype or "application/octet-stream"}
+    return told | {"size": len(content), "base64": encoded}
+
+
+def _refuse_nul(found: Mapping[str, Any], places: Iterable[str]) -> None:
+    """A script's strings end at a NUL, so that half of a value would pass for all of it."""
+    for place in places:
+        value = found[place]
+        texts = [value] if isinstance(value, str) else [*value, *value.values()]
+        if any("\0" in text for text in texts):
+            raise WceError("malformed", f"A NUL character stands in the request ({place}).")
