@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -11,6 +15,7 @@ from wce.core.schedules import NewSchedule, ScheduleChanges
 from wce.errors import WceError
 from wce.model import Role
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 NOW = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 NEXT_MINUTE = 1_700_000_040
 
@@ -187,3 +192,46 @@ def test_a_file_that_knows_more_than_this_server_stops_only_its_own_schedule(wor
 
     assert schedules.find_schedule(world.session, made.id).next_at is None
     assert world.session.one("SELECT item_id FROM _wce_script_runs WHERE error LIKE '%last run%'") == (made.id,)
+
+
+IN_ANOTHER_PROCESS = """
+import sys
+from pathlib import Path
+from wce.config import Settings
+from wce.core import jobs, schedules
+from wce.metrics import Metrics
+from wce.store.store import Store
+
+folder, cenv, first = sys.argv[1:]
+clock = [int(first)]
+store = Store(Settings(storage_dir=Path(folder), min_free_mb=0), Metrics(), lambda: clock[0])
+print("ready", flush=True)
+sys.stdin.readline()
+for now in range(int(first), int(first) + 1_200, 60):
+    clock[0] = now
+    with store.session(cenv) as session:
+        schedules.queue_due(session, now)
+        while (held := jobs.claim(session, now)) is not None:
+            print(held.payload["due_at"], flush=True)
+            jobs.drop(session, held)
+store.close()
+"""
+
+
+def test_each_time_comes_once_over_all_processes(world):
+    save(world)
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(world.store.folder.path), world.cenv, str(NEXT_MINUTE)]
+    with ExitStack() as stack:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        processes = [stack.enter_context(subprocess.Popen(command, cwd=ROOT, **pipes)) for _ in range(3)]
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        printed = [process.communicate(timeout=60)[0] for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    times = sorted(int(line) for text in printed for line in text.split())
+    assert len(times) == len(set(times)) >= 20
+    assert times[0] == NEXT_MINUTE
