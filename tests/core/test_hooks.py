@@ -134,6 +134,15 @@ def test_changes_are_audited_without_the_text(shop):
     assert SCRIPT not in str(entries)
 
 
+def test_a_hook_follows_its_table_to_another_name(shop):
+    made, _ = save(shop)
+    every, _ = save(shop, name="every", table_name="*")
+
+    shop.run(shop.world.owner, "ALTER TABLE notes RENAME TO tasks")
+
+    assert [hooks.find_hook(shop.world.session, item.id).table_name for item in (made, every)] == ["tasks", "*"]
+
+
 class TestQueue:
     """What a commit leaves behind."""
 

@@ -27,6 +27,7 @@ def settle(link: Link, plan: Plan, before: Catalogue, after: Catalogue) -> None:
         _forget(link, moved[1])
         for table in _BY_TABLE:
             link.execute(f"UPDATE {table} SET table_name = ? WHERE table_name = ?", (after.tables[moved[1]].name, moved[0]))
+        link.execute("UPDATE _wce_hooks SET table_name = ? WHERE table_name = ?", (after.tables[moved[1]].name, moved[0]))
     else:
         for name in old ^ new:
             _forget(link, name)
