@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from wce.core import audit, authoring, scripts, versions
 from wce.core.authoring import MAX_DESCRIPTION, MAX_SCRIPT
@@ -10,7 +12,7 @@ from wce.core.logins import anonymous
 from wce.core.scripts import EndpointChanges, NewEndpoint, RoutesCache
 from wce.core.users import delete_user
 from wce.errors import Position, WceError
-from wce.model import Role
+from wce.model import Actor, Role
 
 NOW = 1_700_000_000
 SCRIPT = "def handler(request):\n    return {}\n"
@@ -251,6 +253,44 @@ class TestWhoseRights:
 
         assert scripts.find_endpoint(world.session, made.id).modified_by is None
         assert change(world, made, script="other").run_as == "caller"
+
+
+ACTS = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "script": st.sampled_from(["a", "b"]),
+                "access": st.sampled_from(["public", "user"]),
+                "run_as": st.sampled_from(["caller", "definer"]),
+                "description": st.sampled_from(["x", "y"]),
+                "enabled": st.booleans(),
+            },
+        ),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=ACTS)
+def test_a_script_runs_as_definer_only_for_whoever_marked_what_it_is_now(world, acts):
+    adam = world.add("adam", Role.ADMIN) if world.session.one("SELECT 1 FROM _wce_users WHERE username = 'adam'") is None else None
+    actors = [world.owner, adam or Actor(2, "adam", Role.ADMIN)]
+    current, _ = save(world, script="a")
+    marked = None  # by whom, in the state that it has now
+
+    for index, fields in acts:
+        before, current = current, change(world, current, actors[index], **fields)
+        if fields.get("run_as") == "definer":
+            marked = actors[index].user_id
+        elif "run_as" in fields or (marked != actors[index].user_id and (before.script, before.access) != (current.script, current.access)):
+            marked = None
+        assert (current.run_as == "definer") == (marked is not None)
+        assert marked is None or current.modified_by == marked
+
+    scripts.delete_endpoint(world.session, world.owner, current.id)
 
 
 def test_every_change_is_audited_with_the_hash_and_never_the_text(world):
