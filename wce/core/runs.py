@@ -10,7 +10,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ _TABLES: Final = {"endpoint": "_wce_endpoints", "hook": "_wce_hooks", "schedule"
 MAX_RUNS: Final = 200  # of one script
 _MAX_PRINTED: Final = 8_192  # characters of one run
 _MAX_WAITING: Final = 20_000  # runs, over all cenvs of this process
+_GATHER_SECONDS: Final = 0.05  # so that one write takes all of many failures
 _MAX_READERS: Final = 64  # that wait for one cenv to be written
 _FLUSH_SECONDS: Final = 1.0
 _COLUMNS: Final = "kind, item_id, started_at, duration_ms, status, error, prints, user_id, request_id"
@@ -65,13 +66,15 @@ class Runs:
         self._count = 0
         self._work = threading.Event()  # there is something to write
         self._hurry = threading.Event()
-        self._closed = False
+        self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def record(self, cenv: str, run: Run) -> None:
         """Keep a run; the oldest of the same script that still waits makes room for it."""
+        if run.prints:
+            run = replace(run, prints=_cut(run.prints))
         with self._lock:
-            if self._closed or self._count >= _MAX_WAITING:
+            if self._closed.is_set() or self._count >= _MAX_WAITING:
                 self._hurry.set()
                 return
             queue = self._waiting.setdefault(cenv, {}).setdefault((run.kind, run.item_id), deque(maxlen=MAX_RUNS))
@@ -108,7 +111,7 @@ class Runs:
     def close(self) -> None:
         """Write what waits and end the thread; a second call does nothing."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             thread, self._thread = self._thread, None
         self._work.set()
         self._hurry.set()
@@ -117,10 +120,11 @@ class Runs:
         self._flush_all()
 
     def _write_on(self) -> None:
-        while not self._closed:
+        while not self._closed.is_set():
             self._work.wait()
             self._work.clear()
             self._hurry.wait(self._flush_seconds)
+            self._closed.wait(_GATHER_SECONDS)
             self._hurry.clear()
             self._flush_all()
 
@@ -140,7 +144,8 @@ def insert(transaction: Transaction, runs: Iterable[Run]) -> None:
     scripts = set()
     for run in runs:
         error = None if run.error is None else _to_text(dict(run.error))
-        values = (run.kind, run.item_id, run.started_at, run.duration_ms, run.status, error, _printed(run.prints), run.user_id)
+        prints = _to_text([dict(item) for item in run.prints])
+        values = (run.kind, run.item_id, run.started_at, run.duration_ms, run.status, error, prints, run.user_id)
         transaction.execute(f"INSERT INTO _wce_script_runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, run.request_id))
         scripts.add((run.kind, run.item_id))
     for kind, item_id in scripts:
@@ -152,19 +157,18 @@ def insert(transaction: Transaction, runs: Iterable[Run]) -> None:
         )
 
 
-def _printed(prints: Sequence[Mapping[str, Any]]) -> str:
-    """The prints as JSON; what is too much is cut, and a last one says so."""
+def _cut(prints: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """As many of the prints as are kept; where that is not all, a last one says so."""
     kept: list[Mapping[str, Any]] = []
     left = _MAX_PRINTED
     for item in prints:
         text = str(item.get("text", ""))
         if len(text) > left:
-            kept.append({**item, "text": text[:left]})
-            kept.append({"level": "warning", "text": "… the rest is not kept", "line": item.get("line", 0)})
-            break
+            last = {"level": "warning", "text": "… the rest is not kept", "line": item.get("line", 0)}
+            return (*kept, {**item, "text": text[: max(left, 0)]}, last)
         kept.append(item)
         left -= len(text) + 1
-    return _to_text([dict(item) for item in kept])
+    return tuple(kept)
 
 
 def _read(row: tuple[Any, ...]) -> Run:
