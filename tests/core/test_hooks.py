@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from wce.core import audit, hooks, jobs
@@ -8,6 +12,7 @@ from wce.core.query import Statement
 from wce.errors import WceError
 from wce.model import Role
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPT = "def handler(event):\n    pass\n"
 
 
@@ -277,3 +282,38 @@ class TestQueue:
         world.session.connection.set_trace_callback(None)
         assert sum("_wce_hooks" in text for text in asked) == 1
         assert len(asked) == 3 * 3 + 1
+
+
+WRITES_FOR_EVER = """
+import sys
+from pathlib import Path
+from wce.config import Settings
+from wce.core.hooks import HookQueue
+from wce.metrics import Metrics
+from wce.model import Actor, Role
+from wce.store.store import Store
+
+store = Store(Settings(storage_dir=Path(sys.argv[1]), min_free_mb=0), Metrics())
+store.hooks.before("hooks", HookQueue().queue)
+with store.session(sys.argv[2]) as session:
+    while True:
+        with session.transaction(Actor(1, "Olivia", Role.OWNER)) as transaction:
+            transaction.execute("INSERT INTO notes (title) VALUES ('a')")
+            transaction.touch("Notes", 1)
+        print("done", flush=True)
+"""
+
+
+def test_a_process_that_is_killed_leaves_a_job_for_each_commit(shop):
+    save(shop)
+    world = shop.world
+    command = [sys.executable, "-c", WRITES_FOR_EVER, str(world.store.folder.path), world.cenv]
+
+    for _ in range(3):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+            for _ in range(20):
+                assert process.stdout.readline() == b"done\n"
+            process.kill()
+
+    notes, waiting = world.session.one("SELECT (SELECT count(*) FROM notes), (SELECT count(*) FROM _wce_jobs)")
+    assert notes == waiting >= 60
