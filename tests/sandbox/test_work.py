@@ -272,6 +272,29 @@ def test_a_statement_has_the_time_that_is_left(shop: Any) -> None:
     assert work.refusal.code == "script_timeout"
 
 
+def test_a_call_waits_for_other_writers_no_longer_than_it_may_take(shop: Any) -> None:
+    written, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with shop.world.store.session(shop.world.cenv) as session, session.transaction(shop.world.owner):
+            written.set()
+            go.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    written.wait(20)
+    started = time.monotonic()
+    with shop.work(shop.author, shop.ed, seconds=0.3) as work:
+        told, _ = work.serve({"op": "sql", "do": "execute", "sql": "DELETE FROM notes"})
+    took = time.monotonic() - started
+    go.set()
+    holder.join()
+
+    assert told["ok"] is False
+    assert took < 5
+    assert notes(shop) == ["mine", "foreign"]
+
+
 def test_a_call_holds_one_of_the_cenvs_places_from_its_first_statement_on(shop: Any) -> None:
     config = CenvSettings(max_connections=1)
     with shop.work(shop.author, shop.ed, config=config) as work:

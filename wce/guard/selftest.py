@@ -149,9 +149,9 @@ def _fill(connection: Connection, schema: str, secret: str) -> None:
 
 
 @contextmanager
-def _trial(handle: Handle, actor: Actor) -> Iterator[Transaction]:
+def _trial(handle: Handle, actor: Actor, wait_seconds: float) -> Iterator[Transaction]:
     """A write transaction that is always undone."""
-    transaction = Transaction(handle, actor, 0, 0.0)
+    transaction = Transaction(handle, actor, 0, wait_seconds)
     try:
         yield transaction
     finally:

@@ -20,6 +20,7 @@ from wce.guard.rules import Rules
 from wce.guard.watchdog import Watch
 from wce.model import Actor, Grants, Limits, Params, Result
 from wce.store.sqlite import Cursor, quote, sqlite3
+from wce.store.store import WAIT_SECONDS
 from wce.store.transaction import Handle, Transaction
 
 LIMITS: Final = Limits()
@@ -28,7 +29,7 @@ _MAX_CACHED: Final = 8_192  # characters; longer texts are rarely run twice
 _LARGE: Final = 500  # characters in all parameters, from which patterns could become slow
 
 Build = Callable[[Link, Catalogue], Rules]
-Begin = Callable[[Handle, Actor], AbstractContextManager[Transaction]]
+Begin = Callable[[Handle, Actor, float], AbstractContextManager[Transaction]]
 Keep = Callable[[str, Callable[[], Catalogue]], Catalogue]
 
 
@@ -96,12 +97,14 @@ class GuardedSession:
             # A deferred foreign key fails at COMMIT, and so it is the client's statements that failed.
             raise WceError("constraint", "FOREIGN KEY constraint failed") from None
 
-    def transaction(self, actor: Actor, *, write: bool = False) -> AbstractContextManager[Transaction | None]:
+    def transaction(
+        self, actor: Actor, *, write: bool = False, wait_seconds: float = WAIT_SECONDS
+    ) -> AbstractContextManager[Transaction | None]:
         """`with` one snapshot to read from, or a write transaction; inside another one a part of that.
 
         Raises StaleGrants when the principal's rights may no longer be those that the session obeys.
         """
-        return self._write(actor) if write else _Read(self)
+        return self._write(actor, wait_seconds) if write else _Read(self)
 
     def plan(self, sql: str) -> Plan:
         """What kind of statement this is, and what it becomes; raises WceError for one that may not run."""
@@ -155,12 +158,12 @@ class GuardedSession:
             self.link.marked(self._finish if keep else f"{self.link.mark}ROLLBACK")
 
     @contextmanager
-    def _write(self, actor: Actor) -> Iterator[Transaction]:
+    def _write(self, actor: Actor, wait_seconds: float) -> Iterator[Transaction]:
         if self._reading:
             raise RuntimeError("a write transaction cannot start inside a read transaction")
         outer = self._transaction
         try:
-            with self._begin(self, actor) as transaction:
+            with self._begin(self, actor, wait_seconds) as transaction:
                 if outer is None:
                     self._check()
                 self._transaction = transaction

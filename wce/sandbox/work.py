@@ -173,7 +173,8 @@ class Work:
             with ExitStack() as attempt:
                 guarded = attempt.enter_context(self._desk.guard.open_session(terms.cenv, grants, version, terms.config.limits))
                 try:
-                    transaction = attempt.enter_context(guarded.transaction(terms.actor, write=write))
+                    patience = max(0.0, self._deadline - time.monotonic())
+                    transaction = attempt.enter_context(guarded.transaction(terms.actor, write=write, wait_seconds=patience))
                 except StaleGrants:
                     version = _ANY_VERSION
                     continue

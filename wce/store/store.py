@@ -75,10 +75,10 @@ class Store:
         return self.connections.use(cenv, SYSTEM, partial(self._open_session, cenv))
 
     @contextmanager
-    def transaction(self, handle: Handle, actor: Actor) -> Iterator[Transaction]:
+    def transaction(self, handle: Handle, actor: Actor, wait_seconds: float = WAIT_SECONDS) -> Iterator[Transaction]:
         """A write transaction on a connection, or a savepoint in the one that the connection has open.
 
-        Waits for its turn; any exception rolls back. WceError `busy`, `disk_full`, `quota_exceeded`, `cenv_damaged`.
+        Waits at most so long for its turn; any exception rolls back. WceError `busy`, `disk_full`, `quota_exceeded`, `cenv_damaged`.
         """
         outer = self._transactions.get(id(handle))
         if outer is not None:
@@ -86,8 +86,8 @@ class Store:
                 yield outer
             return
         self._require_space()
-        deadline = time.monotonic() + WAIT_SECONDS
-        with self._writers.hold(handle.cenv, WAIT_SECONDS):
+        deadline = time.monotonic() + wait_seconds
+        with self._writers.hold(handle.cenv, wait_seconds):
             done: list[Commit] = []
             with self._work(handle, actor, deadline - time.monotonic(), done) as transaction:
                 self._require_same_file(handle.cenv)
