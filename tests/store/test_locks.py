@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 
 from wce.config import SettingError
 from wce.errors import WceError
-from wce.store.locks import FolderLock, WriterLocks
+from wce.store.locks import FolderLock, ProcessLocks, WriterLocks
 
 
 @pytest.fixture
@@ -189,3 +192,38 @@ def test_the_lock_file_is_private(folder_lock, tmp_path):
     folder_lock("one").acquire()
 
     assert (tmp_path / ".wce.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_processes_take_turns_at_writing_and_a_turn_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "writers"
+    ours = ProcessLocks(path)
+    ours.open()
+    script = (
+        "import sys, fcntl, os, zlib\n"
+        "file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
+        "fcntl.lockf(file, fcntl.LOCK_EX, 1, zlib.crc32(b'a'))\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        other.stdout.readline()
+
+        given_up, free = ours._take(zlib.crc32(b"a"), 0.02), ours._take(zlib.crc32(b"b"), 0.02)
+        other.stdin.write("\n")
+        other.stdin.close()
+        with ours.hold("a", 30.0):
+            taken = ours._take(zlib.crc32(b"a"), 0.0)  # ours already
+
+    ours.close()
+    assert (given_up, free, taken) == (False, True, True)
+
+
+def test_one_process_alone_needs_no_turns() -> None:
+    alone = ProcessLocks(None)
+    alone.open()
+
+    with alone.hold("a", 0.0), alone.hold("a", 0.0):
+        pass
+    alone.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from wce import lane
 from wce.errors import WceError
 
 
@@ -46,6 +47,7 @@ class Gate:
             turn = threading.Event()
             line.waiting.append(turn)
         self._tell(1)
+        lane.waiting()
         try:
             turn.wait(timeout_seconds)
         finally:

@@ -10,6 +10,7 @@ from typing import Final
 
 from passlib.hash import bcrypt
 
+from wce import lane
 from wce.core.gate import Gate
 from wce.errors import WceError, invalid
 from wce.metrics import Metrics
@@ -65,4 +66,5 @@ class Passwords:
         return bool(matches) and known
 
     def _place(self) -> AbstractContextManager[None]:
+        lane.waiting()
         return self._gate.enter("bcrypt", self._workers, _WAIT_SECONDS)

@@ -15,12 +15,13 @@ _CHUNK: Final = 16  # rows; as many more than the bound may be held for a moment
 
 @dataclass(slots=True)
 class Answer:
-    """Columns and rows; `last_row_id` is SQLite's, whether or not the statement has set it."""
+    """Columns and rows; `last_row_id` is SQLite's, whether or not the statement has set it; `changes` is -1 where it is not known."""
 
     columns: tuple[str, ...] = ()
     rows: list[tuple[Value, ...]] = field(default_factory=list)
     truncated: bool = False
     last_row_id: int | None = None
+    changes: int = -1
 
 
 def fetch(connection: Connection, plan: Plan, params: Params, limits: Limits) -> Answer:
@@ -57,6 +58,8 @@ def _read(connection: Connection, plan: Plan, params: Params, limits: Limits) ->
         if cursor.description is not None:
             answer.columns = tuple([column[0] for column in cursor.description])
             answer.truncated = _collect(cursor, answer.rows, limits)
+        else:
+            answer.changes = cursor.rowcount  # the module does not know it of a statement that begins with WITH
         return answer
     finally:
         cursor.close()  # also resets a statement that was not read to its end

@@ -45,5 +45,7 @@ class Plan:
     missing: dict[str, str] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     strict_twin: Plan | None = None
+    # It took long when it ran last.
+    slow: bool = False
     # ALTER TABLE a RENAME TO b, folded.
     renamed: tuple[str, str] | None = None

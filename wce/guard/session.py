@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Final
 
+from wce import lane
 from wce.errors import WceError
 from wce.guard.carried import Carried
 from wce.guard.catalogue import Catalogue, digest, load
@@ -26,6 +27,7 @@ from wce.store.transaction import Handle, Transaction
 LIMITS: Final = Limits()
 _MAX_PLANS: Final = 256
 _MAX_CACHED: Final = 8_192  # characters; longer texts are rarely run twice
+_SLOW_SECONDS: Final = 0.001  # from which other requests should not wait for the next run of the same text
 _LARGE: Final = 500  # characters in all parameters, from which patterns could become slow
 
 Build = Callable[[Link, Catalogue], Rules]
@@ -229,6 +231,8 @@ class GuardedSession:
         if plan.stateful:
             self._carried.restore()
         link = self.link
+        if plan.slow:
+            lane.waiting()
         link.deadline = deadline = self.watch.start(limits.timeout_seconds)
         rules.expect(plan, deadline)
         try:
@@ -239,6 +243,7 @@ class GuardedSession:
         finally:
             self.watch.stop()
             link.deadline = None
+            plan.slow = time.monotonic() - deadline + limits.timeout_seconds > _SLOW_SECONDS
 
     def _run_write(self, plan: Plan, params: Params, limits: Limits, started: float) -> Result:
         catalogue, rules = self._known()
@@ -248,7 +253,7 @@ class GuardedSession:
         try:
             answer = self._fetch(rules, plan, params, limits)
             if not plan.ddl:
-                changes = self.link.marked(self._ask_changes).fetchone()[0]
+                changes = answer.changes if answer.changes >= 0 else self.link.marked(self._ask_changes).fetchone()[0]
                 self._carried.remember(answer.last_row_id or 0)
         finally:
             # Also after an error: INSERT OR FAIL keeps the rows before the one that failed.

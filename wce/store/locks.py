@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from wce import lane
 from wce.config import SettingError
 from wce.errors import WceError
 
 _PATIENCE_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
+_SHORTEST_PAUSE_SECONDS: Final = 0.0002
+_LONGEST_PAUSE_SECONDS: Final = 0.002
 
 
 class _Ticket:
@@ -50,6 +55,8 @@ class WriterLocks:
                 raise RuntimeError("this thread already writes to the cenv on another connection")
             queue.append(ticket)
             waiting = len(queue) > 1
+        if waiting:
+            lane.waiting()
         try:
             if waiting and not ticket.gate.acquire(timeout=max(0.0, timeout_seconds)):
                 raise WceError("busy", "Other writers were in the way for too long.", retry_after=1)
@@ -69,6 +76,59 @@ class WriterLocks:
 
     def __len__(self) -> int:
         return len(self._queues)
+
+
+class ProcessLocks:
+    """Lets the processes of one server take turns at writing, before SQLite makes them.
+
+    SQLite's own wait sleeps up to 100 ms between two looks; this one looks again after a fraction of a millisecond. SQLite's lock
+    stays the one that counts: two cenvs may share a byte here, and a turn that does not come is not waited for longer than asked.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    def open(self) -> None:
+        """Open the file whose bytes are locked; nothing is ever written to it."""
+        if self._path is not None:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def close(self) -> None:
+        """Close it; the kernel lets go of everything."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    @contextmanager
+    def hold(self, cenv: str, timeout_seconds: float) -> Iterator[None]:
+        """Wait for the other processes, for so long at most; only one thread of this process may hold a cenv at a time."""
+        if self._descriptor < 0:
+            yield
+            return
+        byte = zlib.crc32(cenv.encode())
+        held = self._take(byte, timeout_seconds)
+        try:
+            yield
+        finally:
+            if held:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, byte)
+
+    def _take(self, byte: int, timeout_seconds: float) -> bool:
+        deadline, pause = time.monotonic() + timeout_seconds, _SHORTEST_PAUSE_SECONDS
+        while True:
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EAGAIN):
+                    raise
+            else:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            lane.waiting()
+            time.sleep(pause)
+            pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
 
 
 class FolderLock:

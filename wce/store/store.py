@@ -18,12 +18,13 @@ from wce.model import Actor, Commit
 from wce.store import migrate
 from wce.store.connections import Connections, Use
 from wce.store.folder import Folder
-from wce.store.locks import FolderLock, WriterLocks
+from wce.store.locks import FolderLock, ProcessLocks, WriterLocks
 from wce.store.session import Session
 from wce.store.sqlite import APPLICATION_ID, FULL, Connection, connect, damaged, full_reason, prepare, primary, sqlite3, translate
 from wce.store.transaction import Handle, Hooks, Transaction
 
 WAIT_SECONDS: Final = 30.0  # for other writers, in this process and in others
+WRITERS: Final = ".wce.writers"  # beside the cenvs: whose turn it is to write, over all processes
 SYSTEM: Final = "system"  # the key of the connection that runs our own SQL
 _MOST_DAMAGED: Final = 10_000
 
@@ -47,6 +48,7 @@ class Store:
         self._folder_lock = FolderLock(self.folder.path, settings.instance, self.folder.sweep)
         self._migrations = migrate.load() if migrations is None else migrations
         self._writers = WriterLocks()
+        self._processes = ProcessLocks(self.folder.path / WRITERS if settings.processes > 1 else None)
         self._transactions: dict[int, Transaction] = {}  # the open ones, by id of the handle
         self._damaged: dict[str, tuple[int, ...]] = {}
 
@@ -54,10 +56,12 @@ class Store:
         """Make the folder and take its lock; SettingError when another server uses it."""
         self.folder.make()
         self._folder_lock.acquire()
+        self._processes.open()
 
     def close(self) -> None:
         """Close every connection and let go of the folder."""
         self.connections.close()
+        self._processes.close()
         self._folder_lock.release()
 
     def path(self, cenv: str) -> Path:
@@ -87,7 +91,7 @@ class Store:
             return
         self._require_space()
         deadline = time.monotonic() + wait_seconds
-        with self._writers.hold(handle.cenv, wait_seconds):
+        with self._writers.hold(handle.cenv, wait_seconds), self._processes.hold(handle.cenv, deadline - time.monotonic()):
             done: list[Commit] = []
             with self._work(handle, actor, deadline - time.monotonic(), done) as transaction:
                 self._require_same_file(handle.cenv)

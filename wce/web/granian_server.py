@@ -29,6 +29,7 @@ from wce.store.folder import Folder
 from wce.store.locks import FolderLock
 from wce.web.factory import COUNTERS, create_app
 from wce.web.server import HEADER_BYTES, Patience, url, welcome
+from wce.web.turns import Turns
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -111,7 +112,7 @@ def load(settings: Settings) -> WSGIApplication:
     app = create_app(settings)
     # A process of multiprocessing ends without atexit.
     multiprocessing.util.Finalize(None, app.extensions["wce"].close, exitpriority=1)
-    return worker(app, settings.trusted_proxy)
+    return worker(Turns(app), settings.trusted_proxy)
 
 
 def worker(application: WSGIApplication, trusted_proxy: str) -> WSGIApplication:

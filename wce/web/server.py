@@ -22,6 +22,7 @@ from waitress.task import ErrorTask
 from wce.config import Settings
 from wce.log import LOGGER
 from wce.web.bodies import JSON_BYTES
+from wce.web.dispatch import Dispatcher
 from wce.web.headers import ResponseClass, new_id, problem, secure
 
 if TYPE_CHECKING:
@@ -108,8 +109,9 @@ class Server:
     def __init__(self, application: WSGIApplication, settings: Settings, patience: Patience = Patience()) -> None:
         self._patience = patience
         self._map: dict[int, Any] = {}
-        server = waitress.create_server(application, map=self._map, **options(settings, patience))
-        self._dispatcher = server.task_dispatcher
+        self._dispatcher = Dispatcher()
+        self._dispatcher.set_thread_count(settings.threads)
+        waitress.create_server(application, map=self._map, _dispatcher=self._dispatcher, **options(settings, patience))
         self._listeners = [item for item in self._map.values() if isinstance(item, BaseWSGIServer)]
         for listener in self._listeners:
             listener.channel_class = Channel
