@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from wce.errors import invalid
 from wce.model import Actor, AuditEntry, Value
 from wce.store.session import Session
@@ -158,7 +160,7 @@ def trim_in(transaction: Transaction, older_than: int) -> int:
 
 
 def _append(transaction: Transaction, actor: Actor, entry: AuditEntry, details: str) -> None:
-    previous, last_id = transaction.execute(_HEAD).fetchone()
+    previous, last_id = transaction.trail or transaction.execute(_HEAD).fetchone()
     row = (
         last_id + 1,
         transaction.at,
@@ -173,11 +175,16 @@ def _append(transaction: Transaction, actor: Actor, entry: AuditEntry, details: 
     )
     link = _link(previous, row)
     transaction.execute(f"INSERT INTO _wce_audit_log ({_COLUMNS}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, link))
-    transaction.execute("UPDATE _wce_state SET audit_hash = ? WHERE id = 1", (link,))
+    transaction.trail = (link, last_id + 1)  # the commit writes it to _wce_state, with its own number
 
 
 def _link(previous: str, row: Iterable[Value]) -> str:
-    return hashlib.sha256((previous + _canonical(list(row))).encode()).hexdigest()
+    values = list(row)
+    try:
+        text = orjson.dumps(values)  # the same bytes for what a row of ours holds, in a tenth of the time
+    except TypeError:  # somebody has put something else into the row
+        text = _canonical(values).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(previous.encode() + text).hexdigest()
 
 
 def _removal(last_id: int, link: str, removed: int) -> dict[str, int | str]:

@@ -15,6 +15,7 @@ from wce.model import Actor, Commit, Params
 from wce.store.sqlite import Cursor, busy, sqlite3
 
 _COUNT: Final = "UPDATE _wce_state SET commits = commits + 1 RETURNING commits, endpoints"
+_COUNT_AND_SEAL: Final = "UPDATE _wce_state SET commits = commits + 1, audit_hash = ? RETURNING commits, endpoints"
 
 
 class Handle(Protocol):
@@ -41,6 +42,7 @@ class Transaction:
         self.depth = 0
         self.number = 0
         self.endpoints = 0
+        self.trail: tuple[str, int] | None = None  # hash and id of the last audit row that the callbacks wrote
         self._tables: dict[str, int] = {}
         self._callbacks: list[Callable[[Transaction], None]] = []
         self._savepoints = 0
@@ -92,7 +94,8 @@ class Transaction:
         for callback in self._callbacks:  # a callback may add another one
             callback(self)
         self._alive()
-        self.number, self.endpoints = self.handle.execute(_COUNT).fetchall()[0]
+        cursor = self.handle.execute(_COUNT) if self.trail is None else self.handle.execute(_COUNT_AND_SEAL, self.trail[:1])
+        self.number, self.endpoints = cursor.fetchall()[0]
         for callback in last:
             callback(self)
         self._alive()
