@@ -28,6 +28,7 @@ class Metrics:
             # The library has chosen when it was imported, which may be before the variable was set.
             values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.requests = Counter("wce_requests_total", "Requests answered.", ["route", "method", "status"], registry=self.registry)
         self.latency = Histogram(
             "wce_request_seconds",
@@ -49,6 +50,15 @@ class Metrics:
             "wce_script_seconds", "Time of a script's run, with the wait for a worker.", ["kind"], buckets=_LATENCY, registry=self.registry
         )
         self.hook_failures = Counter("wce_hook_failures_total", "After-commit hooks that raised.", ["hook"], registry=self.registry)
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request; `route` and `method` come from short lists, for each combination is kept."""
+        known = self._answered.get((route, method, status))
+        if known is None:  # finding a figure by its labels takes as long as counting
+            known = (self.requests.labels(route, method, str(status)), self.latency.labels(route))
+            self._answered[route, method, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def text(self) -> bytes:
         """Every figure in Prometheus' text format, of the type CONTENT_TYPE."""

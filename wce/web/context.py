@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-from flask import Request, current_app, g
-from flask.globals import request_ctx
+from flask import Request
 
 from wce.core import logins
 from wce.core.logins import Authenticated
@@ -24,6 +23,7 @@ from wce.model import Actor, Grants
 from wce.store.session import Session
 from wce.web import cookies, limits
 from wce.web.access import Access, declared, require
+from wce.web.current import application, bag, request
 from wce.web.headers import CLASS_KEY, ID_KEY, new_id
 from wce.web.services import Services, services
 
@@ -50,7 +50,7 @@ class Context:
 
 def current() -> Context:
     """The request's context, as far as the steps have come."""
-    return cast(Context, g.context)
+    return cast(Context, bag().context)
 
 
 def request_id() -> str:
@@ -96,27 +96,27 @@ def grants() -> Grants:
 
 def note_refusal(error: WceError) -> None:
     """Keep what was refused for the request's line in the log."""
-    g.refusal = error
+    bag().refusal = error
 
 
 def view_of(incoming: Request) -> Callable[..., Any] | None:
     """The view that the request goes to, or None."""
-    return current_app.view_functions.get(incoming.endpoint or "")
+    return application().view_functions.get(incoming.endpoint or "")
 
 
 def begin() -> None:
     """Before every request: who asks for what, and whether he may."""
-    request = request_ctx.request
-    declaration = declared(view_of(request))
-    _identify(request, declaration)
-    _authenticate(request, declaration)
+    incoming = request()
+    declaration = declared(view_of(incoming))
+    _identify(incoming, declaration)
+    _authenticate(incoming, declaration)
 
 
-def _identify(request: Request, declaration: Access) -> None:
+def _identify(incoming: Request, declaration: Access) -> None:
     """An id, the host, and the cenv's name."""
-    environ = request.environ
-    found = _CENV.match(request.path)
-    g.context = Context(
+    environ = incoming.environ
+    found = _CENV.match(incoming.path)
+    bag().context = Context(
         request_id=environ.get(ID_KEY) or new_id(),
         started=time.perf_counter(),
         ip_address=environ.get("REMOTE_ADDR") or "",
@@ -127,26 +127,26 @@ def _identify(request: Request, declaration: Access) -> None:
     if environ.get("HTTP_SERVICE_WORKER", "").lower() == "script":
         # A service worker would answer for every page under its path, ours among them.
         raise WceError("forbidden", "No script of this server may become a service worker.")
-    _check_host(request, services().settings.hosts)
-    if found and request.url_rule is None:
+    _check_host(incoming, services().settings.hosts)
+    if found and incoming.url_rule is None:
         services().store.path(found[1])  # a cenv that is not there is told before an address in it that is not
 
 
-def _authenticate(request: Request, declaration: Access) -> None:
+def _authenticate(incoming: Request, declaration: Access) -> None:
     """The principal and the version counters, in one read; then whether he may call this view."""
-    rule = request.url_rule
-    if rule is None or (request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)):
+    rule = incoming.url_rule
+    if rule is None or (incoming.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)):
         return
     context = current()
     if context.cenv is not None:
-        g.context = _with_principal(request, context, context.cenv, services(), look=declaration.looks_at_credentials)
+        bag().context = _with_principal(incoming, context, context.cenv, services(), look=declaration.looks_at_credentials)
         require(declaration, actor())
     elif declaration.who != "public":
         raise WceError("forbidden", "This address is not open to anybody.")
 
 
-def _check_host(request: Request, allowed: tuple[str, ...]) -> None:
-    host = _HOST.fullmatch(request.environ.get("HTTP_HOST", ""))
+def _check_host(incoming: Request, allowed: tuple[str, ...]) -> None:
+    host = _HOST.fullmatch(incoming.environ.get("HTTP_HOST", ""))
     if host is None:
         raise WceError("malformed", "The Host header is not a host name.")
     if allowed and host[1].lower() not in {name.lower() for name in allowed}:
@@ -155,7 +155,7 @@ def _check_host(request: Request, allowed: tuple[str, ...]) -> None:
 
 def public_url() -> str:
     """Where this server is reached, without a slash at the end."""
-    return (services().settings.base_url or request_ctx.request.host_url).rstrip("/")
+    return (services().settings.base_url or request().host_url).rstrip("/")
 
 
 def own_origin() -> str:
@@ -164,43 +164,43 @@ def own_origin() -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _with_principal(request: Request, context: Context, cenv_id: str, app: Services, *, look: bool) -> Context:
+def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Services, *, look: bool) -> Context:
     whence = (context.ip_address, context.user_agent)
     with app.store.session(cenv_id) as session:
-        known, by_cookie, refusal = _credentials(request, session, app, whence) if look else (None, False, None)
+        known, by_cookie, refusal = _credentials(incoming, session, app, whence) if look else (None, False, None)
         found = known or logins.anonymous(session, *whence)
         config = app.config.read(session, found.state.settings)
         limits.spend(app.counters, config, cenv_id, context.ip_address, found.actor.user_id)
         if refusal is not None:
             raise refusal  # counted first, or guessing tokens would be free
         if by_cookie:
-            cookies.require_csrf(request.method, request.headers, app.tokens.csrf(found.actor.session_id or ""))
+            cookies.require_csrf(incoming.method, incoming.headers, app.tokens.csrf(found.actor.session_id or ""))
         logins.touch_last_used(app.store, session, found, app.now())
     return Context(context.request_id, context.started, *whence, cenv_id, found, config, by_cookie)
 
 
 def _credentials(
-    request: Request, session: Session, app: Services, whence: tuple[str, str]
+    incoming: Request, session: Session, app: Services, whence: tuple[str, str]
 ) -> tuple[Authenticated | None, bool, WceError | None]:
     """Whom the request's token stands for, whether a cookie brought it, and why a bearer token is refused."""
     try:
-        token, by_cookie = _token(request, session.cenv)
+        token, by_cookie = _token(incoming, session.cenv)
         known = _known(token, session, app, whence, quietly=by_cookie)
     except WceError as error:
         return None, False, error
     return known, by_cookie and known is not None, None
 
 
-def _token(request: Request, cenv_id: str) -> tuple[str, bool]:
+def _token(incoming: Request, cenv_id: str) -> tuple[str, bool]:
     """The token to believe and whether a cookie brought it; with an Authorization header cookies count for nothing."""
-    header = request.environ.get("HTTP_AUTHORIZATION")
+    header = incoming.environ.get("HTTP_AUTHORIZATION")
     if header is not None:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise WceError("bad_token", "Send Authorization: Bearer and the token.")
         return token.strip(), False
-    cookie = request.cookies.get(cookies.name(cenv_id), "")
-    if cookie and cookies.counts(request.method, request.headers, own_origin()):
+    cookie = incoming.cookies.get(cookies.name(cenv_id), "")
+    if cookie and cookies.counts(incoming.method, incoming.headers, own_origin()):
         return cookie, True
     return "", False
 

@@ -15,9 +15,9 @@ import secrets
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +28,16 @@ from wce.cache import Cache
 _SLOT: Final = struct.Struct("<QdQ")  # hash of the key, end of the window in Unix seconds, hits
 _SALT_BYTES: Final = 16
 _BUCKET: Final = 8
-_HASHES: Final = 16_384  # keys whose hash is remembered
+_PREPARED: Final = 16_384  # questions whose hashes are remembered
 SLOTS: Final = 65_536  # 1.5 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Windows to count in: (hash of the key, seconds) and the limit of each."""
+
+    windows: list[tuple[int, int]]
+    limits: list[int]
 
 
 class _FileLock:
@@ -62,7 +70,7 @@ class Counters:
             raise ValueError(f"slots must be a multiple of {_BUCKET}")
         self.now = now
         self._buckets = slots // _BUCKET
-        self._hashes: Cache[str, int] = Cache(_HASHES)
+        self._prepared: Cache[Hashable, Prepared] = Cache(_PREPARED)
         self._exclusive: AbstractContextManager[object] = threading.Lock()
         size = _SALT_BYTES + slots * _SLOT.size
         self._file: int | None = None
@@ -105,9 +113,20 @@ class Counters:
 
     def hit(self, keys: Sequence[tuple[str, int]], amount: int = 1) -> list[tuple[int, float]]:
         """Count `amount` for each (key, window in seconds) in one step; answers (hits, end of the window) for each."""
+        return self.count([(self._hash(key), seconds) for key, seconds in keys], amount)
+
+    def prepare(self, name: Hashable, make: Callable[[], Sequence[tuple[str, int, int]]]) -> Prepared:
+        """What `make` gives as (key, limit, window in seconds), made ready for `count` and remembered under a name."""
+        found = self._prepared.get(name)
+        if found is not None:
+            return found
+        asked = make()
+        return self._prepared.put(name, Prepared([(self._hash(key), seconds) for key, _, seconds in asked], [item[1] for item in asked]))
+
+    def count(self, hashed: Sequence[tuple[int, int]], amount: int = 1) -> list[tuple[int, float]]:
+        """As `hit`, for keys that are hashed already."""
         now = self.now()
         answers = []
-        hashed = [(self._hashes.get_or(key, partial(self._hash, key)), seconds) for key, seconds in keys]
         with self._exclusive:
             for wanted, seconds in hashed:
                 offset, end, hits = self._slot(wanted, now)

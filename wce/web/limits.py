@@ -12,11 +12,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
 from typing import Final, cast
 
 from flask import Flask, request
-from flask.globals import request_ctx
 from flask_limiter import Limiter, RequestLimit
 from werkzeug import Response
 
@@ -24,6 +22,7 @@ from wce.config import Settings, window
 from wce.core.settings import CenvSettings
 from wce.errors import WceError
 from wce.model import PUBLIC_ID
+from wce.web import current
 from wce.web.counters import Counters, CounterStorage
 from wce.web.headers import MORE_KEY
 
@@ -50,9 +49,6 @@ class Window:
         return max(0, self.limit - self.hits)
 
 
-_remaining: Final = attrgetter("remaining")
-
-
 @functools.lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """What counts as one visitor: an IPv4 address, or the /64 of an IPv6 one."""
@@ -68,17 +64,25 @@ def network(address: str) -> str:
 
 def spend(counters: Counters, settings: CenvSettings, cenv: str, address: str, user_id: int = PUBLIC_ID) -> None:
     """Count this request against its address, its cenv and its user; WceError `rate_limited` when one of them is used up."""
-    asked = [(f"ip {cenv} {network(address)}", settings.rate_limit_ip), (f"cenv {cenv}", settings.rate_limit_cenv)]
-    if user_id != PUBLIC_ID:
-        asked.append((f"user {cenv} {user_id}", settings.rate_limit_user))
-    rates = [(key, *window(rate)) for key, rate in asked]
-    counted = counters.hit([(key, seconds) for key, _, seconds in rates])
-    windows = [Window(limit, hits, ends_at) for (_, limit, _), (hits, ends_at) in zip(rates, counted, strict=True)]
+    rates = (settings.rate_limit_ip, settings.rate_limit_cenv, settings.rate_limit_user)
+    asked = counters.prepare((cenv, address, user_id, rates), lambda: _asked(rates, cenv, address, user_id))
     now = counters.now()
-    _show(min(windows, key=_remaining), now)
-    spent = [item for item in windows if item.hits > item.limit]
-    if spent:
-        raise exceeded(max(item.ends_at for item in spent) - now)
+    least, retry_at = None, 0.0
+    for limit, (hits, ends_at) in zip(asked.limits, counters.count(asked.windows), strict=True):
+        if least is None or limit - hits < least.limit - least.hits:
+            least = Window(limit, hits, ends_at)
+        if hits > limit:
+            retry_at = max(retry_at, ends_at)
+    if least is not None:
+        _show(least, now)
+    if retry_at:
+        raise exceeded(retry_at - now)
+
+
+def _asked(rates: tuple[str, str, str], cenv: str, address: str, user_id: int) -> list[tuple[str, int, int]]:
+    """(key, limit, seconds) of every window that a request counts in."""
+    keys = [f"ip {cenv} {network(address)}", f"cenv {cenv}"] + ([] if user_id == PUBLIC_ID else [f"user {cenv} {user_id}"])
+    return [(key, *window(rate)) for key, rate in zip(keys, rates, strict=False)]
 
 
 def exceeded(seconds: float) -> WceError:
@@ -112,7 +116,7 @@ def _refuse(now: Callable[[], float], breached: RequestLimit) -> None:
 
 def _show(found: Window, now: float) -> None:
     """Put what is left of a window on the answer."""
-    request_ctx.request.environ[MORE_KEY] = [
+    current.request().environ[MORE_KEY] = [
         ("RateLimit-Limit", str(found.limit)),
         ("RateLimit-Remaining", str(found.remaining)),
         ("RateLimit-Reset", str(max(0, math.ceil(found.ends_at - now)))),

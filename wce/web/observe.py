@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from flask import Response, g
-from flask.globals import request_ctx
+from flask import Response
 
 from wce.log import info
 from wce.model import PUBLIC_ID
 from wce.web.context import Context, current
+from wce.web.current import bag, request
 from wce.web.services import services
 
 # Anything may stand in a request line; a label must come from a short list.
@@ -19,14 +19,12 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 def observe(response: Response) -> Response:
     """Log and count; the route is the rule with its placeholders, never the path, which may hold anything."""
-    context, request = current(), request_ctx.request
-    route = request.url_rule.rule if request.url_rule else "unmatched"
-    method = request.method if request.method in _METHODS else "other"
+    context, incoming = current(), request()
+    route = incoming.url_rule.rule if incoming.url_rule else "unmatched"
+    method = incoming.method if incoming.method in _METHODS else "other"
     status = response.status_code
     seconds = time.perf_counter() - context.started
-    metrics = services().metrics
-    metrics.requests.labels(route, method, str(status)).inc()
-    metrics.latency.labels(route).observe(seconds)
+    services().metrics.answered(route, method, status, seconds)
     line = {
         "request_id": context.request_id,
         "cenv": context.cenv,
@@ -37,7 +35,7 @@ def observe(response: Response) -> Response:
         "duration_ms": round(seconds * 1000, 3),
         "ip": context.ip_address,
     }
-    refusal = g.get("refusal")
+    refusal = bag().get("refusal")
     if refusal is not None:
         line |= {"code": refusal.code} | ({"evidence": refusal.evidence} if refusal.evidence else {})
     info("request", line)

@@ -115,7 +115,7 @@ def _once(form: str, encode: Encode) -> Once | None:
         return None
     if not _KEY.fullmatch(key):
         raise invalid("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
-    digest = hashlib.sha256(f"{request.path}\n{form}\n".encode() + request.get_data())
+    digest = hashlib.sha256(f"{request.path}\n{form}\n".encode() + bodies.raw(bodies.JSON_BYTES))
     return Once(key, digest.hexdigest(), lambda results: (200, encode(results).decode()))
 
 

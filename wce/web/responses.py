@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from flask import Response, render_template
-from flask.globals import request_ctx
 
 from wce import values
 from wce.model import Result
-from wce.web import rows
+from wce.web import current, rows
 from wce.web.headers import CLASS_KEY, ResponseClass
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
@@ -22,22 +24,36 @@ _ANYTHING: Final = "*/*"
 TRUNCATED: Final = "X-Truncated"  # for the forms that have no room to say it
 
 
+class Ready(Response):
+    """An answer that is complete, body and headers; what Flask would look for once more before it sends it is not there."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "HEAD" or "Location" in self.headers:
+            return super().__call__(environ, start_response)
+        start_response(self.status, self.headers.to_wsgi_list())
+        return cast(list[bytes], self.response)
+
+
+def _ready(content: bytes, status: int, content_type: str) -> Response:
+    return Ready([content], status, {"Content-Type": content_type, "Content-Length": str(len(content))})
+
+
 def of_class(kind: ResponseClass) -> None:
     """Say what this request's response is, in place of what its view declares."""
-    request_ctx.request.environ[CLASS_KEY] = kind
+    current.request().environ[CLASS_KEY] = kind
 
 
 def wanted(*offered: str) -> str:
     """The offered type that the client likes best; the first one where it likes none or all alike."""
-    accept = request_ctx.request.environ.get("HTTP_ACCEPT", _ANYTHING)
+    accept = current.request().environ.get("HTTP_ACCEPT", _ANYTHING)
     if accept in (_ANYTHING, offered[0]):
         return offered[0]  # what nearly every program says; reading the header costs more than all else here
-    return request_ctx.request.accept_mimetypes.best_match(offered, offered[0])
+    return current.request().accept_mimetypes.best_match(offered, offered[0])
 
 
 def json(value: Any, status: int = 200, *, mimetype: str = JSON, location: str = "") -> Response:
     """The value as JSON."""
-    response = Response(values.encode(value), status, mimetype=mimetype)
+    response = _ready(values.encode(value), status, mimetype)
     if location:
         response.headers["Location"] = location
     return response
@@ -56,7 +72,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 
 def body(content: bytes, form: str, status: int = 200) -> Response:
     """Content that has its form already."""
-    return Response(content, status, content_type=form if form == JSON else f"{form}; charset=utf-8")
+    return _ready(content, status, form if form == JSON else f"{form}; charset=utf-8")
 
 
 def table_body(columns: Sequence[str], found: Sequence[Sequence[Any]], form: str, *, as_arrays: bool = False) -> bytes:

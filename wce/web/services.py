@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
 
-from flask import current_app
-
 from wce.config import Settings
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
@@ -19,6 +17,7 @@ from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.store.store import Store
 from wce.web.counters import Counters
+from wce.web.current import application
 from wce.web.readiness import Readiness
 
 KEY: Final = "wce"
@@ -52,4 +51,4 @@ class Services:
 
 def services() -> Services:
     """Those of the application that answers this request."""
-    return cast(Services, current_app.extensions[KEY])
+    return cast(Services, application().extensions[KEY])
