@@ -48,7 +48,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
             self.queue.append(task)
             if self._runner is None:
                 self._call()
-            elif not self._behind.is_set():
+            else:
                 self._behind.set()
 
     def handler_thread(self, thread_no: int) -> None:
@@ -75,13 +75,15 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         with self.lock:
             if self._runner is me:
                 self._runner = None
-            while not self.stop_count and (not self.queue or self._runner not in (None, me)):
+            called = False  # a thread that was called takes a request even if it woke so late that another was called, too
+            while not self.stop_count and not (self.queue and (called or self._runner is None)):
                 if self._runner is me:
                     self._runner = None
                 self._resting.append(me)
                 self.active_count -= 1
                 me.wait()
                 self.active_count += 1
+                called = True
             if self.stop_count:
                 self.active_count -= 1
                 self.stop_count -= 1
@@ -89,7 +91,10 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
                 self.thread_exit_cv.notify()
                 return None
             self._runner, self._since = me, time.monotonic()
-            return self.queue.popleft()
+            task = self.queue.popleft()
+            if self.queue:
+                self._behind.set()
+            return task
 
     def _call(self) -> None:
         """Let the thread that rested last be the runner."""
