@@ -49,6 +49,10 @@ class Metrics:
         self.script_seconds = Histogram(
             "wce_script_seconds", "Time of a script's run, with the wait for a worker.", ["kind"], buckets=_LATENCY, registry=self.registry
         )
+        self.workers = _gauge("wce_workers", "Processes for scripts that are up.", self.registry)
+        self.workers_waiting = _gauge("wce_workers_waiting", "Scripts that wait for a worker.", self.registry)
+        self.worker_starts = Counter("wce_worker_starts_total", "Processes for scripts started.", registry=self.registry)
+        self.worker_ends = Counter("wce_worker_ends_total", "Processes for scripts ended.", ["reason"], registry=self.registry)
         self.hook_failures = Counter("wce_hook_failures_total", "After-commit hooks that raised.", ["hook"], registry=self.registry)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:

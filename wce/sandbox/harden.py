@@ -1,0 +1,64 @@
+"""What a worker gives up before it reads its first script, for good."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from typing import Final
+
+from wce.sandbox import seccomp
+
+_SET_PDEATHSIG, _SET_DUMPABLE, _SET_NO_NEW_PRIVS = 1, 4, 38  # of linux/prctl.h
+_FILES: Final = 16
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def no_new_privs() -> None:
+    """Nothing that is executed gets more rights; threads started later inherit it, so this comes before Go is loaded."""
+    _prctl(_SET_NO_NEW_PRIVS, 1)
+
+
+def data_bytes() -> int:
+    """The size of this process's private writable memory, which is what RLIMIT_DATA counts."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        line = next(line for line in status if line.startswith("VmData:"))
+    return int(line.split()[1]) << 10
+
+
+def harden(uid: int | None, memory_mb: int) -> tuple[int, list[str]]:
+    """Give everything up. Returns the data size before the first script, and what this machine does not let one give up.
+
+    A worker of root becomes `uid`. `memory_mb` holds until the parent sets another limit from outside.
+    """
+    lacking: list[str] = []
+    warm_bytes = data_bytes()
+    for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, _FILES)):
+        resource.setrlimit(limit, (value, value))
+    # Only the soft limit, which a parent that is not root can raise again; the worker may not any more.
+    resource.setrlimit(resource.RLIMIT_DATA, (warm_bytes + (memory_mb << 20), resource.RLIM_INFINITY))
+    if os.geteuid() == 0 and uid is not None:
+        try:
+            _become(uid)
+        except OSError as error:
+            lacking.append(f"setuid ({error.strerror})")
+    # After the change of user, which clears it. The parent's thread that started this worker lives as long as its pool.
+    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_SET_DUMPABLE, 0)
+    try:
+        seccomp.install()
+    except OSError as error:
+        lacking.append(f"seccomp ({error.strerror})")
+    return warm_bytes, lacking
+
+
+def _become(uid: int) -> None:
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), f"prctl {option}")

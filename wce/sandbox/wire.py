@@ -1,0 +1,79 @@
+"""Frames on the socket between server and worker: two lengths, a JSON object, raw bytes.
+
+Request and reply alternate strictly, so at most one frame is under way and one read gets most of them whole.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+_LENGTHS: Final = struct.Struct(">II")
+_READ_BYTES: Final = 65_536
+META_BYTES: Final = 16 << 20
+BODY_BYTES: Final = 64 << 20
+
+
+class WireError(Exception):
+    """The other side does not keep to the form, and is not to be talked to any more."""
+
+
+class OversizedError(WireError):
+    """A raw part longer than it may be."""
+
+
+def frame(meta: Mapping[str, Any], body: bytes = b"") -> bytes:
+    """One frame; raises WireError where `meta` has no JSON form."""
+    head = _encode(meta)
+    return b"".join((_LENGTHS.pack(len(head), len(body)), head, body))
+
+
+def receive(sock: socket.socket, body_bytes: int = BODY_BYTES, before: Callable[[], None] | None = None) -> tuple[dict[str, Any], bytes]:
+    """The next frame; raises EOFError where the other side is gone. `before` is called ahead of every wait."""
+    data = bytearray()
+    meta_length, total = 0, _LENGTHS.size
+    while len(data) < total:
+        if before is not None:
+            before()
+        piece = sock.recv(max(_READ_BYTES, min(total - len(data), 1 << 20)))
+        if not piece:
+            raise EOFError
+        data += piece
+        if total == _LENGTHS.size and len(data) >= total:
+            meta_length, body_length = _LENGTHS.unpack_from(data)
+            if body_length > body_bytes:
+                raise OversizedError(f"{body_length} bytes")
+            if meta_length > META_BYTES:
+                raise WireError(f"meta of {meta_length} bytes")
+            total += meta_length + body_length
+    if len(data) != total:
+        raise WireError("more than one frame")
+    view = memoryview(data)
+    split = _LENGTHS.size + meta_length
+    return _decode(view[_LENGTHS.size : split]), bytes(view[split:])
+
+
+def _encode(meta: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(meta)
+    except TypeError:
+        # Half a surrogate pair becomes a question mark; integers beyond 64 bits stay.
+        try:
+            return json.dumps(meta, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise WireError(str(error)) from error
+
+
+def _decode(text: memoryview) -> dict[str, Any]:
+    try:
+        meta = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise WireError("meta is not JSON") from error
+    if not isinstance(meta, dict):
+        raise WireError("meta is no object")
+    return meta

@@ -1,0 +1,85 @@
+"""The child's main: warm up, give everything up, then answer one call after the other until the server goes away.
+
+It runs alone in a process of its own (see `process`), and trusts the server, never the script.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+import orjson
+
+from wce.sandbox import harden, wire
+from wce.sandbox.messages import Fault, Job, Reply
+
+_STACK_BYTES: Final = 4 << 20
+_WARM: Final = Job("def handler(request):\n    return {'warm': 1}\n", "", {"method": "GET", "path": "/"})
+Served = tuple[dict[str, Any], bytes]
+Ask = Callable[[dict[str, Any]], Served]
+
+
+class Runtime(Protocol):
+    """What runs scripts; every method may raise Fault."""
+
+    def check(self, source: str) -> None: ...
+
+    def known(self, key: str) -> bool: ...
+
+    def load(self, key: str, source: str) -> None: ...
+
+    def call(self, job_meta: dict[str, Any], body: bytes) -> Reply: ...
+
+
+def main(runtime: Callable[[Ask], Runtime]) -> None:
+    """Live in a thread that is not the main one: there each entry into Go would read the process's maps again, from a file."""
+    descriptor, config = sys.argv[2:4]
+    sock = socket.socket(fileno=int(descriptor))
+    threading.stack_size(_STACK_BYTES)
+    thread = threading.Thread(target=_live, args=(sock, runtime, orjson.loads(config)))
+    thread.start()
+    thread.join()
+    os._exit(1)  # it died of an exception, which stands on stderr
+
+
+def _live(sock: socket.socket, make: Callable[[Ask], Runtime], config: Mapping[str, Any]) -> None:
+    def ask(meta: dict[str, Any]) -> Served:
+        sock.sendall(wire.frame(meta))
+        return wire.receive(sock)
+
+    runtime = make(ask)
+    _warm(runtime)
+    warm_bytes, lacking = harden.harden(config["uid"], config["memory_mb"])
+    try:
+        sock.sendall(wire.frame({"op": "ready", "data_bytes": warm_bytes, "lacking": lacking}))
+        while True:
+            meta, body = wire.receive(sock)
+            sock.sendall(wire.frame(*_answer(runtime, ask, meta, body)))
+    except (EOFError, ConnectionError):
+        os._exit(0)  # the server is gone; there is nothing to clean up
+
+
+def _warm(runtime: Runtime) -> None:
+    """Run a script twice, so that whatever is loaded late is there before nothing can be opened any more."""
+    runtime.check(_WARM.script)
+    runtime.load(_WARM.key, _WARM.script)
+    for _ in range(2):
+        runtime.call(_WARM.to_meta(), b"")
+
+
+def _answer(runtime: Runtime, ask: Ask, meta: dict[str, Any], body: bytes) -> Served:
+    try:
+        if meta["op"] == "check":
+            runtime.check(body.decode())
+            return {"op": "done"}, b""
+        if not runtime.known(meta["key"]):
+            _, source = ask({"op": "need"})
+            runtime.load(meta["key"], source.decode())
+        reply = runtime.call(meta, body)
+        return reply.to_meta(), reply.body
+    except Fault as fault:
+        return fault.to_meta(), b""
