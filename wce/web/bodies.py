@@ -17,12 +17,9 @@ from wce.web import current, jsonbody
 _JSON: Final = "application/json"
 LOGIN_BYTES: Final = 4 * 1024
 JSON_BYTES: Final = 1024 * 1024
-SCRIPT_BYTES: Final = 800 * 1024  # a script of 256 KiB with everything escaped that a JSON writer may escape in a text
 _LENGTH_DIGITS: Final = 15
 MAX_STATEMENTS: Final = 1000
 
-Access = Literal["public", "user", "admin"]
-RunAs = Literal["caller", "definer"]
 Model = TypeVar("Model", bound="Body")
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -110,82 +107,6 @@ class NewPolicy(Body):
     user_id: PrincipalOrAll = None
     policy_type: Literal["read", "write", "delete"]
     sql_condition: str
-
-
-class NewEndpoint(Body):
-    path: str
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "*"]
-    script: str
-    description: str = ""
-    access: Access = "user"
-    run_as: RunAs = "caller"
-    enabled: bool = True
-
-
-class EndpointChanges(Body):
-    path: str | None = None
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "*"] | None = None
-    script: str | None = None
-    description: str | None = None
-    access: Access | None = None
-    run_as: RunAs | None = None
-    enabled: bool | None = None
-
-
-class NewHook(Body):
-    name: str
-    table_name: str
-    script: str
-    description: str = ""
-    run_as: RunAs = "caller"
-    enabled: bool = True
-
-
-class HookChanges(Body):
-    name: str | None = None
-    table_name: str | None = None
-    script: str | None = None
-    description: str | None = None
-    run_as: RunAs | None = None
-    enabled: bool | None = None
-
-
-class NewSchedule(Body):
-    name: str
-    cron: str
-    script: str
-    timezone: str = "UTC"
-    description: str = ""
-    enabled: bool = True
-
-
-class ScheduleChanges(Body):
-    name: str | None = None
-    cron: str | None = None
-    timezone: str | None = None
-    script: str | None = None
-    description: str | None = None
-    enabled: bool | None = None
-
-
-class TriedRequest(Body):
-    """The request that a script is tried with; what is left out is as in a plain GET."""
-
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] | None = None
-    path: str | None = None
-    params: dict[str, str] | None = None
-    query: dict[str, str] | None = None
-    headers: dict[str, str] | None = None
-    cookies: dict[str, str] | None = None
-    form: dict[str, str] | None = None
-    body: str | None = None
-    body_base64: str | None = None
-    json_: Annotated[Any, Field(alias="json")] = None
-
-
-class Trial(Body):
-    script: str
-    request: TriedRequest | None = None
 
 
 class Statement(Body):
