@@ -6,7 +6,7 @@ What a worker sends is read as if an enemy had written it: every `from_meta` rai
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 KINDS: Final = ("syntax", "runtime", "result", "limit", "abort", "memory", "output", "time", "crash", "refused")
@@ -22,6 +22,16 @@ class Budget:
     output_bytes: int = 8 << 20
     print_chars: int = 65_536
     queries: int = 1_000
+
+    def to_meta(self) -> dict[str, Any]:
+        """The fields by name; `asdict` takes ten times as long."""
+        return {
+            "seconds": self.seconds,
+            "memory_mb": self.memory_mb,
+            "output_bytes": self.output_bytes,
+            "print_chars": self.print_chars,
+            "queries": self.queries,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ class Job:
 
     def to_meta(self) -> dict[str, Any]:
         """The job without source and body, which cross raw."""
-        return {"op": "call", "key": self.key, "entry": self.entry, "request": dict(self.request), "budget": asdict(self.budget)}
+        return {"op": "call", "key": self.key, "entry": self.entry, "request": dict(self.request), "budget": self.budget.to_meta()}
 
 
 @dataclass(frozen=True, slots=True)

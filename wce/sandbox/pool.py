@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from wce import lane
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.metrics import Metrics
@@ -155,6 +156,7 @@ class Pool:
                 return self._idle.pop()
             ticket = self._turns.join(cenv)
         self._tell_waiting(1)
+        lane.waiting()
         try:
             ticket.called.wait(self._patience_seconds)
         finally:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import orjson
 
+from wce import lane
 from wce.sandbox import wire
 from wce.sandbox.limits import Limits
 from wce.sandbox.messages import Budget, Fault, Job, Reply
@@ -31,6 +32,7 @@ _NO_MEMORY: Final = (b"out of memory", b"MemoryError", b"pthread_create failed",
 _PAGE_BYTES: Final = resource.getpagesize()
 _STATM_RESIDENT: Final = 1  # its place in the line
 
+LEFT: Final = "seconds_left"  # of the call; told to whoever answers a message of its worker
 Serve = Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]]
 
 
@@ -111,7 +113,7 @@ class Worker:
                 answer: tuple[dict[str, Any], bytes] = {"op": "source"}, job.script.encode("utf-8", "replace")
             elif op == "sql" and self._queries < job.budget.queries:
                 self._queries += 1
-                answer = self._served(serve, meta)
+                answer = self._served(serve, meta | {LEFT: self._deadline - time.monotonic()})
             else:
                 raise self._lost("crash", "not a message of a call")
             meta, body = self._exchange(*answer)
@@ -157,6 +159,7 @@ class Worker:
         data = wire.frame(meta, body)
         try:
             self._send(data)
+            lane.waiting()
             return wire.receive(self._sock, self._budget.output_bytes, self._wait)
         except (TimeoutError, BlockingIOError) as error:
             raise self._lost("time", f"The script ran for more than {self._budget.seconds:g} seconds.") from error
