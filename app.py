@@ -38,7 +38,7 @@ def main() -> None:
 def _serve_by_threads(settings: Settings) -> None:
     app = _build(settings)
     try:
-        server.serve(app, settings)
+        server.serve(app, settings, app.extensions["wce"].start)
     finally:
         app.extensions["wce"].close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,15 @@ from wce.core.logins import Authenticated, anonymous
 from wce.core.permissions import GrantsCache, grant
 from wce.core.policies import create_policy
 from wce.core.query import Queries
+from wce.core.runs import Run, Runs
+from wce.core.scripts import Endpoint, NewEndpoint, save_endpoint
+from wce.core.settings import CenvSettings
 from wce.guard.guard import Guard
+from wce.metrics import Metrics
 from wce.model import Actor, Rights
+from wce.sandbox.calls import Scripts
+from wce.sandbox.messages import Reply
+from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Parties, Principals
 from wce.sandbox.work import Desk, Terms, Work
 
@@ -63,3 +70,47 @@ def cenv(tmp_path: Path) -> Iterator[Cenv]:
             yield Cenv(world, Desk(guard, Queries(world.store, guard, grants), Principals(world.store, grants)))
         finally:
             guard.close()
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """Real workers for all tests of this process."""
+    pool = Pool(2)
+    yield pool
+    pool.close()
+
+
+@dataclass
+class Stage:
+    """A cenv in which scripts run."""
+
+    cenv: Cenv
+    scripts: Scripts
+    runs: Runs
+    metrics: Metrics
+
+    @property
+    def world(self) -> World:
+        return self.cenv.world
+
+    def endpoint(self, body: str, author: Actor | None = None, **values: Any) -> Endpoint:
+        """A saved endpoint; `body` is that of its handler."""
+        script = "def handler(request):\n" + "".join(f"    {line}\n" for line in body.splitlines())
+        new = NewEndpoint(**{"path": "/x", "method": "*", "script": script, "access": "public"} | values)
+        return save_endpoint(self.world.session, self.scripts.check, author or self.world.owner, new)[0]
+
+    def call(self, caller: Actor, endpoint: Endpoint, **request: Any) -> Reply:
+        config = self.config
+        return self.scripts.call(self.world.cenv, self.cenv.who(caller), config, endpoint, {"path": "/x"} | request)
+
+    config: CenvSettings = field(default_factory=CenvSettings)
+
+    def last(self, kind: str, item_id: int) -> list[Run]:
+        return self.runs.last(self.world.session, kind, item_id)
+
+
+@pytest.fixture
+def stage(cenv: Cenv, pool: Pool) -> Iterator[Stage]:
+    runs, metrics = Runs(cenv.world.store), Metrics()
+    yield Stage(cenv, Scripts(pool, cenv.desk, runs, metrics, cenv.world.clock), runs, metrics)
+    runs.close()

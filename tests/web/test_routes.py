@@ -53,6 +53,8 @@ def every_route() -> list[Route]:
 
 ROUTES = every_route()
 VIEWS = list({route.endpoint: route for route in ROUTES if route.method != "OPTIONS"}.values())
+# Their methods are not known before the cenv is.
+FIXED = [route for route in VIEWS if route.endpoint != "endpoints.answer"]
 CLOSED_TO = [
     (route, role) for route in ROUTES for role in Role if route.in_cenv and route.method != "OPTIONS" and role.rank < route.lowest.rank
 ]
@@ -87,7 +89,8 @@ def test_every_answer_has_the_headers_of_its_class(client: FlaskClient, app: Fla
 
     reached, _ = app.url_map.bind("localhost").match(path, route.method)  # OPTIONS of two views on one path goes to the first
     kind = declared(app.view_functions[reached]).response
-    assert answer.headers["Content-Security-Policy"] == POLICIES[kind if answer.status_code < 400 else ResponseClass.API]
+    boxed = kind is ResponseClass.CONTENT or answer.status_code < 400
+    assert answer.headers["Content-Security-Policy"] == POLICIES[kind if boxed else ResponseClass.API]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "same-origin"
     assert "camera=()" in answer.headers["Permissions-Policy"]
@@ -104,6 +107,8 @@ def test_every_error_is_a_problem_or_a_page(client: FlaskClient, app: Flask, rou
         if answer.status_code >= 400:
             assert answer.mimetype == expected
             kind = ResponseClass.UI if expected == "text/html" else ResponseClass.API
+            if declared(app.view_functions[route.endpoint]).response is ResponseClass.CONTENT:
+                kind = ResponseClass.CONTENT
             assert answer.headers["Content-Security-Policy"] == POLICIES[kind]
 
 
@@ -116,7 +121,7 @@ def test_every_route_is_closed_to_lower_roles(app: Flask, someone: Callable[[Rol
     assert answer.status_code == (401 if role is Role.PUBLIC else 403)
 
 
-@pytest.mark.parametrize("route", VIEWS, ids=str)
+@pytest.mark.parametrize("route", FIXED, ids=str)
 def test_another_method_is_refused_with_those_that_there_are(client: FlaskClient, app: Flask, route: Route, owner: Caller) -> None:
     for unknown in ("PATCH", "BREW"):
         answer = client.open(path_of(app, route, owner.cenv), method=unknown)
@@ -125,7 +130,7 @@ def test_another_method_is_refused_with_those_that_there_are(client: FlaskClient
         assert route.method in answer.headers["Allow"].split(", ")
 
 
-@pytest.mark.parametrize("route", VIEWS, ids=str)
+@pytest.mark.parametrize("route", FIXED, ids=str)
 def test_options_lists_the_methods_to_anybody(client: FlaskClient, app: Flask, route: Route, owner: Caller) -> None:
     answer = client.open(path_of(app, route, owner.cenv), method="OPTIONS")
 

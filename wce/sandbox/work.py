@@ -19,6 +19,7 @@ from wce.guard.guard import Guard
 from wce.guard.session import GuardedSession, StaleGrants
 from wce.model import Actor, Limits, Params, Result, Value
 from wce.sandbox.principal import Parties, Principals
+from wce.sandbox.process import LEFT
 from wce.store.transaction import Transaction
 
 _ATTEMPTS: Final = 3
@@ -77,12 +78,13 @@ class Work:
     """
 
     def __init__(self, desk: Desk, terms: Terms, *, write: bool, seconds: float, keep: bool = False) -> None:
-        """`keep` notes every statement in `ran`."""
+        """`seconds` are for a message that does not tell how many are left. `keep` notes every statement in `ran`."""
         self._desk = desk
         self._terms = terms
         self._write = write
         self._keep = keep
-        self._deadline = time.monotonic() + seconds
+        self._seconds = seconds
+        self._deadline = 0.0
         self._place = ExitStack()
         self._held = ExitStack()  # the session and its transaction
         self._guarded: GuardedSession | None = None
@@ -102,6 +104,7 @@ class Work:
 
     def serve(self, message: Mapping[str, Any]) -> Served:
         """Answer one message of the worker. What is refused is kept in `refusal`, and the script ends there; raises Moved."""
+        self._deadline = time.monotonic() + message.get(LEFT, self._seconds)
         try:
             return {"ok": True}, values.encode(self._answer(message))
         except WceError as error:
@@ -113,6 +116,7 @@ class Work:
         if settle is not None:
             if self._transaction is None:
                 self._held.close()
+                self._deadline = time.monotonic() + self._seconds
                 self._begin(write=True)
             if self._transaction is not None:
                 settle(self._transaction)

@@ -19,10 +19,17 @@ from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries
 from wce.core.runs import Runs
+from wce.core.scripts import RoutesCache
 from wce.core.settings import Config
 from wce.core.tokens import Tokens
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
+from wce.sandbox.calls import Scripts
+from wce.sandbox.hooks import Jobs
+from wce.sandbox.pool import Pool
+from wce.sandbox.principal import Principals
+from wce.sandbox.scheduler import Scheduler
+from wce.sandbox.work import Desk
 from wce.store.store import Store
 from wce.web import (
     admin_access,
@@ -32,6 +39,7 @@ from wce.web import (
     assets,
     auth,
     context,
+    endpoints,
     landing,
     limits,
     observe,
@@ -47,7 +55,18 @@ from wce.web.services import KEY, Services
 COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
 _NULL_SESSION: Final = NullSession()  # refuses to be written to
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_BLUEPRINTS: Final = (ops.bp, assets.bp, landing.bp, auth.bp, admin_users.bp, admin_access.bp, admin_config.bp, admin_audit.bp, query.bp)
+_BLUEPRINTS: Final = (
+    ops.bp,
+    assets.bp,
+    landing.bp,
+    auth.bp,
+    admin_users.bp,
+    admin_access.bp,
+    admin_config.bp,
+    admin_audit.bp,
+    query.bp,
+    endpoints.bp,
+)
 
 
 class Application(Flask):
@@ -128,6 +147,12 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         raise
     store.hooks.before("hooks", HookQueue().queue)
     grants = GrantsCache()
+    queries = Queries(store, guard, grants)
+    runs = Runs(store)
+    pool = Pool(max(1, settings.sandbox_workers // settings.processes), metrics)
+    scripts = Scripts(pool, Desk(guard, queries, Principals(store, grants)), runs, metrics, now)
+    scheduler = Scheduler(store, Jobs(store, config, scripts, now), now)
+    store.hooks.add("jobs", scheduler.notice)
     return Services(
         settings=settings,
         metrics=metrics,
@@ -137,9 +162,13 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         tokens=tokens,
         config=config,
         grants=grants,
-        queries=Queries(store, guard, grants),
-        runs=Runs(store),
-        readiness=Readiness(store, guard),
+        queries=queries,
+        runs=runs,
+        routes=RoutesCache(),
+        pool=pool,
+        scripts=scripts,
+        scheduler=scheduler,
+        readiness=Readiness(store, guard, pool),
         counters=Counters(store.folder.path / COUNTERS if settings.processes > 1 else None, now=now),
         now=now,
     )

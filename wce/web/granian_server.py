@@ -112,6 +112,7 @@ def load(settings: Settings) -> WSGIApplication:
     app = create_app(settings)
     # A process of multiprocessing ends without atexit.
     multiprocessing.util.Finalize(None, app.extensions["wce"].close, exitpriority=1)
+    app.extensions["wce"].start()
     return worker(Turns(app), settings.trusted_proxy)
 
 

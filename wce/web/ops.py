@@ -31,7 +31,7 @@ def live() -> Response:
 def ready() -> Response:
     """The process can do its work; 503 names what fails."""
     report = services().readiness.report()
-    value = {"checks": report.checks, "warnings": report.warnings, "sqlite_version": report.sqlite_version}
+    value = {"checks": report.checks, "warnings": report.warnings, "sqlite_version": report.sqlite_version, "sandbox": report.sandbox}
     if report.failing:
         error = WceError("not_ready", "Failing: " + ", ".join(report.failing))
         return problems.answer(error, {"failing": report.failing} | value)

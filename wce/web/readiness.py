@@ -7,15 +7,16 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wce.errors import WceError
 from wce.guard.guard import Guard
 from wce.log import LOGGER
+from wce.sandbox.pool import Pool
 from wce.store.sqlite import VERSION, connect, known_holes, sqlite3
 from wce.store.store import Store
 
@@ -28,6 +29,7 @@ class Report:
 
     checks: dict[str, str]
     warnings: tuple[str, ...]
+    sandbox: Mapping[str, Any]  # what the pool of workers says of itself
     sqlite_version: str = VERSION
 
     @property
@@ -38,7 +40,8 @@ class Report:
 class Readiness:
     """Makes reports, and keeps the last one for a second."""
 
-    def __init__(self, store: Store, guard: Guard) -> None:
+    def __init__(self, store: Store, guard: Guard, pool: Pool) -> None:
+        self._pool = pool
         self._checks: dict[str, Callable[[], str]] = {
             "storage_writable": lambda: _storage_writable(store.settings.storage_dir),
             "free_space": lambda: _free_space(store.settings.storage_dir, store.settings.min_free_mb),
@@ -53,7 +56,7 @@ class Readiness:
         with self._lock:
             if self._last is None or time.monotonic() - self._last[0] > _FRESH_SECONDS:
                 checks = {name: _run(name, check) for name, check in self._checks.items()}
-                self._last = (time.monotonic(), Report(checks, known_holes()))
+                self._last = (time.monotonic(), Report(checks, known_holes(), asdict(self._pool.state())))
             return self._last[1]
 
 

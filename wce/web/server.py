@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -240,14 +240,15 @@ def _stopped_by_signals(server: Server) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def serve(application: WSGIApplication, settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM, and say on standard output where and what to do next."""
+def serve(application: WSGIApplication, settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGINT or SIGTERM, and say on standard output where and what to do next; `ready` is called when the port is ours."""
     for name, level in (("waitress", logging.WARNING), ("waitress.queue", logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = LOGGER.handlers, False
         logger.setLevel(level)
     server = Server(application, settings)
     with _stopped_by_signals(server):
+        ready()
         sys.stdout.write(welcome(server.addresses, settings))
         sys.stdout.flush()
         server.run()

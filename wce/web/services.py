@@ -11,10 +11,14 @@ from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries
 from wce.core.runs import Runs
+from wce.core.scripts import RoutesCache
 from wce.core.settings import Config
 from wce.core.tokens import Tokens
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
+from wce.sandbox.calls import Scripts
+from wce.sandbox.pool import Pool
+from wce.sandbox.scheduler import Scheduler
 from wce.store.store import Store
 from wce.web.counters import Counters
 from wce.web.current import application
@@ -37,12 +41,24 @@ class Services:
     grants: GrantsCache
     queries: Queries
     runs: Runs
+    routes: RoutesCache
+    pool: Pool
+    scripts: Scripts
+    scheduler: Scheduler
     readiness: Readiness
     counters: Counters
     now: Callable[[], float]
 
+    def start(self) -> None:
+        """Do what a server that listens does and a test does without: warm workers, and a look for what waits in the cenvs."""
+        self.pool.start()
+        self.scheduler.start()
+
     def close(self) -> None:
-        """Close every connection and give the storage folder back; a second call does nothing."""
+        """End workers and threads, close every connection and give the storage folder back; a second call does nothing."""
+        self.scheduler.stop()
+        self.pool.close()  # what still runs ends with it
+        self.scheduler.join()
         self.runs.close()
         self.guard.close()
         self.store.close()

@@ -1,0 +1,118 @@
+"""The addresses that a cenv makes for itself: each is answered by a script of its administrators."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from flask import Blueprint, Response, request
+from flask.globals import request_ctx
+from werkzeug.exceptions import MethodNotAllowed
+
+from wce.core import paths
+from wce.core.paths import Routes
+from wce.core.scripts import Endpoint
+from wce.errors import WceError
+from wce.sandbox.messages import Reply
+from wce.web import incoming
+from wce.web.access import Access, access, require
+from wce.web.context import actor, cenv_settings, who
+from wce.web.headers import MORE_KEY, ResponseClass
+from wce.web.services import services
+
+_PREFLIGHT_SECONDS: Final = "600"
+_MAX_HEADERS: Final = 100
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
+# What belongs to the connection, or is said by the server itself.
+_OURS: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "date",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "server",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "www-authenticate",
+        "x-request-id",
+    }
+)
+_ACCESS: Final = {"user": Access("user"), "admin": Access("admin")}
+
+bp = Blueprint("endpoints", __name__, url_prefix="/<cenv:cenv_id>/api")
+
+
+@bp.route("/<path:path>", methods=[*paths.METHODS, "OPTIONS"], provide_automatic_options=False)
+@access("anyone", ResponseClass.CONTENT)
+def answer(cenv_id: str, path: str) -> Response:
+    """Whatever the script under this path says."""
+    routes = _routes(cenv_id)
+    found = routes.match(request.method, "/" + path)
+    if request.method == "OPTIONS" and found.allowed:
+        return _options(routes, "/" + path, found.allowed)
+    if found.endpoint is None:
+        if found.allowed:
+            raise MethodNotAllowed(valid_methods=list(found.allowed))
+        raise WceError("not_found", "No endpoint has this path.")
+    if found.endpoint.access == "public":
+        _share({"Access-Control-Expose-Headers": "*"})
+    else:
+        require(_ACCESS.get(found.endpoint.access, _ACCESS["admin"]), actor())
+    plain, body = incoming.read("/" + path, found.params)
+    return respond(services().scripts.call(cenv_id, who(), cenv_settings(), found.endpoint, plain, body), found.endpoint)
+
+
+def respond(reply: Reply, endpoint: Endpoint) -> Response:
+    """What the script answered, without the headers that are not its to send; raises `script_failed` for what HTTP does not know."""
+    headers = [(name, text) for name, text in reply.headers if not _withheld(name.lower(), text, endpoint)]
+    good = len(headers) <= _MAX_HEADERS and all(_NAME.fullmatch(name) and _VALUE.fullmatch(text) for name, text in headers)
+    if not good or not 200 <= reply.status <= 599:
+        raise WceError("script_failed", "The script answered with a status or a header that is none.")
+    response = Response(b"" if reply.status in (204, 304) else reply.body, reply.status)
+    del response.headers["Content-Type"]
+    for name, text in headers:
+        if name.lower() == "content-type":
+            response.headers["Content-Type"] = text
+        else:
+            response.headers.add(name, text)
+    return response
+
+
+def _withheld(name: str, text: str, endpoint: Endpoint) -> bool:
+    # What only some may see must not be kept where others are answered from.
+    return name in _OURS or name.startswith("ratelimit-") or (name == "cache-control" and "public" in text and endpoint.access != "public")
+
+
+def _routes(cenv_id: str) -> Routes[Endpoint]:
+    app, version = services(), who().state.endpoints
+    known = app.routes.known(cenv_id, version)
+    if known is not None:
+        return known
+    with app.store.session(cenv_id) as session:
+        return app.routes.get(session, version)
+
+
+def _options(routes: Routes[Endpoint], path: str, allowed: tuple[str, ...]) -> Response:
+    """What may be asked here, and which of it by pages of other origins."""
+    matches = {method: routes.match(method, path).endpoint for method in allowed if method != "OPTIONS"}
+    shared = [method for method, endpoint in matches.items() if endpoint is not None and endpoint.access == "public"]
+    if shared:
+        _share(
+            {
+                "Access-Control-Allow-Methods": ", ".join(shared),
+                "Access-Control-Allow-Headers": "*",  # all but Authorization
+                "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+            }
+        )
+    return Response(status=204, headers={"Allow": ", ".join(allowed)})
+
+
+def _share(more: dict[str, str]) -> None:
+    """Let pages of every origin, and those in a sandbox, read the answer, as somebody whom we do not know."""
+    environ = request_ctx.request.environ
+    environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Access-Control-Allow-Origin", "*"), *more.items()]
