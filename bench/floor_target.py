@@ -64,6 +64,7 @@ def running(server: str, processes: int, folder: Path) -> Iterator[Target]:
         "login": Request("POST", {"Content-Type": "application/json"}, [("/login", login)]),
         "/me": Request("GET", headers, [("/me", "")]),
         "page": Request("GET", {}, [("/plain", "")]),
+        "script": Request("GET", {}, [("/plain", "")]),
     }
     port = free_port()
     base = f"http://127.0.0.1:{port}"

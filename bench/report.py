@@ -25,6 +25,10 @@ WANTED: Final = {
     ("PocketBase", "list of 100"): 1.5,
     ("PocketBase", "insert"): 1.0,
     ("PocketBase", "aggregate 100,000"): 1.0,
+    ("floor", "script"): 0.55,
+    ("PocketBase", "script"): 0.6,
+    ("PocketBase", "script with a query"): 0.6,
+    ("PocketBase", "script with a loop"): 1.0,
 }
 
 

@@ -7,7 +7,19 @@ from typing import Final
 
 from bench.load import Request
 
-TASKS: Final = ("read by key", "list of 100", "insert", "update", "aggregate 100,000", "login", "/me", "page")
+TASKS: Final = (
+    "read by key",
+    "list of 100",
+    "insert",
+    "update",
+    "aggregate 100,000",
+    "login",
+    "/me",
+    "page",
+    "script",
+    "script with a query",
+    "script with a loop",
+)
 
 
 @dataclass(frozen=True)

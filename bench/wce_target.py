@@ -26,6 +26,15 @@ ENVIRONMENT = {
 }
 
 
+# What PocketBase's routes do, for everybody who asks.
+SCRIPTS = {
+    "/trivial": 'def handler(request):\n    return {"ok": True}\n',
+    "/read/{id}": "def handler(request):\n"
+    "    return db.query_one('SELECT id, title, n FROM notes WHERE id = ?', [int(request.params['id'])])\n",
+    "/loop": "def handler(request):\n    n = 0\n    for i in range(10000):\n        n = (n + i) % 7\n    return {'n': n}\n",
+}
+
+
 class Client:
     """A signed-in user of one cenv."""
 
@@ -68,6 +77,9 @@ def fill(base: str, cenv: str) -> Client:
     for kind in ("read", "write"):
         policy = {"table_name": "notes", "policy_type": kind, "sql_condition": "owner_id = $user_id"}
         owner.call("POST", "/admin/policies", policy)
+    for path, script in SCRIPTS.items():
+        endpoint = {"method": "GET", "path": path, "access": "public", "run_as": "definer", "script": script}
+        owner.call("POST", "/admin/endpoints", endpoint)
     return Client(base, cenv, "bench_user", PASSWORD)
 
 
@@ -90,6 +102,9 @@ def requests_of(user: Client) -> dict[str, Request]:
         "login": Request("POST", {"Content-Type": "application/json"}, [(f"{cenv}/login", login)]),
         "/me": Request("GET", headers, [(f"{cenv}/me", "")]),
         "page": Request("GET", {"Accept": "text/html"}, [("/", "")]),
+        "script": Request("GET", {}, [(f"{cenv}/api/trivial", "")]),
+        "script with a query": Request("GET", {}, [(f"{cenv}/api/read/{i}", "") for i in ids]),
+        "script with a loop": Request("GET", {}, [(f"{cenv}/api/loop", "")]),
     }
 
 
