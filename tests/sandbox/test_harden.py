@@ -68,6 +68,17 @@ def test_whatever_reaches_out_is_refused(machine: Machine, numbers: tuple[int, .
     assert {decide(steps, machine.arch, number, ()) for number in numbers} == {REFUSED}
 
 
+@pytest.mark.parametrize("machine", [X86_64, AARCH64])
+def test_where_nobody_else_may_it_sets_its_own_memory_and_processor_time_and_nothing_more(machine: Machine) -> None:
+    steps = program(machine, PID, limits=True)
+
+    def limit(pid: int, which: int) -> int:
+        return decide(steps, machine.arch, machine.prlimit64, (pid, which))
+
+    assert {limit(0, 0), limit(0, 2)} == {ALLOWED}
+    assert {limit(0, which) for which in (1, 3, 4, 6, 7)} | {limit(1, 0), limit(1, 2)} == {REFUSED}
+
+
 def test_calls_of_another_kind_of_processor_end_the_worker() -> None:
     assert decide(program(X86_64, PID), 0x40000003, 1, ()) == KILLED
     assert decide(program(X86_64, PID), X86_64.arch, 0x40000001, ()) == KILLED

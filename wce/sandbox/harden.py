@@ -9,6 +9,7 @@ import signal
 from typing import Final
 
 from wce.sandbox import seccomp
+from wce.sandbox.limits import MOST_MEMORY_MB
 
 _SET_PDEATHSIG, _SET_DUMPABLE, _SET_NO_NEW_PRIVS = 1, 4, 38  # of linux/prctl.h
 _FILES: Final = 16
@@ -27,17 +28,20 @@ def data_bytes() -> int:
     return int(line.split()[1]) << 10
 
 
-def harden(uid: int | None, memory_mb: int) -> tuple[int, list[str]]:
+def harden(uid: int | None, *, outside: bool) -> tuple[int, list[str]]:
     """Give everything up. Returns the data size before the first script, and what this machine does not let one give up.
 
-    A worker of root becomes `uid`. `memory_mb` holds until the parent sets another limit from outside.
+    A worker of root becomes `uid`. `outside`: the server sets the limits of each call; else the worker may do that itself, as `limits`
+    says.
     """
     lacking: list[str] = []
     warm_bytes = data_bytes()
     for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, _FILES)):
         resource.setrlimit(limit, (value, value))
-    # Only the soft limit, which a parent that is not root can raise again; the worker may not any more.
-    resource.setrlimit(resource.RLIMIT_DATA, (warm_bytes + (memory_mb << 20), resource.RLIM_INFINITY))
+    if not outside:
+        lacking.append("prlimit (the server may not set the limits of another user)")
+        most = warm_bytes + (MOST_MEMORY_MB << 20)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     if os.geteuid() == 0 and uid is not None:
         try:
             _become(uid)
@@ -47,7 +51,7 @@ def harden(uid: int | None, memory_mb: int) -> tuple[int, list[str]]:
     _prctl(_SET_PDEATHSIG, signal.SIGKILL)
     _prctl(_SET_DUMPABLE, 0)
     try:
-        seccomp.install()
+        seccomp.install(limits=not outside)
     except OSError as error:
         lacking.append(f"seccomp ({error.strerror})")
     return warm_bytes, lacking

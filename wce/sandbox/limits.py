@@ -1,47 +1,60 @@
-"""The limits of a worker that the kernel keeps, set from outside before each call, because the worker itself may not change them."""
+"""The limits of a worker that the kernel keeps, set anew for each call.
+
+The server sets them from outside, so that a worker cannot raise them. A root without CAP_SYS_RESOURCE, as in many containers, may not
+do that to a worker of another user; there the worker sets them itself, up to a hard limit of memory that nothing raises.
+"""
 
 from __future__ import annotations
 
 import math
+import os
 import resource
 import time
 from typing import Final
 
 from wce.sandbox.messages import Budget
 
+MOST_MEMORY_MB: Final = 1_024  # as much as a cenv may be given
 _CPUS: Final = 3  # what computes in a worker at once: two threads of Go's, and its collector
 _SPARE_SECONDS: Final = 2
+_SYS_RESOURCE: Final = 24  # of linux/capability.h
+
+
+def reachable(uid: int | None) -> bool:
+    """Whether this process may set the limits of a worker that becomes `uid`; None: that stays the same user."""
+    if uid is None or uid == os.getuid():
+        return True
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        held = next(line for line in status if line.startswith("CapEff:"))
+    return bool(int(held.split()[1], 16) >> _SYS_RESOURCE & 1)
 
 
 class Limits:
     """Memory as the size when warm plus the budget, and processor time, which ends a worker that nobody watches any more."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, warm_bytes: int, pid: int = 0) -> None:
+        """Of that process; 0 is this one."""
         self._pid = pid
-        self._clock = (~pid << 3) | 2  # the processor time of that process, as clock_getcpuclockid(3) names it
+        self._warm_bytes = warm_bytes
+        # The processor time of another process, as clock_getcpuclockid(3) names it.
+        self._clock = (~pid << 3) | 2 if pid else time.CLOCK_PROCESS_CPUTIME_ID
         self._memory_mb = -1
         self._cpu_seconds = -1
-        self.warm_bytes = 0
-        self.denied = False
 
     def allow(self, budget: Budget) -> None:
-        """Make room for one call; where the kernel does not let us, those stay that the worker set at its start."""
-        if self.denied:
-            return
-        try:
-            if budget.memory_mb != self._memory_mb:
-                self._set(resource.RLIMIT_DATA, self.warm_bytes + (budget.memory_mb << 20))
-                self._memory_mb = budget.memory_mb
-            wanted = math.ceil(time.clock_gettime(self._clock) + _CPUS * budget.seconds + _SPARE_SECONDS)
-            # A call costs far less than a second as a rule, so most find a limit that fits.
-            if not wanted <= self._cpu_seconds <= wanted + _SPARE_SECONDS:
-                self._set(resource.RLIMIT_CPU, wanted + 1)
-                self._cpu_seconds = wanted + 1
-        except PermissionError:  # a container's root without CAP_SYS_RESOURCE
-            self.denied = True
-        except OSError:
-            return  # the worker is gone, as the call is about to find
+        """Make room for one call; raises OSError where the process is gone."""
+        if budget.memory_mb != self._memory_mb:
+            self._set(resource.RLIMIT_DATA, self._warm_bytes + (budget.memory_mb << 20))
+            self._memory_mb = budget.memory_mb
+        wanted = math.ceil(time.clock_gettime(self._clock) + _CPUS * budget.seconds + _SPARE_SECONDS)
+        # A call costs far less than a second as a rule, so most find a limit that fits.
+        if not wanted <= self._cpu_seconds <= wanted + _SPARE_SECONDS:
+            self._set(resource.RLIMIT_CPU, wanted + 1)
+            self._cpu_seconds = wanted + 1
 
     def _set(self, limit: int, value: int) -> None:
-        # The soft limit only: a server that is not root could not raise the hard one again.
-        resource.prlimit(self._pid, limit, (value, resource.RLIM_INFINITY))
+        # The soft limit only: without rights nobody could raise the hard one again.
+        _, hard = resource.prlimit(self._pid, limit)
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.prlimit(self._pid, limit, (value, hard))

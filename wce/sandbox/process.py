@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ import orjson
 
 from wce import lane
 from wce.sandbox import wire
-from wce.sandbox.limits import Limits
+from wce.sandbox.limits import Limits, reachable
 from wce.sandbox.messages import Budget, Fault, Job, Reply
 
 PROGRAM: Final = "from wce.sandbox.starlark import Runtime; from wce.sandbox.worker import main; main(Runtime)"
@@ -45,7 +46,8 @@ class Worker:
 
     def __init__(self, uid: int | None, program: str = PROGRAM) -> None:
         """Start the process, which `ready` then waits for; raises OSError."""
-        config = orjson.dumps({"uid": uid, "memory_mb": Budget().memory_mb}).decode()
+        self._outside = reachable(uid)
+        config = orjson.dumps({"uid": uid, "outside": self._outside}).decode()
         self._sock, theirs = socket.socketpair()
         try:
             with theirs:
@@ -66,25 +68,20 @@ class Worker:
         self.calls = 0
         self.ended = ""  # why, once it has
         self.stderr = b""  # what it said last
-        self._lacking: list[str] = []
-        self._limits = Limits(self.pid)
+        self.lacking: list[str] = []  # what this machine did not let it be hardened by
+        self._limits: Limits | None = None
         self._statm: int | None = None
         self._budget = Budget()
         self._deadline = 0.0
         self._queries = 0
-
-    @property
-    def lacking(self) -> list[str]:
-        """What this machine did not let it be hardened by."""
-        return [*self._lacking, *(["prlimit"] if self._limits.denied else [])]
 
     def ready(self, seconds: float) -> None:
         """Wait until it has given up what it may not have; raises StartError, and it is ended then."""
         self._deadline = time.monotonic() + seconds
         try:
             meta, _ = wire.receive(self._sock, 0, self._wait)
-            self._lacking = [str(item) for item in meta["lacking"]]
-            self._limits.warm_bytes = int(meta["data_bytes"])
+            self.lacking = [str(item) for item in meta["lacking"]]
+            self._limits = Limits(int(meta["data_bytes"]), self.pid) if self._outside else None
             self._statm = os.open(f"/proc/{self.pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
         except (OSError, EOFError, wire.WireError) as error:
             self.end("crash")
@@ -93,7 +90,7 @@ class Worker:
     def check(self, source: str) -> None:
         """Raise a Fault of kind `syntax` unless the source can be read; none of it runs."""
         self._begin(Budget())
-        meta, _ = self._exchange({"op": "check"}, source.encode("utf-8", "replace"))
+        meta, _ = self._exchange({"op": "check", "budget": self._budget.to_meta()}, source.encode("utf-8", "replace"))
         if meta.get("op") == "fault":
             raise self._fault(meta)
         if meta.get("op") != "done":
@@ -152,7 +149,9 @@ class Worker:
         self._budget = budget
         self._deadline = time.monotonic() + budget.seconds
         self._queries = 0
-        self._limits.allow(budget)
+        if self._limits is not None:
+            with suppress(ProcessLookupError):  # as the call is about to find
+                self._limits.allow(budget)
 
     def _exchange(self, meta: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """Send one frame and get the next; whatever goes wrong ends the worker and comes out as a Fault."""

@@ -57,11 +57,12 @@ class Machine:
     tgkill: int
     mmap: int
     mprotect: int
+    prlimit64: int
     seccomp: int
 
 
-X86_64: Final = Machine(0xC000003E, frozenset(one for one, _ in _PLAIN.values() if one is not None), 56, 435, 234, 9, 10, 317)
-AARCH64: Final = Machine(0xC00000B7, frozenset(one for _, one in _PLAIN.values() if one is not None), 220, 435, 131, 222, 226, 277)
+X86_64: Final = Machine(0xC000003E, frozenset(one for one, _ in _PLAIN.values() if one is not None), 56, 435, 234, 9, 10, 302, 317)
+AARCH64: Final = Machine(0xC00000B7, frozenset(one for _, one in _PLAIN.values() if one is not None), 220, 435, 131, 222, 226, 261, 277)
 MACHINES: Final = {"x86_64": X86_64, "aarch64": AARCH64}
 
 
@@ -73,12 +74,15 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.POINTER(_Instruction)))
 
 
-def install() -> None:
-    """Hold all threads of this process to the list, for ever; raises OSError where the kernel does not do that."""
+def install(*, limits: bool = False) -> None:
+    """Hold all threads of this process to the list, for ever; raises OSError where the kernel does not do that.
+
+    With `limits` it may still set its own limits of memory and processor time.
+    """
     machine = MACHINES.get(platform.machine())
     if machine is None:
         raise OSError(errno.ENOSYS, f"no list of system calls for {platform.machine()}")
-    steps = program(machine, os.getpid())
+    steps = program(machine, os.getpid(), limits=limits)
     array = (_Instruction * len(steps))(*(_Instruction(*step) for step in steps))
     packed = _Program(len(steps), array)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -87,7 +91,7 @@ def install() -> None:
         raise OSError(ctypes.get_errno() or errno.ESRCH, "the kernel refuses seccomp")
 
 
-def program(machine: Machine, pid: int) -> list[Step]:
+def program(machine: Machine, pid: int, *, limits: bool = False) -> list[Step]:
     """The filter as instructions (operation, skip if true, skip if false, value)."""
     steps = [(_LOAD, 0, 0, _ARCH), (_EQUAL, 1, 0, machine.arch), _end(_KILL), (_LOAD, 0, 0, _NUMBER)]
     if machine.arch == X86_64.arch:
@@ -100,6 +104,8 @@ def program(machine: Machine, pid: int) -> list[Step]:
     # No code comes into being after the start.
     for number in (machine.mmap, machine.mprotect):
         steps += _where(number, 2, _HAS_BITS, _PROT_EXEC, allow=False)
+    if limits:
+        steps += _own_limits(machine.prlimit64)
     for number in sorted(machine.plain):
         steps += [(_EQUAL, 0, 1, number), _end(_ALLOW)]
     return [*steps, _end(_REFUSE | errno.EPERM)]
@@ -114,6 +120,19 @@ def _where(number: int, argument: int, test: int, value: int, *, allow: bool) ->
         (test, 0, 1, value),
         passed if allow else failed,
         failed if allow else passed,
+    ]
+
+
+def _own_limits(number: int) -> list[Step]:
+    """Allow the call for this process (0) and the limits 0 and 2, which are RLIMIT_CPU and RLIMIT_DATA."""
+    return [
+        (_EQUAL, 0, 6, number),
+        (_LOAD, 0, 0, 16),
+        (_EQUAL, 0, 3, 0),
+        (_LOAD, 0, 0, 24),
+        (_HAS_BITS, 1, 0, 0xFFFFFFFF & ~2),
+        _end(_ALLOW),
+        _end(_REFUSE | errno.EPERM),
     ]
 
 

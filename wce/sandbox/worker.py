@@ -15,7 +15,8 @@ from typing import Any, Final, Protocol
 import orjson
 
 from wce.sandbox import harden, wire
-from wce.sandbox.messages import Fault, Job, Reply
+from wce.sandbox.limits import Limits
+from wce.sandbox.messages import Budget, Fault, Job, Reply
 
 _STACK_BYTES: Final = 4 << 20
 _WARM: Final = Job("def handler(request):\n    return {'warm': 1}\n", "", {"method": "GET", "path": "/"})
@@ -53,11 +54,15 @@ def _live(sock: socket.socket, make: Callable[[Ask], Runtime], config: Mapping[s
 
     runtime = make(ask)
     _warm(runtime)
-    warm_bytes, lacking = harden.harden(config["uid"], config["memory_mb"])
+    outside = config["outside"]
+    warm_bytes, lacking = harden.harden(config["uid"], outside=outside)
+    limits = None if outside else Limits(warm_bytes)
     try:
         sock.sendall(wire.frame({"op": "ready", "data_bytes": warm_bytes, "lacking": lacking}))
         while True:
             meta, body = wire.receive(sock)
+            if limits is not None:
+                limits.allow(Budget(**meta["budget"]))
             sock.sendall(wire.frame(*_answer(runtime, ask, meta, body)))
     except (EOFError, ConnectionError):
         os._exit(0)  # the server is gone; there is nothing to clean up
