@@ -30,6 +30,7 @@ HOMES = {
     "passlib": "wce.core.passwords",
     "jwt": "wce.core.tokens",
     "prometheus_client": "wce.metrics",
+    "starlark_go": "wce.sandbox.starlark",
 }
 
 

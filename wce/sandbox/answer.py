@@ -1,0 +1,121 @@
+"""What a script's result becomes: status, headers and bytes of an answer, or a Fault that says why it cannot."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from wce.sandbox.messages import Fault
+
+MARK: Final = "__wce__"  # the key by which `response(…)` is told from a dict of the script's own
+JSON: Final = "application/json"
+_TEXT: Final = "text/plain; charset=utf-8"
+_MAX_DEPTH: Final = 64
+_MAX_HEADERS: Final = 50
+_MAX_HEADER: Final = 8_192
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_NO_BODY: Final = (204, 304)
+_STATUSES: Final = range(200, 600)
+Headers = tuple[tuple[str, str], ...]
+
+
+def shape(result: Any, output_bytes: int) -> tuple[int, Headers, bytes]:
+    """Status, headers and body for what a handler has returned; raises Fault `result` or `output`."""
+    if isinstance(result, dict) and result.get(MARK) == "response":
+        status, headers, content = _response(result)
+    else:
+        status, headers = (204 if result is None else 200), ()
+        content = result
+    body, kind = _body(content)
+    if len(body) > output_bytes:
+        raise Fault("output", f"The answer has {len(body)} bytes; at most {output_bytes} are allowed.")
+    if status in _NO_BODY:
+        return status, headers, b""
+    if kind and not any(name.lower() == "content-type" for name, _ in headers):
+        headers = (("content-type", kind), *headers)
+    return status, headers, body
+
+
+def encode(value: Any) -> bytes:
+    """JSON of a script's value: infinities and nan are null, bytes {"$base64": …}; raises Fault `result`."""
+    try:
+        return orjson.dumps(value, default=_plain)
+    except (orjson.JSONEncodeError, RecursionError):
+        pass  # too wide an integer, too deep, or a key that is no text: say which, or write it the slow way
+    return json.dumps(_walk(value, 0), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def base64_text(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"$base64": base64_text(value)}
+    raise TypeError
+
+
+def _walk(value: Any, depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        raise Fault("result", f"The answer has more than {_MAX_DEPTH} levels.")
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise Fault("result", f"A key of a dict in the answer must be a string, not {_type(key)}.")
+        return {key: _walk(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_walk(item, depth + 1) for item in value]
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return _plain(value)
+    raise Fault("result", f"A {_type(value)} cannot be sent; make it a list, a dict, a string or a number.")
+
+
+def _type(value: Any) -> str:
+    return {"set": "set", "function": "function", "bool": "bool", "NoneType": "None"}.get(type(value).__name__, type(value).__name__)
+
+
+def _response(result: Mapping[str, Any]) -> tuple[int, Headers, Any]:
+    status, given, content, kind = (result.get(name) for name in ("status", "headers", "body", "content_type"))
+    if not isinstance(status, int) or isinstance(status, bool) or status not in _STATUSES:
+        raise Fault("result", f"The status must be a whole number from 200 to 599, not {str(status)[:40]}.")
+    if not isinstance(given, Mapping) or len(given) > _MAX_HEADERS:
+        raise Fault("result", f"The headers must be a dict of at most {_MAX_HEADERS}.")
+    headers = tuple(_header(name, value) for name, value in given.items())
+    if kind is not None:
+        headers = (_header("content-type", kind), *((name, value) for name, value in headers if name.lower() != "content-type"))
+    return status, headers, content
+
+
+def _header(name: Any, value: Any) -> tuple[str, str]:
+    if isinstance(value, int | float):
+        value = str(value)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise Fault("result", f"{str(name)[:80]!r} is no name of a header.")
+    if not isinstance(value, str) or len(value) > _MAX_HEADER or not _VALUE.fullmatch(value):
+        raise Fault("result", f"The header {name[:80]} has a value that may not be sent: one line of Latin-1 text.")
+    return name, value
+
+
+def _body(content: Any) -> tuple[bytes, str]:
+    """The bytes, and their type where the script has not said it."""
+    rules: tuple[tuple[type | tuple[type, ...], Callable[[Any], tuple[bytes, str]]], ...] = (
+        (type(None), lambda _: (b"", "")),
+        (str, lambda text: (text.encode(), _TEXT)),
+        (bytes, lambda raw: (raw, "application/octet-stream")),
+        ((dict, list, tuple, bool, int, float), lambda value: (encode(value), JSON)),
+    )
+    for kind, make in rules:
+        if isinstance(content, kind):
+            return make(content)
+    raise Fault("result", f"A handler may not return a {_type(content)}; return a dict, a list, a string, None or response(…).")

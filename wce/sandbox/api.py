@@ -1,0 +1,154 @@
+"""Every name that a script sees beside Starlark's own, in one table: docs/starlark.md is held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wce.sandbox import library
+from wce.sandbox.database import Database
+from wce.sandbox.prints import Prints
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name: how it is called and what it does, in a sentence."""
+
+    name: str
+    signature: str
+    does: str
+    make: Callable[[Database, Prints], Any]
+
+
+def _plain(function: Any) -> Callable[[Database, Prints], Any]:
+    return lambda _database, _prints: function
+
+
+# In the prelude, and so without a function here: they only put their arguments together.
+_WRITTEN: Final = _plain(None)
+
+TABLE: Final = (
+    Entry("db.query", "(sql, params=None)", "The rows as a list of dicts.", lambda db, _: db.query),
+    Entry("db.query_one", "(sql, params=None)", "The first row as a dict, or None.", lambda db, _: db.query_one),
+    Entry("db.execute", "(sql, params=None)", "Runs a statement that writes: `{changes, last_row_id}`.", lambda db, _: db.execute),
+    Entry("db.batch", "(statements)", "Runs many `[sql, params]` at once: a list of `{changes, last_row_id}`.", lambda db, _: db.batch),
+    Entry("response", "(body=None, status=200, headers={}, content_type=None)", "An answer with all that belongs to it.", _WRITTEN),
+    Entry("html", "(body, status=200, headers={})", "An answer that is HTML.", _WRITTEN),
+    Entry("redirect", "(location, status=302)", "An answer that sends the client elsewhere.", _WRITTEN),
+    Entry("abort", "(status, message='')", "Ends the call with an error; nothing that it wrote stays.", _plain(library.abort)),
+    Entry("print", "(*values, sep=' ')", "Writes a line to the log of the run.", lambda _, prints: prints.print),
+    Entry("log.info", "(*values)", "The same, marked as information.", lambda _, prints: prints.info),
+    Entry("log.warning", "(*values)", "The same, marked as a warning.", lambda _, prints: prints.warning),
+    Entry("log.error", "(*values)", "The same, marked as an error.", lambda _, prints: prints.error),
+    Entry("json.encode", "(value)", "The value as JSON text.", _plain(library.json_encode)),
+    Entry("json.decode", "(text)", "What a JSON text says.", _plain(library.json_decode)),
+    Entry("time.now", "()", "Now, in Unix seconds.", _plain(library.now)),
+    Entry("time.iso", "(seconds)", "Unix seconds as `2026-01-31T08:30:00Z`.", _plain(library.iso)),
+    Entry("time.parse", "(text)", "Unix seconds of such a text.", _plain(library.parse_time)),
+    Entry("math.sqrt", "(x)", "The square root.", _plain(library.MATH["sqrt"])),
+    Entry("math.pow", "(x, y)", "x to the power of y, as a float.", _plain(library.MATH["pow"])),
+    Entry("math.exp", "(x)", "e to the power of x.", _plain(library.MATH["exp"])),
+    Entry("math.log", "(x)", "The natural logarithm.", _plain(library.log)),
+    Entry("math.log10", "(x)", "The decimal logarithm.", _plain(library.MATH["log10"])),
+    Entry("math.sin", "(x)", "The sine.", _plain(library.MATH["sin"])),
+    Entry("math.cos", "(x)", "The cosine.", _plain(library.MATH["cos"])),
+    Entry("math.tan", "(x)", "The tangent.", _plain(library.MATH["tan"])),
+    Entry("math.floor", "(x)", "The whole number below.", _plain(library.MATH["floor"])),
+    Entry("math.ceil", "(x)", "The whole number above.", _plain(library.MATH["ceil"])),
+    Entry("math.round", "(x, digits=0)", "The number with so many decimals.", _plain(library.rounded)),
+    Entry("math.pi", "", "3.14159…", _plain(library.PI)),
+    Entry("math.e", "", "2.71828…", _plain(library.E)),
+    Entry("hash.sha256", "(data)", "The SHA-256 of a string or bytes, in hexadecimal.", _plain(library.sha256)),
+    Entry("hash.md5", "(data)", "The MD5, for what still wants one; it protects nothing.", _plain(library.md5)),
+    Entry("hash.hmac_sha256", "(key, data)", "The HMAC with SHA-256, in hexadecimal.", _plain(library.hmac_sha256)),
+    Entry("base64.encode", "(data)", "A string or bytes as base64.", _plain(library.base64_encode)),
+    Entry("base64.decode", "(text)", "The bytes that base64 stands for.", _plain(library.base64_decode)),
+    Entry("base64.decode_text", "(text)", "The same as a string.", _plain(library.base64_decode_text)),
+    Entry("uuid", "()", "A new random UUID.", _plain(library.new_uuid)),
+    Entry("random.integer", "(low, high)", "A whole number from low to high, both included.", _plain(library.integer)),
+    Entry("random.number", "()", "A float from 0 to 1.", _plain(library.number)),
+    Entry("random.choice", "(values)", "One of a list.", _plain(library.choice)),
+    Entry("random.shuffle", "(values)", "The list in another order.", _plain(library.shuffle)),
+    Entry("random.token", "(size=32)", "A secret of so many random bytes, in hexadecimal.", _plain(library.token)),
+)
+
+REQUEST: Final = {
+    "id": "the request's id, as in the log and in `X-Request-ID`",
+    "method": "`GET`, `POST`, …",
+    "path": "the path below `/api`",
+    "url": "the whole address",
+    "params": "the placeholders of the path, by name",
+    "query": "the parameters behind the `?`, the first value of each",
+    "headers": "the headers, names in lower case, without those that prove who calls",
+    "cookies": "the cookies, without ours",
+    "body": "the body as text; None where it is none (see `body_base64`)",
+    "body_base64": "the body as base64",
+    "json": "what a JSON body says; None where it is none",
+    "form": "the fields of a form",
+    "files": "its files: `{name, filename, content_type, size, base64}`",
+    "user": "`{user_id, username, role}` of whoever is signed in, else None",
+    "ip": "the caller's address",
+}
+
+# Runs in the interpreter before the script. A cyclic value would overflow Go's stack at the border and a string would end at its
+# first NUL, so what looks like one of the two crosses as its own text, and is judged on the other side.
+_PRELUDE: Final = r"""
+def _wce_odd(value):
+    text = repr(value)
+    return text if "..." in text or "\\x00" in text else None
+
+def _wce_guard(function):
+    def call(*args, **kwargs):
+        odd = _wce_odd((args, kwargs))
+        return function(_wce_odd = odd) if odd else function(*args, **kwargs)
+    return call
+
+def _wce_result(value):
+    odd = _wce_odd(value)
+    return {"odd": odd} if odd else {"value": value}
+
+def response(body = None, status = 200, headers = {}, content_type = None):
+    return {"__wce__": "response", "body": body, "status": status, "headers": headers, "content_type": content_type}
+
+def html(body, status = 200, headers = {}):
+    return response(body, status, headers, "text/html; charset=utf-8")
+
+def redirect(location, status = 302):
+    return response(None, status, {"location": location})
+"""
+
+
+def _internal(name: str) -> str:
+    return "_wce_" + name.replace(".", "_")
+
+
+def _build() -> str:
+    """The prelude with a dict for each name in front of a dot."""
+    spaces: dict[str, list[str]] = {}
+    lines = []
+    for entry in TABLE:
+        if entry.make is _WRITTEN:
+            continue
+        value = f"_wce_guard({_internal(entry.name)})" if entry.signature else _internal(entry.name)
+        space, _, name = entry.name.rpartition(".")
+        if space:
+            spaces.setdefault(space, []).append(f'"{name}": {value}')
+        else:
+            lines.append(f"{entry.name} = {value}")
+    return _PRELUDE + "\n".join([*lines, *(f"{space} = {{{', '.join(items)}}}" for space, items in spaces.items())]) + "\n"
+
+
+PRELUDE: Final = _build()
+
+
+def bindings(database: Database, prints: Prints, bind: Callable[[Entry, Function], Function]) -> dict[str, Any]:
+    """What the prelude builds upon, by its internal names; `bind` is put around every function."""
+    found = {}
+    for entry in TABLE:
+        value = entry.make(database, prints)
+        if value is not None:
+            found[_internal(entry.name)] = bind(entry, value) if entry.signature else value
+    return found

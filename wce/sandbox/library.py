@@ -1,0 +1,149 @@
+"""What scripts may compute with us: JSON, time, numbers, hashes, randomness. Nothing here reaches outside of the process."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import math
+import random
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn
+
+from wce.sandbox.answer import encode
+from wce.sandbox.messages import Fault
+
+PI: Final = math.pi
+E: Final = math.e
+MATH: Final[dict[str, Callable[..., Any]]] = {
+    "sqrt": math.sqrt,
+    "pow": math.pow,
+    "exp": math.exp,
+    "log10": math.log10,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
+    "floor": math.floor,
+    "ceil": math.ceil,
+}
+_RANDOM: Final = random.SystemRandom()
+_ABORTS: Final = range(400, 600)
+_MAX_TOKEN: Final = 1_024
+
+
+def abort(status: int, message: str = "") -> NoReturn:
+    """End the call with an error of the script's choice."""
+    if not isinstance(status, int) or status not in _ABORTS:
+        raise ValueError("the status must be a whole number from 400 to 599")
+    raise Fault("abort", str(message), status=status)
+
+
+def json_encode(value: Any) -> str:
+    return encode(value).decode()
+
+
+def json_decode(text: str | bytes) -> Any:
+    return without_nul(json.loads(text))
+
+
+def without_nul(value: Any) -> Any:
+    """The value, if every string in it can cross the border, where strings end at a NUL."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                raise ValueError("a string holds a NUL character, which no script can be given")
+        elif isinstance(item, dict):
+            stack += [*item, *item.values()]
+        elif isinstance(item, list):
+            stack += item
+    return value
+
+
+def now() -> float:
+    return time.time()
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> float:
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def log(x: float) -> float:  # math's own does not say what it takes
+    return math.log(x)
+
+
+def rounded(x: float, digits: int = 0) -> float:
+    return round(float(x), digits)
+
+
+def sha256(data: str | bytes) -> str:
+    return hashlib.sha256(_bytes(data)).hexdigest()
+
+
+def md5(data: str | bytes) -> str:
+    return hashlib.md5(_bytes(data), usedforsecurity=False).hexdigest()
+
+
+def hmac_sha256(key: str | bytes, data: str | bytes) -> str:
+    return hmac.new(_bytes(key), _bytes(data), hashlib.sha256).hexdigest()
+
+
+def base64_encode(data: str | bytes) -> str:
+    return base64.b64encode(_bytes(data)).decode("ascii")
+
+
+def base64_decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from error
+
+
+def base64_decode_text(text: str) -> str:
+    return str(without_nul(base64_decode(text).decode("utf-8")))
+
+
+def new_uuid() -> str:
+    return str(uuid.uuid4())
+
+
+def integer(low: int, high: int) -> int:
+    return _RANDOM.randint(low, high)
+
+
+def number() -> float:
+    return _RANDOM.random()
+
+
+def choice(values: Sequence[Any]) -> Any:
+    return _RANDOM.choice(values)
+
+
+def shuffle(values: Sequence[Any]) -> list[Any]:
+    return _RANDOM.sample(values, len(values))
+
+
+def token(size: int = 32) -> str:
+    if not 1 <= size <= _MAX_TOKEN:
+        raise ValueError(f"the size must be from 1 to {_MAX_TOKEN}")
+    return secrets.token_hex(size)
+
+
+def _bytes(data: str | bytes) -> bytes:
+    if isinstance(data, str):
+        return data.encode()
+    if isinstance(data, bytes):
+        return data
+    raise ValueError("must be a string or bytes")

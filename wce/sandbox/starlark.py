@@ -1,0 +1,269 @@
+"""Scripts in Starlark (go.starlark.net through starlark_go), one after the other in one thread of a worker.
+
+Facts about the binding that shape this file: a list that crosses the border keeps a reference too many on each of its items; an
+exception raised in a function of ours comes back without its type, so the Fault is laid aside; functions have to be kept alive by
+us; globals are frozen once a program has been read, so nothing leaks from one call to the next.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import re
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+import starlark_go
+
+from wce.sandbox import answer, odd
+from wce.sandbox.api import PRELUDE, Entry, Function, bindings
+from wce.sandbox.database import Ask, Database
+from wce.sandbox.library import without_nul
+from wce.sandbox.messages import Fault, Frame, Reply
+from wce.sandbox.prints import Prints
+from wce.sandbox.tokens import Source
+
+MAX_SOURCE: Final = 256 * 1024
+_CACHED: Final = 256
+_FILE: Final = "script"
+_PROBE: Final = "wce:checked"
+_FRAME: Final = re.compile(rf"^  {_FILE}:(\d+):(\d+): in (.*)$", re.MULTILINE)
+_NO_FIELD: Final = re.compile(r'key ".*" not in dict|.* index: got string, want int|unhandled index operation .*', re.DOTALL)
+_NO_METHOD: Final = re.compile(r"dict has no \.(\w+) field or method")
+_release: Final = ctypes.pythonapi.Py_DecRef
+_release.argtypes = [ctypes.py_object]
+_release.restype = None
+
+
+class _Script:
+    """One script that has been read. One without the entry, which only sets `response`, is read anew for each call."""
+
+    def __init__(self, source: Source, interpreter: starlark_go.Starlark | None) -> None:
+        self.source = source
+        self.interpreter = interpreter
+
+
+class Runtime:
+    """Checks, keeps and runs scripts; `ask` sends one message to the server and waits for its answer."""
+
+    def __init__(self, ask: Ask) -> None:
+        starlark_go.configure_starlark(allow_set=True, allow_recursion=False, allow_global_reassign=False)
+        self._database = Database(ask)
+        self._prints = Prints()
+        self._fault: Fault | None = None
+        self._bindings = bindings(self._database, self._prints, self._bind)  # kept: the binding itself does not
+        self._scripts: OrderedDict[str, _Script] = OrderedDict()
+        self._checkers: dict[bool, starlark_go.Starlark] = {}
+        self._leaks = self._list_items_leak()
+
+    def check(self, script: str) -> None:
+        """Raise Fault `syntax` where the script could not be loaded; nothing of it runs."""
+        source = _readable(script)
+        # Names are resolved before anything runs, and the first line ends it there.
+        probe = f'fail("{_PROBE}")\n{source.text}'
+        try:
+            self._checker(source).exec(probe, filename=_FILE)
+        except starlark_go.EvalError:
+            return
+        except starlark_go.StarlarkError as error:
+            raise _syntax(source, error, above=1) from None
+
+    def known(self, key: str) -> bool:
+        """Whether the script of this key is kept."""
+        return key in self._scripts
+
+    def load(self, key: str, script: str, entry: str = "handler") -> None:
+        """Read a script and keep it; what stands at its left margin runs here, once."""
+        source = _readable(script)
+        self._database.begin(0)
+        interpreter = None
+        if source.defines(entry):
+            interpreter = self._interpreter({})
+            self._run(source, lambda: interpreter.exec(source.text, filename=_FILE))
+        self._scripts[key] = _Script(source, interpreter)
+        if len(self._scripts) > _CACHED:
+            self._scripts.popitem(last=False)
+
+    def call(self, job_meta: Mapping[str, Any], body: bytes) -> Reply:
+        """Run the entry of a kept script; raises Fault, with what was printed until then."""
+        script, budget = self._scripts[job_meta["key"]], job_meta["budget"]
+        self._scripts.move_to_end(job_meta["key"])
+        self._prints.begin(budget["print_chars"])
+        self._database.begin(budget["queries"])
+        try:
+            request = _request(job_meta["request"], body)
+            result = self._result(script, str(job_meta["entry"]), request)
+            status, headers, content = answer.shape(result, budget["output_bytes"])
+        except Fault as fault:
+            fault.prints, fault.queries = tuple(self._prints.lines), self._database.queries
+            raise
+        return Reply(status, headers, content, tuple(self._prints.lines), self._database.queries)
+
+    def _result(self, script: _Script, entry: str, request: dict[str, Any]) -> Any:
+        interpreter, source = script.interpreter, script.source
+        if interpreter is not None:
+            interpreter.set(_wce_request=request)
+            expression = f"_wce_result({entry}(_wce_request))"
+        else:
+            fresh = interpreter = self._interpreter({"request": request})
+            if not source.defines("response"):
+                raise Fault("runtime", f"The script defines no {entry}(request) and sets no response.", 1, 1, _excerpt(source, 1, 1))
+            self._run(source, lambda: fresh.exec(source.text, filename=_FILE))
+            expression = "_wce_result(response)"
+        found = self._clean(self._run(source, lambda: interpreter.eval(expression, filename="<call>")))
+        return found["value"] if "value" in found else odd.read(found["odd"], "The answer")
+
+    def _checker(self, source: Source) -> starlark_go.Starlark:
+        """An interpreter in which nothing ever runs; only a script without a handler finds the request at its left margin."""
+        whole = not source.defines("handler")
+        if whole not in self._checkers:
+            self._checkers[whole] = self._interpreter({"request": None} if whole else {})
+        return self._checkers[whole]
+
+    def _interpreter(self, names: Mapping[str, Any]) -> starlark_go.Starlark:
+        made = starlark_go.Starlark()
+        made.set(**self._bindings)
+        made.exec(PRELUDE, filename="wce")
+        made.set(**names)
+        return made
+
+    def _run(self, source: Source, work: Callable[[], Any]) -> Any:
+        self._fault = None
+        try:
+            return work()
+        except starlark_go.EvalError as error:
+            raise self._failure(source, error) from None
+        except starlark_go.StarlarkError as error:
+            if isinstance(error, starlark_go.SyntaxError | starlark_go.ResolveError):
+                raise _syntax(source, error) from None
+            raise Fault("result", "What the script returned cannot be sent: a function, or a text that is not UTF-8.") from None
+
+    def _failure(self, source: Source, error: starlark_go.EvalError) -> Fault:
+        """What went wrong, in the author's own lines and columns."""
+        trace = tuple(
+            Frame(name, int(line), source.column(int(line), int(column))) for line, column, name in _FRAME.findall(error.backtrace)
+        )
+        fault = self._fault or Fault("runtime", str(error.args[0]))
+        self._fault = None
+        if trace:
+            last = trace[-1]
+            fault.line, fault.column = last.line, last.column
+            if fault.kind == "runtime":
+                _explain(source, fault)
+            fault.excerpt = _excerpt(source, fault.line, fault.column)
+        fault.trace = trace
+        return fault
+
+    def _bind(self, entry: Entry, function: Function) -> Function:
+        """A function of ours as a script calls it: what it raises is laid aside, and what looks odd is read from its text."""
+        signature = inspect.signature(function)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                if "_wce_odd" in kwargs:
+                    args, kwargs = odd.read(kwargs["_wce_odd"], f"A value for {entry.name}")
+                else:
+                    self._clean((args, kwargs))
+                try:
+                    signature.bind(*args, **kwargs)
+                except TypeError:
+                    raise Fault("runtime", f"{entry.name}{entry.signature}: called with other arguments") from None
+                return function(*args, **kwargs)
+            except Fault as fault:
+                self._fault = fault
+            except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+                self._fault = Fault("runtime", f"{entry.name}: {error}")
+            raise RuntimeError("stopped")
+
+        return call
+
+    def _clean(self, value: Any) -> Any:
+        """Give back the reference too many that the binding keeps on each item of a list that has crossed."""
+        stack = [value] if self._leaks else []
+        while stack:
+            item = stack.pop()
+            inner = item.values() if type(item) is dict else item if type(item) in (list, tuple) else ()
+            stack += [part for part in inner if type(part) in (list, tuple, dict)]
+            if type(item) is list:
+                for part in item:
+                    _release(part)
+        return value
+
+    @staticmethod
+    def _list_items_leak() -> bool:
+        """Whether this version of the binding has that fault."""
+        crossed = starlark_go.Starlark().eval('["w" + str(1)]')
+        return sys.getrefcount(crossed[0]) > 2
+
+
+def _readable(script: str) -> Source:
+    if len(script.encode("utf-8", "surrogatepass")) > MAX_SOURCE:
+        raise Fault("syntax", f"A script may have at most {MAX_SOURCE // 1024} KiB.", 1, 1)
+    if "\0" in script:
+        line = script.count("\n", 0, script.index("\0")) + 1
+        raise Fault("syntax", "A script may not hold a NUL character.", line, 1)
+    source = Source(script)
+    load = source.find("load")
+    if load is not None:
+        raise Fault(
+            "syntax", "load() is not available: a script stands alone.", load.line, load.column, _excerpt(source, load.line, load.column)
+        )
+    return source
+
+
+def _syntax(source: Source, error: starlark_go.StarlarkError, above: int = 0) -> Fault:
+    items = getattr(error, "errors", None)
+    first = items[0] if items else error
+    line = max(1, int(getattr(first, "line", 1)) - above)
+    column = source.column(line, int(getattr(first, "column", 1)))
+    message = str(getattr(first, "msg", error))
+    if message == "undefined: request":
+        message = "undefined: request (it is the argument of handler)"
+    return Fault("syntax", message, line, column, _excerpt(source, line, column))
+
+
+def _explain(source: Source, fault: Fault) -> None:
+    access = source.access(fault.line or 0, fault.column or 0)
+    if access is not None and _NO_FIELD.fullmatch(fault.message):
+        fault.message = f"{access.owner or 'the value'} has no field '{access.name}'"
+        fault.line, fault.column = access.at
+    found = _NO_METHOD.fullmatch(fault.message)
+    if found:
+        fault.message += f'; for a field of that name write x["{found[1]}"]'
+
+
+def _excerpt(source: Source, line: int | None, column: int | None) -> str:
+    """The line with a caret below; tabs stay, so that the caret stands right."""
+    text = source.line(line or 0)
+    before = "".join("\t" if character == "\t" else " " for character in text[: max(0, (column or 1) - 1)])
+    return f"{text}\n{before}^" if text else ""
+
+
+def _request(given: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    """The request as a script sees it, with its body in the forms that it has."""
+    request = dict(given)
+    request["body"], request["body_base64"], request["json"] = "", "", None
+    if not body:
+        return request
+    try:
+        text: str | None = body.decode("utf-8")
+    except UnicodeDecodeError:
+        text = None
+    request["body"] = None if text is None or "\0" in text else text
+    request["body_base64"] = answer.base64_text(body)
+    kind = str(dict(given.get("headers") or {}).get("content-type", "")).partition(";")[0].strip().lower()
+    if text is not None and (kind == answer.JSON or kind.endswith("+json")):
+        request["json"] = _json(text)
+    return request
+
+
+def _json(text: str) -> Any:
+    try:
+        return without_nul(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return None
+    except ValueError as error:
+        raise Fault("abort", f"JSON: {error}", status=400) from None
