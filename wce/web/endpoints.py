@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from flask import Blueprint, Response, request
-from flask.globals import request_ctx
+from flask import Blueprint, Response
 from werkzeug.exceptions import MethodNotAllowed
 
 from wce.core import paths
@@ -14,7 +13,7 @@ from wce.core.paths import Routes
 from wce.core.scripts import Endpoint
 from wce.errors import WceError
 from wce.sandbox.messages import Reply
-from wce.web import incoming
+from wce.web import current, incoming
 from wce.web.access import Access, access, require
 from wce.web.context import actor, cenv_settings, who
 from wce.web.headers import MORE_KEY, ResponseClass
@@ -51,9 +50,9 @@ bp = Blueprint("endpoints", __name__, url_prefix="/<cenv:cenv_id>/api")
 @access("anyone", ResponseClass.CONTENT)
 def answer(cenv_id: str, path: str) -> Response:
     """Whatever the script under this path says."""
-    routes = _routes(cenv_id)
-    found = routes.match(request.method, "/" + path)
-    if request.method == "OPTIONS" and found.allowed:
+    routes, method = _routes(cenv_id), current.request().method
+    found = routes.match(method, "/" + path)
+    if method == "OPTIONS" and found.allowed:
         return _options(routes, "/" + path, found.allowed)
     if found.endpoint is None:
         if found.allowed:
@@ -114,5 +113,5 @@ def _options(routes: Routes[Endpoint], path: str, allowed: tuple[str, ...]) -> R
 
 def _share(more: dict[str, str]) -> None:
     """Let pages of every origin, and those in a sandbox, read the answer, as somebody whom we do not know."""
-    environ = request_ctx.request.environ
+    environ = current.request().environ
     environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Access-Control-Allow-Origin", "*"), *more.items()]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from flask import Request
-from flask.globals import request_ctx
 from werkzeug.datastructures import FileStorage
+from werkzeug.formparser import FormDataParser
 
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor
-from wce.web import context, cookies
+from wce.web import bodies, context, cookies, current
 
 BODY_BYTES: Final = 1024 * 1024
 _MAX_PARTS: Final = 1_000
@@ -23,14 +24,9 @@ _HIDDEN: Final = frozenset({"authorization", "cookie", "proxy-authorization", co
 
 def read(path: str, params: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
     """The request that goes to the endpoint at `path`, and its body; raises `too_large`, or `malformed` for a NUL."""
-    request = request_ctx.request
-    body = _body(request)
-    form: dict[str, str] = {}
-    files: list[dict[str, Any]] = []
-    if request.mimetype in _FORMS:
-        request.max_form_memory_size, request.max_form_parts = BODY_BYTES, _MAX_PARTS
-        form = request.form.to_dict()
-        files = [_file(name, item) for name, item in request.files.items(multi=True)]
+    request = current.request()
+    body = bodies.raw(BODY_BYTES)
+    form, files = _form(request, body) if body else ({}, [])
     found = {
         "id": context.request_id(),
         "method": "GET" if request.method == "HEAD" else request.method,
@@ -56,14 +52,14 @@ def user(actor: Actor) -> dict[str, Any] | None:
     return {"user_id": actor.user_id, "username": actor.username, "role": actor.role.value}
 
 
-def _body(request: Request) -> bytes:
-    # A body that comes in chunks says no length, and a server that does not gather it first lets it be cut at the limit.
-    request.max_content_length = BODY_BYTES + 1
-    if (request.content_length or 0) <= BODY_BYTES:
-        body = request.get_data()
-        if len(body) <= BODY_BYTES:
-            return body
-    raise WceError("too_large", f"The body may have {BODY_BYTES} bytes.")
+def _form(request: Request, body: bytes) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """The fields of a form, the first of each name, and its files."""
+    if request.mimetype not in _FORMS:
+        return {}, []
+    # The body is in memory already, so no file has to be kept elsewhere.
+    parser = FormDataParser(lambda *_, **__: io.BytesIO(), max_form_memory_size=BODY_BYTES, max_form_parts=_MAX_PARTS)
+    _, fields, files = parser.parse(io.BytesIO(body), request.mimetype, len(body), request.mimetype_params)
+    return fields.to_dict(), [_file(name, item) for name, item in files.items(multi=True)]
 
 
 def _file(name: str, item: FileStorage) -> dict[str, Any]:
