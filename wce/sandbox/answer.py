@@ -48,8 +48,8 @@ def encode(value: Any) -> bytes:
     try:
         return orjson.dumps(value, default=_plain)
     except (orjson.JSONEncodeError, RecursionError):
-        pass  # too wide an integer, too deep, or a key that is no text: say which, or write it the slow way
-    return json.dumps(_walk(value, 0), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        # Too wide an integer, too deep, or a key that is no text: say which, or write it the slow way.
+        return json.dumps(_walk(value, 0), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def base64_text(value: bytes) -> str:
