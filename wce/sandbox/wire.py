@@ -15,6 +15,7 @@ import orjson
 
 _LENGTHS: Final = struct.Struct(">II")
 _READ_BYTES: Final = 65_536
+_MOST_READ_BYTES: Final = 1 << 20
 META_BYTES: Final = 16 << 20
 BODY_BYTES: Final = 64 << 20
 
@@ -35,27 +36,34 @@ def frame(meta: Mapping[str, Any], body: bytes = b"") -> bytes:
 
 def receive(sock: socket.socket, body_bytes: int = BODY_BYTES, before: Callable[[], None] | None = None) -> tuple[dict[str, Any], bytes]:
     """The next frame; raises EOFError where the other side is gone. `before` is called ahead of every wait."""
-    data = bytearray()
-    meta_length, total = 0, _LENGTHS.size
-    while len(data) < total:
-        if before is not None:
-            before()
-        piece = sock.recv(max(_READ_BYTES, min(total - len(data), 1 << 20)))
-        if not piece:
-            raise EOFError
-        data += piece
-        if total == _LENGTHS.size and len(data) >= total:
-            meta_length, body_length = _LENGTHS.unpack_from(data)
-            if body_length > body_bytes:
-                raise OversizedError(f"{body_length} bytes")
-            if meta_length > META_BYTES:
-                raise WireError(f"meta of {meta_length} bytes")
-            total += meta_length + body_length
-    if len(data) != total:
-        raise WireError("more than one frame")
-    view = memoryview(data)
+    data = _read(sock, before, _READ_BYTES)
+    while len(data) < _LENGTHS.size:
+        data += _read(sock, before, _READ_BYTES)
+    meta_length, body_length = _LENGTHS.unpack_from(data)
+    if body_length > body_bytes:
+        raise OversizedError(f"{body_length} bytes")
+    if meta_length > META_BYTES:
+        raise WireError(f"meta of {meta_length} bytes")
     split = _LENGTHS.size + meta_length
-    return _decode(view[_LENGTHS.size : split]), bytes(view[split:])
+    missing = split + body_length - len(data)
+    if missing > 0:
+        pieces = [data]
+        while missing > 0:
+            pieces.append(_read(sock, before, min(missing, _MOST_READ_BYTES)))
+            missing -= len(pieces[-1])
+        data = b"".join(pieces)
+    if missing < 0:
+        raise WireError("more than one frame")
+    return _decode(data[_LENGTHS.size : split]), data[split:]
+
+
+def _read(sock: socket.socket, before: Callable[[], None] | None, most: int) -> bytes:
+    if before is not None:
+        before()
+    piece = sock.recv(most)
+    if not piece:
+        raise EOFError
+    return piece
 
 
 def _encode(meta: Mapping[str, Any]) -> bytes:
@@ -69,7 +77,7 @@ def _encode(meta: Mapping[str, Any]) -> bytes:
             raise WireError(str(error)) from error
 
 
-def _decode(text: memoryview) -> dict[str, Any]:
+def _decode(text: bytes) -> dict[str, Any]:
     try:
         meta = orjson.loads(text)
     except orjson.JSONDecodeError as error:
