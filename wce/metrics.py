@@ -28,6 +28,7 @@ class Metrics:
             # The library has chosen when it was imported, which may be before the variable was set.
             values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self._ran: dict[str, Histogram] = {}
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.requests = Counter("wce_requests_total", "Requests answered.", ["route", "method", "status"], registry=self.registry)
         self.latency = Histogram(
@@ -63,6 +64,13 @@ class Metrics:
             self._answered[route, method, status] = known
         known[0].inc()
         known[1].observe(seconds)
+
+    def ran(self, kind: str, seconds: float) -> None:
+        """Count a statement of a user; `kind` is one of the guard's few."""
+        known = self._ran.get(kind)
+        if known is None:
+            known = self._ran[kind] = self.query_seconds.labels(kind)
+        known.observe(seconds)
 
     def text(self) -> bytes:
         """Every figure in Prometheus' text format, of the type CONTENT_TYPE."""

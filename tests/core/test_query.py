@@ -59,6 +59,17 @@ def test_a_read_leaves_no_trace(shop):
     assert shop.world.session.one("SELECT commits, audit_hash FROM _wce_state") == before
 
 
+def test_the_time_of_each_statement_is_counted_by_its_kind(shop):
+    shop.run(shop.bob, "SELECT * FROM songs")
+    shop.run(shop.bob, "SELECT 1")
+    shop.run(shop.alice, "DELETE FROM songs WHERE id = 3")
+
+    counted = shop.world.store.metrics.text().decode()
+
+    assert 'wce_query_seconds_count{kind="SELECT"} 2.0' in counted
+    assert 'wce_query_seconds_count{kind="DELETE"} 1.0' in counted
+
+
 def test_a_write_tells_what_changed_and_is_audited(shop):
     answer = shop.run(shop.alice, Statement("UPDATE songs SET title = ? WHERE id > 1", ("new",)))
 

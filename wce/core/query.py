@@ -139,6 +139,7 @@ class Queries:
         """Run one statement in the open transaction, with an audit row if it writes; `details` are put into that."""
         plan = guarded.plan(statement.sql)  # before it runs: a change of the schema may leave nothing to plan it by
         result = guarded.run(statement.sql, statement.params, limits)
+        self._store.metrics.ran(plan.kind, result.duration_ms / 1000)
         if transaction is not None and plan.writes:
             self._audit(guarded, transaction, plan, result, details)
         return result
