@@ -1,0 +1,64 @@
+"""Real scripts that never end by themselves, each stopped within its limits with an error of its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sandbox.pools import refuse_sql, wait_until
+from wce.sandbox.messages import Budget, Fault, Job
+from wce.sandbox.pool import Pool
+
+SECONDS = 1.0
+MARGIN_SECONDS = 2.0  # 0.5 on a machine that does nothing else
+FOR_EVER = "for i in range(1000000000):\n        "
+REQUEST = {"method": "GET", "path": "/x"}
+
+
+# As another user, whose limits he keeps himself where the server may not, and as the same one, whose limits the server sets.
+@pytest.fixture(scope="module", params=[None, os.getuid()], ids=["nobody", "same user"])
+def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
+    made = Pool(2, uid=request.param)
+    made.start()
+    wait_until(lambda: made.state().idle == 3)
+    yield made
+    made.close()
+
+
+def script(line: str, budget: Budget | None = None) -> Job:
+    source = f"def handler(request):\n    x = []\n    {line}\n"
+    return Job(source, str(hash(source)), REQUEST, budget=budget or Budget(seconds=SECONDS))
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (FOR_EVER + "pass", "time"),
+        (FOR_EVER + "print('x' * 1000)", "time"),
+        ("y = 3\n    " + FOR_EVER + "y = y * y", "time"),
+        (FOR_EVER + "x.append('x' * 100000 + str(i))", "memory"),
+        ("return 'x' * (1 << 24)", "output"),
+    ],
+    ids=["loop", "print", "big integer", "memory", "output"],
+)
+def test_a_runaway_is_stopped_with_an_error_of_its_own_and_the_next_call_runs(pool: Pool, line: str, kind: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(Fault) as caught:
+        pool.call("a", script(line), refuse_sql)
+    seconds = time.monotonic() - started
+
+    assert caught.value.kind == kind
+    assert seconds < SECONDS + MARGIN_SECONDS
+    assert pool.call("a", script("return {'a': 1}", Budget()), refuse_sql).body == b'{"a":1}'
+
+
+def test_a_call_may_have_more_memory_than_the_one_before(pool: Pool) -> None:
+    line = "return len(['x' * 100000 + str(i) for i in range(700)])"
+
+    with pytest.raises(Fault, match="memory"):
+        pool.call("a", script(line, Budget(memory_mb=32)), refuse_sql)
+
+    assert pool.call("a", script(line, Budget(memory_mb=400)), refuse_sql).body == b"700"
