@@ -220,6 +220,9 @@ def _syntax(source: Source, error: starlark_go.StarlarkError, above: int = 0) ->
     line = max(1, int(getattr(first, "line", 1)) - above)
     column = source.column(line, int(getattr(first, "column", 1)))
     message = str(getattr(first, "msg", error))
+    if message.startswith("got newline") and column == 1 and line > 1:  # where the next line begins, but this one is at fault
+        line -= 1
+        column = len(source.line(line)) + 1
     if message == "undefined: request":
         message = "undefined: request (it is the argument of handler)"
     return Fault("syntax", message, line, column, _excerpt(source, line, column))
