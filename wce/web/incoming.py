@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from flask import Request
 from werkzeug.datastructures import FileStorage
@@ -14,6 +15,7 @@ from werkzeug.formparser import FormDataParser
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor
 from wce.web import bodies, context, cookies, current
+from wce.web.services import services
 
 BODY_BYTES: Final = 1024 * 1024
 _MAX_PARTS: Final = 1_000
@@ -25,23 +27,26 @@ _HIDDEN: Final = frozenset({"authorization", "cookie", "proxy-authorization", co
 def read(path: str, params: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
     """The request that goes to the endpoint at `path`, and its body; raises `too_large`, or `malformed` for a NUL."""
     request = current.request()
+    environ = request.environ
     body = bodies.raw(BODY_BYTES)
     form, files = _form(request, body) if body else ({}, [])
+    asked = environ.get("QUERY_STRING", "")
     found = {
         "id": context.request_id(),
         "method": "GET" if request.method == "HEAD" else request.method,
         "path": path,
-        "url": context.public_url() + request.full_path.removesuffix("?"),
+        "url": f"{_origin(environ)}{quote(request.path)}{'?' if asked else ''}{asked}",
         "params": dict(params),
-        "query": request.args.to_dict(),
-        "headers": {name.lower(): value for name, value in request.headers if name.lower() not in _HIDDEN},
-        "cookies": {name: value for name, value in request.cookies.items() if not name.startswith(cookies.PREFIX)},
+        "query": request.args.to_dict() if asked else {},
+        "headers": _headers(environ),
+        "cookies": _cookies(request) if "HTTP_COOKIE" in environ else {},
         "form": form,
         "files": files,
         "user": user(context.actor()),
         "ip": context.current().ip_address,
     }
-    _refuse_nul(found, ("path", "params", "query", "headers", "cookies", "form"))
+    if "%00" in asked or "\0" in path or form or found["cookies"]:  # elsewhere none can stand
+        _refuse_nul(found, ("path", "params", "query", "cookies", "form"))
     return found, body
 
 
@@ -50,6 +55,26 @@ def user(actor: Actor) -> dict[str, Any] | None:
     if actor.user_id == PUBLIC_ID:
         return None
     return {"user_id": actor.user_id, "username": actor.username, "role": actor.role.value}
+
+
+def _origin(environ: Mapping[str, Any]) -> str:
+    """Where this server is reached, from the request itself unless the operator says so; Werkzeug's way costs three times as much."""
+    host = environ.get("HTTP_HOST")
+    if services().settings.base_url or not host:
+        return context.public_url()
+    return f"{environ['wsgi.url_scheme']}://{host}"
+
+
+def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    sent = {name[5:].lower().replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")}
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            sent[name.lower().replace("_", "-")] = environ[name]
+    return {name: value for name, value in sent.items() if name not in _HIDDEN}
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    return {name: value for name, value in request.cookies.items() if not name.startswith(cookies.PREFIX)}
 
 
 def _form(request: Request, body: bytes) -> tuple[dict[str, str], list[dict[str, Any]]]:
