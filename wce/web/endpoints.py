@@ -13,7 +13,7 @@ from wce.core.paths import Routes
 from wce.core.scripts import Endpoint
 from wce.errors import WceError
 from wce.sandbox.messages import Reply
-from wce.web import current, incoming
+from wce.web import current, incoming, responses
 from wce.web.access import Access, access, require
 from wce.web.context import actor, cenv_settings, who
 from wce.web.headers import MORE_KEY, ResponseClass
@@ -72,13 +72,12 @@ def respond(reply: Reply, endpoint: Endpoint) -> Response:
     good = len(headers) <= _MAX_HEADERS and all(_NAME.fullmatch(name) and _VALUE.fullmatch(text) for name, text in headers)
     if not good or not 200 <= reply.status <= 599:
         raise WceError("script_failed", "The script answered with a status or a header that is none.")
-    response = Response(b"" if reply.status in (204, 304) else reply.body, reply.status)
-    del response.headers["Content-Type"]
-    for name, text in headers:
-        if name.lower() == "content-type":
-            response.headers["Content-Type"] = text
-        else:
-            response.headers.add(name, text)
+    empty = reply.status in (204, 304)
+    response = responses.Ready([b"" if empty else reply.body], reply.status, headers)
+    if not any(name.lower() == "content-type" for name, _ in headers):
+        del response.headers["Content-Type"]  # Flask's own guess
+    if not empty:
+        response.headers["Content-Length"] = str(len(reply.body))
     return response
 
 
