@@ -145,7 +145,7 @@ class Scripts:
                 error = faults.told(stopped.fault, stopped.refusal, frank=True)
         return {
             "status": reply.status,
-            "headers": [list(pair) for pair in reply.headers],
+            "headers": dict(reply.headers),
             "body": reply.body,
             "prints": _plain(reply.prints),
             "duration_ms": round((time.perf_counter() - started) * 1000, 3),
