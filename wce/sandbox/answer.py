@@ -91,10 +91,9 @@ def _response(result: Mapping[str, Any]) -> tuple[int, Headers, Any]:
         raise Fault("result", f"The status must be a whole number from 200 to 599, not {str(status)[:40]}.")
     if not isinstance(given, Mapping) or len(given) > _MAX_HEADERS:
         raise Fault("result", f"The headers must be a dict of at most {_MAX_HEADERS}.")
-    headers = tuple(_header(name, value) for name, value in given.items())
-    if kind is not None:
-        headers = (_header("content-type", kind), *((name, value) for name, value in headers if name.lower() != "content-type"))
-    return status, headers, content
+    named = [_header(name, value) for name, value in given.items()] + ([] if kind is None else [_header("content-type", kind)])
+    headers = {name.lower(): (name, value) for name, value in named}  # of two spellings the later one
+    return status, tuple(headers.values()), content
 
 
 def _header(name: Any, value: Any) -> tuple[str, str]:

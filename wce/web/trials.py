@@ -41,6 +41,7 @@ def _run(cenv_id: str, script: str, request: dict[str, Any], raw: bytes) -> Resp
         shown["body"] = _text(shown["body"])
     if isinstance(shown.get("error"), WceError):
         shown["error"] = problems.body(shown["error"])
+        shown["status"] = shown["error"]["status"]
     return responses.body(values.encode(shown), responses.JSON)
 
 
