@@ -1,4 +1,7 @@
-"""`python -m bench.isolation`: what a plain read on one cenv waits while another cenv runs its heaviest queries without pause."""
+"""`python -m bench.isolation`: what a plain read on one cenv waits while another cenv does its worst without pause.
+
+Its worst are the heaviest queries that are allowed, and scripts that run away.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,14 @@ HEAVY: Final = {
     "sort": "SELECT id, title, n FROM big ORDER BY title || n DESC, n LIMIT 10",
     "text functions": "SELECT sum(length(replace(upper(title), 'A', 'bc'))) FROM big WHERE title LIKE '%e%9%'",
 }
+# Each is ended by a limit and begun again; the sixth of a minute that a script may be suspended for counts as rest.
+RUNAWAYS: Final = {
+    "script that loops": "for i in range(1000000000):\n        for j in range(1000000000):\n            pass",
+    "script that allocates": "x = []\n    for i in range(100000000):\n        x.append('w' * 1000 + str(i))",
+    "script that prints": "for i in range(1000000000):\n        print('w' * 1000)",
+}
+_STOPPED: Final = (http.HTTPStatus.BAD_GATEWAY, http.HTTPStatus.SERVICE_UNAVAILABLE, http.HTTPStatus.GATEWAY_TIMEOUT)
+_REST_SECONDS: Final = 0.05
 _COLUMNS: Final = 20
 _FILL: Final = (
     "CREATE TABLE big (id INTEGER PRIMARY KEY, title TEXT NOT NULL, n INTEGER NOT NULL)",
@@ -55,28 +66,34 @@ class Round:
         return float(self.loaded.p99 / self.quiet.p99)
 
 
-def _drive(base: str, token: str, sql: str, stop: Event, runs: Synchronized[int]) -> None:
-    """Send one statement again and again; runs in a process of its own, away from the client that is measured."""
+def _drive(base: str, token: str, name: str, stop: Event, runs: Synchronized[int]) -> None:
+    """Ask for one thing again and again; runs in a process of its own, away from the client that is measured."""
+    allowed = (http.HTTPStatus.OK,) if name in HEAVY else _STOPPED
     place = urlsplit(base)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     connection = http.client.HTTPConnection(place.hostname or "", place.port)
     while not stop.is_set():
-        connection.request("POST", f"{place.path}/query", json.dumps({"sql": sql}), headers)
+        if name in HEAVY:
+            connection.request("POST", f"{place.path}/query", json.dumps({"sql": HEAVY[name]}), headers)
+        else:
+            connection.request("GET", f"{place.path}/api/{list(RUNAWAYS).index(name)}", headers=headers)
         answer = connection.getresponse()
         body = answer.read()
-        if answer.status != http.HTTPStatus.OK:
+        if answer.status not in allowed:
             raise RuntimeError(f"{answer.status}: {body[:300]!r}")
+        if answer.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+            stop.wait(_REST_SECONDS)
         with runs.get_lock():
             runs.value += 1
     connection.close()
 
 
 @contextmanager
-def heavy(owner: wce_target.Client, sql: str, clients: int) -> Iterator[Synchronized[int]]:
-    """So many clients that run `sql` on the owner's cenv without pause; yields how often it has ended so far."""
+def heavy(owner: wce_target.Client, name: str, clients: int) -> Iterator[Synchronized[int]]:
+    """So many clients that do one of HEAVY or RUNAWAYS on the owner's cenv; yields how often it has ended so far."""
     context = multiprocessing.get_context("spawn")
     stop, runs = context.Event(), context.Value("i", 0)
-    drivers = [context.Process(target=_drive, args=(owner.base, owner.token, sql, stop, runs)) for _ in range(clients)]
+    drivers = [context.Process(target=_drive, args=(owner.base, owner.token, name, stop, runs)) for _ in range(clients)]
     for driver in drivers:
         driver.start()
     try:
@@ -88,14 +105,18 @@ def heavy(owner: wce_target.Client, sql: str, clients: int) -> Iterator[Synchron
         for driver in drivers:
             driver.join()
     if any(driver.exitcode for driver in drivers):
-        raise RuntimeError(f"the server refused: {sql}")
+        raise RuntimeError(f"the server refused: {name}")
 
 
 def neighbour(base: str) -> wce_target.Client:
-    """The owner of a fresh cenv with large tables."""
+    """The owner of a fresh cenv with large tables and scripts that run away."""
     owner = wce_target.Client(base, wce_target.new_cenv(base), "owner", wce_target.PASSWORD)
     for statement in _FILL:
         owner.query(statement)
+    owner.call("PUT", "/admin/config", {"script_timeout_seconds": 1})
+    for number, lines in enumerate(RUNAWAYS.values()):
+        script = f"def handler(request):\n    {lines}\n"
+        owner.call("POST", "/admin/endpoints", {"path": f"/{number}", "method": "GET", "access": "public", "script": script})
     return owner
 
 
@@ -108,7 +129,7 @@ def rounds(target: Target, names: list[str], count: int, seconds: float, readers
     for _ in range(count):
         for name in names:
             quiet = measure(target.base, target.pid, read, seconds=seconds, connections=readers)
-            with heavy(owner, HEAVY[name], clients) as runs:
+            with heavy(owner, name, clients) as runs:
                 before = runs.value
                 loaded = measure(target.base, target.pid, read, seconds=seconds, connections=readers)
                 found[name].append(Round(quiet, loaded, runs.value - before))
@@ -132,9 +153,9 @@ def _row(name: str, found: list[Round], seconds: float) -> str:
 
 def table(server: str, found: dict[str, list[Round]], seconds: float, readers: int, clients: int) -> str:
     lines = [
-        f"## A neighbour's heaviest queries, on {server}",
+        f"## A neighbour that does its worst, on {server}",
         "",
-        f"{readers} reader(s) by key on one cenv, {clients} client(s) that run the statement on another one.",
+        f"{readers} reader(s) by key on one cenv, {clients} client(s) that do this on another one.",
         "",
         "| neighbour runs | quiet p50 ms | p99 ms | reads/s | beside it p50 ms | p99 ms | reads/s | heavy runs/s | errors "
         "| p99 ÷ quiet (spread) | wanted |",
@@ -151,14 +172,14 @@ def section(
         tempfile.TemporaryDirectory() as folder,
         wce_target.running(server, 2 if server == "granian" else 1, Path(folder)) as target,
     ):
-        found = rounds(target, names or list(HEAVY), count, seconds, readers, clients)
+        found = rounds(target, names or [*HEAVY, *RUNAWAYS], count, seconds, readers, clients)
     return table(server, found, seconds, readers, clients)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.isolation", description=__doc__)
     parser.add_argument("--server", choices=("waitress", "granian"), action="append", help="default: both")
-    parser.add_argument("--query", choices=HEAVY, action="append", help="default: all")
+    parser.add_argument("--query", choices=[*HEAVY, *RUNAWAYS], action="append", help="default: all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one run")
     parser.add_argument("--readers", type=int, default=2, help="connections of the measured client")
