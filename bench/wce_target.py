@@ -69,6 +69,8 @@ def fill(base: str, cenv: str) -> Client:
         owner.query(statement)
     user_id = owner.call("POST", "/admin/users", {"username": "bench_user", "password": PASSWORD, "role": "editor"})["user_id"]
     owners: list[int | str] = [user_id if k == data.MINE else 1000 + k for k in range(data.OWNERS)]
+    # Of its own, for the twentieth login ends the first session of a user.
+    owner.call("POST", "/admin/users", {"username": "bench_login", "password": PASSWORD, "role": "viewer"})
     rows = data.rows(owners)
     many = "INSERT INTO notes SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"
     for start in range(0, len(rows), BATCH):
@@ -92,7 +94,7 @@ def requests_of(user: Client) -> dict[str, Request]:
         return Request("POST", headers, [(f"{cenv}/query", json.dumps({"sql": sql, "params": params})) for params in choices])
 
     ids = data.own_ids()
-    login = json.dumps({"username": "bench_user", "password": PASSWORD})
+    login = json.dumps({"username": "bench_login", "password": PASSWORD})
     return {
         "read by key": query(data.READ, [[i] for i in ids]),
         "list of 100": query(data.LIST, [[me]]),
