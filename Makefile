@@ -22,6 +22,7 @@ demo: ## load the Chinook music shop into the running server and show what its t
 	@.venv/bin/python examples/demo.py $(ARGS)
 
 test: install ## lint, types and every test, with branch coverage
+	@.ci/system chromium:chromium redis-server:redis-server
 	@$(PYTHON_M) ruff check
 	@$(PYTHON_M) ruff format --check
 	@$(PYTHON_M) mypy
@@ -32,6 +33,7 @@ fuzz: install ## random statements against the guard for SECONDS_TO_FUZZ (60); p
 
 bench: ## measure speed and memory, beside bare SQLite and other servers
 	@.ci/setup requirements.txt bench/requirements.txt
+	@.ci/system wrk:wrk
 	@$(PYTHON_M) bench $(ARGS)
 
 lint: install ## ruff: rules and format

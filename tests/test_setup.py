@@ -134,3 +134,22 @@ def test_requirements_that_cannot_be_installed_are_not_taken_for_installed(finis
     first, second = setup(finished), setup(finished)
 
     assert (first.returncode, second.returncode) == (1, 1)
+
+
+def system(machine: Path, *pairs: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(machine / "bin")}
+    return subprocess.run([ROOT / ".ci/system", *pairs], env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_packages_of_the_system_that_are_there_are_left_alone(machine: Path) -> None:
+    done = system(machine, "cat:coreutils", "mkdir:coreutils")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_machine_that_is_not_debian_is_told_what_to_install(machine: Path) -> None:
+    (machine / "bin/id").symlink_to(str(shutil.which("id")))
+
+    done = system(machine, "cat:coreutils", "no-such-browser:chromium", "no-such-store:redis-server")
+
+    assert (done.returncode, done.stderr) == (1, "wce: please install: chromium redis-server\n")
