@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 from flask import Flask
 
 from wce import log
+from wce.cli import wce
 from wce.config import SettingError, Settings, from_environment
 from wce.metrics import FOLDER_VARIABLE
 from wce.web import factory, granian_server, server
@@ -20,7 +22,16 @@ from wce.web import factory, granian_server, server
 
 def create_app() -> Flask:
     """The application that the environment describes; `flask run` finds it by this name."""
+    if Path(sys.argv[0]).name == "flask" and "wce" in sys.argv[1:]:
+        return _commands()
     return _build(_settings())
+
+
+def _commands() -> Flask:
+    """What `flask wce …` needs: no application, which would want the folder for itself."""
+    app = Flask("wce")
+    app.cli.add_command(wce)
+    return app
 
 
 def main() -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import Argument, Command, Context, Group
 from flask import Flask
 
 from wce import config
+from wce.cli import wce
 from wce.core import settings as cenv_settings
 from wce.errors import TITLES
 from wce.guard import functions
@@ -127,6 +129,27 @@ def test_every_function_that_may_be_called_stands_under_sql() -> None:
     told = {name for line in section.splitlines() for name in re.findall(r"`(\S+)`", line)} - {"function_not_allowed"}
 
     assert told == functions.ALLOWED | functions.TABLE_FUNCTIONS
+
+
+def test_every_command_stands_under_the_command_line_with_its_arguments_and_options() -> None:
+    told = re.split(r"^### ", read("docs/cli.md"), flags=re.MULTILINE)[1:]
+    sections = {text.split("\n", 1)[0].strip("`"): text for text in told}
+
+    assert sections.keys() == {" ".join(path) for path, _command in commands(wce, ())}
+    for path, command in commands(wce, ()):
+        section = sections[" ".join(path)]
+        assert "Example: " in (command.help or ""), path
+        for parameter in command.params:
+            for name in [parameter.make_metavar(Context(command)).strip("[]")] if isinstance(parameter, Argument) else parameter.opts:
+                assert name in section, (path, name)
+
+
+def commands(group: Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
 
 
 def test_every_make_target_explains_itself() -> None:

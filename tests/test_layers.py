@@ -44,7 +44,7 @@ MODULES = {name_of(path): tree for path, tree in TREES.items()}
 
 def layer_of(module: str) -> int:
     parts = module.split(".")
-    folder = parts[1] if len(parts) > 1 else ""
+    folder = {"__main__": "cli"}.get(parts[1], parts[1]) if len(parts) > 1 else ""
     return LAYERS.index(folder) if folder in LAYERS else 0
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 _SUFFIX: Final = ".db"
 _DRAFT: Final = ".db.new"  # under construction; a crash may leave one behind
 _COMPANIONS: Final = ("-wal", "-shm", "-journal")
+_SPOOL: Final = ".wce.spool."  # files that live for one request; a crash may leave one behind
 _SPACE_SECONDS: Final = 1.0
 
 
@@ -63,6 +65,16 @@ class Folder:
         """Delete the file of a cenv; connections that are still open read on in what has no name any more."""
         _delete(self.path / (cenv + _SUFFIX))
 
+    @contextmanager
+    def spool(self) -> Iterator[Path]:
+        """`with` the path of an empty file beside the cenvs that only its owner may read; it is gone afterwards."""
+        path = self.path / f"{_SPOOL}{secrets.token_hex(16)}"
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        try:
+            yield path
+        finally:
+            _delete(path)
+
     def identity(self, cenv: str) -> tuple[int, int] | None:
         """What tells a file from another one of the same name; None where there is none."""
         facts = self._facts(cenv)
@@ -87,7 +99,7 @@ class Folder:
         return sorted(name for name in names if _UUID.fullmatch(name))
 
     def sweep(self) -> None:
-        """Delete what a crash left: drafts, and companions of files that are gone. Only while nobody else uses the folder."""
+        """Delete what a crash left: drafts, spooled files, companions of files that are gone. Only while nobody else uses the folder."""
         names = set(self._names())
         for name in names:
             owner = name
@@ -95,7 +107,7 @@ class Folder:
                 owner = owner.removesuffix(ending)
             is_draft = owner.endswith(_DRAFT) and _UUID.fullmatch(owner.removesuffix(_DRAFT))
             is_orphan = name != owner and owner not in names and _UUID.fullmatch(owner.removesuffix(_SUFFIX))
-            if is_draft or is_orphan:
+            if is_draft or is_orphan or name.startswith(_SPOOL):
                 (self.path / name).unlink()
 
     def _names(self) -> Iterator[str]:

@@ -154,6 +154,17 @@ class FolderLock:
             raise
         self._descriptor = descriptor
 
+    def join(self) -> None:
+        """Share the lock with whoever has it: enough for a command beside a running server, and no server starts in the meantime."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not self._flock(descriptor, fcntl.LOCK_SH):  # a server has it alone for the moment of its start
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise SettingError(f"WCE_STORAGE_DIR {self._path.parent} is held by a server that is starting")
+            time.sleep(_PAUSE_SECONDS)
+        self._descriptor = descriptor
+
     def _wait(self, descriptor: int) -> None:
         """A mismatch is waited out for a moment: the old server may be stopping, or another one only looking."""
         deadline = time.monotonic() + _PATIENCE_SECONDS

@@ -58,6 +58,11 @@ class Store:
         self._folder_lock.acquire()
         self._processes.open()
 
+    def visit(self) -> None:
+        """Open the folder beside a server that may be using it, for a command that reads and writes as any other process does."""
+        self.folder.make()
+        self._folder_lock.join()
+
     def close(self) -> None:
         """Close every connection and let go of the folder."""
         self.connections.close()
@@ -89,7 +94,7 @@ class Store:
             with outer.nested():
                 yield outer
             return
-        self._require_space()
+        self.require_space()
         deadline = time.monotonic() + wait_seconds
         with self._writers.hold(handle.cenv, wait_seconds), self._processes.hold(handle.cenv, deadline - time.monotonic()):
             done: list[Commit] = []
@@ -100,7 +105,7 @@ class Store:
 
     def create(self, fill: Callable[[Session], None], actor: Actor) -> str:
         """Build the file of a new cenv: tables and whatever `fill` adds, in one transaction. Nothing stays when anything fails."""
-        self._require_space()
+        self.require_space()
         cenv = str(uuid.uuid4())
         try:
             done = self._build(self.folder.draft(cenv), cenv, fill, actor)
@@ -159,7 +164,7 @@ class Store:
             raise WceError("cenv_damaged", evidence="quarantined")
         self._damaged.pop(cenv, None)
 
-    def _require_space(self) -> None:
+    def require_space(self) -> None:
         """On a full disk not even DELETE works, so writing stops while there is still room to put things right."""
         if self.folder.free_bytes() < self.settings.min_free_mb * 1024 * 1024:
             raise WceError("disk_full")

@@ -14,6 +14,7 @@ from flask.sessions import NullSession, SessionInterface, SessionMixin
 from werkzeug.routing import BaseConverter, MapAdapter
 
 from wce.config import Settings
+from wce.core.gate import Gate
 from wce.core.hooks import HookQueue
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
@@ -36,6 +37,7 @@ from wce.web import (
     admin_audit,
     admin_config,
     admin_endpoints,
+    admin_files,
     admin_hooks,
     admin_schedules,
     admin_users,
@@ -56,6 +58,7 @@ from wce.web.readiness import Readiness
 from wce.web.services import KEY, Services
 
 COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
+_WAITING_COPIES: Final = 8
 _NULL_SESSION: Final = NullSession()  # refuses to be written to
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _BLUEPRINTS: Final = (
@@ -70,6 +73,7 @@ _BLUEPRINTS: Final = (
     admin_endpoints.bp,
     admin_hooks.bp,
     admin_schedules.bp,
+    admin_files.bp,
     query.bp,
     endpoints.bp,
 )
@@ -176,6 +180,7 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         scheduler=scheduler,
         readiness=Readiness(store, guard, pool),
         counters=Counters(store.folder.path / COUNTERS if settings.processes > 1 else None, now=now),
+        copies=Gate(_WAITING_COPIES),
         now=now,
     )
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
+from werkzeug.wsgi import FileWrapper
 
 from wce import log
 from wce.config import SettingError, Settings
@@ -127,6 +128,8 @@ def worker(application: WSGIApplication, trusted_proxy: str) -> WSGIApplication:
         if trusted_proxy:
             believe(environ, trusted_proxy)
         answer = application(environ, start)  # type: ignore[arg-type]
+        if isinstance(answer, FileWrapper):
+            return answer  # a whole file does not fit in memory; its reader has this thread until he is done
         try:
             # A list is handed over at once; anything else would keep this thread until a slow client has read it.
             return [b"".join(answer)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, cast
 
 from wce.config import Settings
+from wce.core.gate import Gate
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries
@@ -25,6 +27,8 @@ from wce.web.current import application
 from wce.web.readiness import Readiness
 
 KEY: Final = "wce"
+_MAX_COPIES: Final = 2  # of whole files at the same time: they keep disk and processor busy
+_COPY_WAIT_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,12 @@ class Services:
     scheduler: Scheduler
     readiness: Readiness
     counters: Counters
+    copies: Gate
     now: Callable[[], float]
+
+    def copying(self) -> AbstractContextManager[None]:
+        """`with` one of the few places for work on a whole file; raises `busy`."""
+        return self.copies.enter("copy", _MAX_COPIES, _COPY_WAIT_SECONDS)
 
     def start(self) -> None:
         """Do what a server that listens does and a test does without: warm workers, and a look for what waits in the cenvs."""

@@ -1,0 +1,173 @@
+"""The command line beside a store that a server would have open."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PASSWORD
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_it_lists_what_there_is(run, ask, cenv):
+    (found,) = ask("list")["cenvs"]
+
+    assert (found["cenv_id"], found["owner"]) == (cenv, "ada")
+    assert run("list").stdout.splitlines()[1].startswith(f"{cenv}  ada  ")
+
+
+def test_a_damaged_cenv_is_listed_as_such(ask, run, store, cenv):
+    (store.folder.path / "00000000-0000-4000-8000-000000000000.db").write_bytes(b"not a database" * 100)
+
+    assert ask("list")["cenvs"][0] == {"cenv_id": "00000000-0000-4000-8000-000000000000", "error": "cenv_damaged"}
+    assert "(cenv_damaged)" in run("list").stdout
+
+
+def test_it_makes_a_cenv(run, ask, store):
+    made = ask("new", "grace", "--password", PASSWORD)["cenv_id"]
+
+    assert store.cenvs() == [made]
+    assert run("new", "x", "--password", PASSWORD).exit_code == 1
+
+
+@pytest.mark.parametrize("named", ["whole", "beginning"])
+def test_it_tells_about_a_cenv(ask, run, cenv, named):
+    found = ask("info", cenv if named == "whole" else cenv[:8])
+
+    assert (found["owner"], found["users"], found["tables"]) == ("ada", 1, 0)
+    assert "ada" in run("info", cenv).stdout
+
+
+@pytest.mark.parametrize("named", ["abc", "ffffffff-ffff"])
+def test_a_cenv_that_is_not_there_is_an_error(run, cenv, named):
+    done = run("info", named)
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"wce: There is no cenv {named}. (no_such_cenv)\n"
+    told = json.loads(run("--json", "info", named).stdout)
+    assert told["error"]["code"] == "no_such_cenv"
+
+
+def test_letters_that_name_two_cenvs_name_none(run, store, folder):
+    for last in "12":
+        (folder / f"00000000-0000-4000-8000-00000000000{last}.db").write_bytes(b"")
+
+    assert "2 cenvs are called 0000." in run("info", "0000").stderr
+
+
+def test_users_are_added_and_changed_beside_a_running_server(ask, run, store, cenv):
+    made = ask("user", "add", cenv, "grace", "--role", "editor", "--email", "grace@example.org", "--password", PASSWORD)
+    assert (made["username"], made["role"], made["email"]) == ("grace", "editor", "grace@example.org")
+
+    assert run("user", "password", cenv, "ADA", "--password", "battery staple").exit_code == 0
+    assert run("user", "role", cenv, "grace", "owner").stdout == "grace (owner), id 2\n"
+    assert run("user", "role", cenv, "ada", "viewer").exit_code == 0
+
+    assert [(user["username"], user["role"]) for user in ask("user", "list", cenv)["users"]] == [("ada", "viewer"), ("grace", "owner")]
+    assert "grace  owner" in run("user", "list", cenv).stdout
+    with store.session(cenv) as session:
+        assert {name for (name,) in session.all("SELECT username FROM _wce_audit_log WHERE id > 1")} == {"(operator)"}
+
+
+def test_the_only_owner_stays_and_nobody_disabled_becomes_one(run, store, cenv):
+    assert "last_owner" in run("user", "role", cenv, "ada", "admin").stderr
+    assert "not_found" in run("user", "role", cenv, "nobody", "admin").stderr
+    run("user", "add", cenv, "grace", "--password", PASSWORD)
+    with store.session(cenv) as session:
+        session.execute("UPDATE _wce_users SET enabled = 0 WHERE username = 'grace'")
+    assert "validation" in run("user", "role", cenv, "grace", "owner").stderr
+
+
+def test_an_export_is_a_new_file_that_only_its_owner_reads(ask, run, store, cenv, tmp_path):
+    target = tmp_path / "shop.sqlite3"
+
+    told = ask("export", cenv, str(target))
+
+    assert told == {"file": str(target), "bytes": target.stat().st_size}
+    assert target.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(target)) as taken:
+        assert taken.execute("SELECT username FROM _wce_users WHERE role = 'owner'").fetchall() == [("ada",)]
+    again = run("export", cenv, str(target))
+    assert (again.exit_code, again.stderr) == (1, f"wce: {target} is there already\n")
+
+
+def test_an_export_into_no_folder_is_told(run, cenv, tmp_path):
+    done = run("export", cenv, str(tmp_path / "nowhere" / "x"))
+
+    assert done.exit_code == 1
+    assert "No such file or directory" in done.stderr
+
+
+def test_a_broken_chain_is_exit_code_3(run, ask, store, cenv):
+    assert ask("verify-audit", cenv)["ok"] is True
+    with store.session(cenv) as session:
+        session.execute("UPDATE _wce_audit_log SET action = 'nothing'")
+
+    done = run("verify-audit", cenv)
+
+    assert done.exit_code == 3
+    assert "broken at entry 1" in done.stdout
+
+
+def test_settings_tell_where_they_come_from_and_no_secret(run, ask):
+    done = run("config", WCE_JWT_SECRET="s" * 40, WCE_PORT="81", WCE_CENV_MAX_USERS="3")
+
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
+    assert rows["WCE_JWT_SECRET"] == ["(hidden)", "environment"]
+    assert rows["WCE_PORT"] == ["81", "environment"]
+    assert rows["WCE_CENV_MAX_USERS"] == ["3", "environment"]
+    assert rows["WCE_HOST"] == ["127.0.0.1", "default"]
+    assert {item["name"] for item in ask("config")["settings"]} == rows.keys() - {"SETTING"}
+
+
+def test_broken_settings_are_wrong_usage(run):
+    assert run("list", WCE_PORT="many").exit_code == 2
+
+
+def test_the_doctor_finds_what_is_wrong(run, ask, store, cenv, folder):
+    assert ask("doctor")["ok"] is True
+    folder.chmod(0o755)
+
+    done = run("doctor", WCE_CENV_MAX_USERS="none", WCE_ENV="production", WCE_JWT_SECRET="s" * 40)
+
+    assert done.exit_code == 3
+    found = done.stdout
+    assert "others of this machine may look inside" in found
+    assert "WCE_CENV_MAX_USERS must be a whole number" in found
+    assert "WCE_BASE_URL is not https" in found
+
+
+def test_the_doctor_of_a_healthy_server_and_of_one_that_never_ran(run, store, tmp_path):
+    settings = {"WCE_ENV": "production", "WCE_JWT_SECRET": "s" * 40, "WCE_BASE_URL": "https://wce.example.org"}
+
+    assert "all set" in run("doctor", **settings).stdout
+    assert "the server makes it" in run("doctor", WCE_STORAGE_DIR=str(tmp_path / "none")).stdout
+
+
+def test_migrating_wants_the_folder_for_itself(run, ask, store, cenv, folder):
+    refused = run("migrate")
+    assert refused.exit_code == 2
+    assert "in use by another server" in refused.stderr
+
+    store.close()
+    (folder / "00000000-0000-4000-8000-000000000000.db").write_bytes(b"not a database" * 100)
+    done = run("migrate")
+
+    assert done.exit_code == 3
+    assert "2 cenvs, 1 failed" in done.stdout
+    (folder / "00000000-0000-4000-8000-000000000000.db").unlink()
+    assert ask("migrate")["failed"] == []
+
+
+def test_every_way_to_call_it_works(folder):
+    environ = {"WCE_STORAGE_DIR": str(folder), "PATH": "/usr/bin:/bin"}
+    for command in ([sys.executable, "-m", "wce"], [str(Path(sys.executable).parent / "flask"), "wce"]):
+        done = subprocess.run([*command, "--json", "list"], cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=60)
+        assert json.loads(done.stdout) == {"cenvs": []}

@@ -1,0 +1,78 @@
+"""Copies of a whole cenv by SQLite's own means, while others read and write it; the live file itself is never opened or copied."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from wce import lane
+from wce.errors import WceError
+from wce.store.session import Session
+from wce.store.sqlite import FULL, Connection, connect, primary, sqlite3, translate
+from wce.store.store import Store
+
+# What only has a meaning on the server where it was written, or would let somebody in who was locked out since.
+TRANSIENT: Final = ("_wce_sessions", "_wce_revoked_tokens", "_wce_idempotency")
+
+
+@contextmanager
+def clean_copy(store: Store, cenv: str) -> Iterator[Path]:
+    """`with` the path of a copy of one moment: one file in rollback mode, without sessions and without traces of what was deleted."""
+    lane.waiting()
+    store.require_space()
+    with store.folder.spool() as raw, store.folder.spool() as clean:
+        with store.session(cenv) as session:
+            _copy(session, raw)
+        with _full_disk_told(), closing(connect(raw)) as connection:
+            connection.execute("PRAGMA journal_mode=OFF")
+            connection.execute("PRAGMA synchronous=OFF")
+            _empty(connection)
+            # A new file, so that no free page or slack keeps what was deleted; INTO, since only that keeps every rowid.
+            os.unlink(clean)
+            connection.execute("VACUUM INTO ?", (str(clean),))
+        os.chmod(clean, 0o600)
+        yield clean
+
+
+def overwrite(session: Session, source: Path, prepare: Callable[[Connection], None] = lambda _: None) -> None:
+    """Put the content of another file in the place of the session's, as one commit that every process sees as any other.
+
+    The caller keeps writers out. `prepare` may make ready what is copied. Raises WceError, and nothing has changed then.
+    """
+    with closing(connect(source)) as connection:
+        prepare(connection)
+        try:
+            connection.backup(session.connection, pages=-1)
+        except (sqlite3.Error, MemoryError) as error:
+            meaning = translate(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+
+def _copy(session: Session, target: Path) -> None:
+    """All pages in one step, which sees one snapshot and keeps no writer waiting."""
+    with _full_disk_told(), closing(connect(target)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        session.connection.backup(connection)
+
+
+def _empty(connection: Connection) -> None:
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    for table in TRANSIENT:
+        if table in there:
+            connection.execute(f"DELETE FROM {table}")
+
+
+@contextmanager
+def _full_disk_told() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        meaning = translate(error) if primary(error) != FULL else WceError("disk_full", evidence=str(error))
+        if meaning is None:
+            raise
+        raise meaning from error

@@ -1,0 +1,24 @@
+"""Answers that are files: sent block by block from the disk, never held in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from flask import Response
+from werkzeug.wsgi import wrap_file
+
+from wce.web import current
+
+_BLOCK_BYTES: Final = 64 * 1024  # for servers that have no way of their own to send a file
+
+
+def attachment(path: Path, name: str, mimetype: str) -> Response:
+    """The file, to be kept under `name`. It is open from here on, so the caller may remove it."""
+    file = path.open("rb")
+    size = path.stat().st_size
+    response = Response(wrap_file(current.request().environ, file, _BLOCK_BYTES), mimetype=mimetype, direct_passthrough=True)
+    response.content_length = size
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.call_on_close(file.close)
+    return response
