@@ -184,3 +184,10 @@ def test_a_bug_tells_nothing_and_is_logged_once(broken: FlaskClient, caplog: pyt
     assert "find-me" in answer.text
     (logged,) = [record for record in caplog.records if record.exc_info]
     assert (logged.getMessage(), logged.request_id) == ("internal_error", "find-me")  # type: ignore[attr-defined]
+
+
+def test_an_address_can_be_built_from_its_route(app: Flask) -> None:
+    with app.test_request_context():
+        built = app.url_for("admin_users.find_user", cenv_id="0" * 8 + "-0000" * 3 + "-" + "0" * 12, user_id=7, more="x y")
+
+    assert built == "/00000000-0000-0000-0000-000000000000/admin/users/7?more=x+y"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from flask import Flask, Request, Response
 from flask.sessions import NullSession, SessionInterface, SessionMixin
-from werkzeug.routing import BaseConverter, MapAdapter
+from werkzeug.routing import BaseConverter, MapAdapter, Rule
 
 from wce.config import Settings
 from wce.core.gate import Gate
@@ -79,8 +79,23 @@ _BLUEPRINTS: Final = (
 )
 
 
+class MatchedRule(Rule):
+    """A route whose address is built when somebody asks for it: making ready for that was half of the start."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        make = super()._compile_builder
+
+        def build(rule: Rule, **given: Any) -> tuple[str, str]:
+            made: tuple[str, str] = make(append_unknown).__get__(rule, None)(**given)
+            return made
+
+        return build
+
+
 class Application(Flask):
     """Flask without what this application has none of, and every request would pay for."""
+
+    url_rule_class = MatchedRule
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view and no hook is a coroutine, so none has to be looked at."""
