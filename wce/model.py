@@ -37,8 +37,31 @@ _RANKS: Final = {role: rank for rank, role in enumerate(Role)}
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What an API key leaves of its user's rights; it only ever narrows.
+
+    `tables` and `endpoints` (paths as saved) are None for all; where one of the two is given, the other one is closed unless it is
+    given, too. Without `administration` a key of an administrator is one of an editor who may use every table.
+    """
+
+    read_only: bool = False
+    administration: bool = False
+    tables: tuple[str, ...] | None = None
+    endpoints: tuple[str, ...] | None = None
+
+    def lower(self, role: Role) -> Role:
+        """The role that the key's user acts in."""
+        if role.administers:
+            return role if self.administration else Role.VIEWER if self.read_only else Role.EDITOR
+        return Role.VIEWER if self.read_only and role is Role.EDITOR else role
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and from where; `user_id` is `PUBLIC_ID` for someone who is not signed in."""
+    """Who acts, and from where; `user_id` is `PUBLIC_ID` for someone who is not signed in.
+
+    `key_id` and `scope` are those of an API key, and then `role` is what the scope leaves of the user's.
+    """
 
     user_id: int
     username: str
@@ -46,6 +69,8 @@ class Actor:
     session_id: str | None = None
     ip_address: str = ""
     user_agent: str = ""
+    key_id: int | None = None
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)

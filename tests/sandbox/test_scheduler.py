@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from wce.core.jobs import BACK_OFF_SECONDS, MAX_ATTEMPTS
 from wce.core.schedules import NewSchedule
 from wce.core.settings import Config
 from wce.core.users import UserChanges, update_user
-from wce.model import Role
+from wce.model import Role, Scope
 from wce.sandbox.hooks import Jobs
 from wce.sandbox.scheduler import Scheduler
 from wce.store.sqlite import fold
@@ -98,6 +99,16 @@ def test_a_definers_hook_acts_with_his(yard: Any) -> None:
     yard.jobs.run_one(yard.world.cenv)
 
     assert seen(yard) == [("edna", 1)]
+
+
+def test_a_hook_does_no_more_for_an_api_key_than_the_key_could(yard: Any) -> None:
+    hook = add_hook(yard, NOTE)
+    write(yard, replace(yard.world.owner, role=Role.EDITOR, key_id=1, scope=Scope(tables=("item",))))
+
+    yard.jobs.run_one(yard.world.cenv)
+
+    assert seen(yard) == []
+    assert yard.last("hook", hook.id)[0].error["kind"] == "refused"
 
 
 def test_what_fails_comes_again_later_and_later_and_then_no_more(yard: Any) -> None:

@@ -35,7 +35,7 @@ def test_a_view_that_says_nothing_is_closed(silent: None) -> None:
 @pytest.mark.parametrize("role", list(Role))
 def test_a_closed_view_answers_nobody(role: Role) -> None:
     with pytest.raises(WceError) as caught:
-        require(CLOSED, someone(role))
+        require(CLOSED, someone(role), "GET")
 
     assert caught.value.code == "forbidden"
 
@@ -55,8 +55,8 @@ def test_each_role_calls_what_is_open_to_it(who: str, role: Role) -> None:
     rule = Access(who)  # type: ignore[arg-type]
 
     if role in ALLOWED[who]:
-        require(rule, someone(role))
+        require(rule, someone(role), "GET")
         return
     with pytest.raises(WceError) as caught:
-        require(rule, someone(role))
+        require(rule, someone(role), "GET")
     assert caught.value.code == ("not_signed_in" if role is Role.PUBLIC else "forbidden")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from wce.cache import Cache
-from wce.core import jobs
+from wce.core import jobs, keys
 from wce.core.authoring import CALLER, DEFINER, Check, Shelf, check_name, check_script, check_words, given_only
 from wce.core.roles import require_administrator
 from wce.core.tables import find_object
@@ -124,7 +124,8 @@ class HookQueue:
         """Goes before every COMMIT: `store.hooks.before("hooks", queue)`.
 
         The payload of a job: `tables` (rows written, by table; 0 where only a trigger or a cascade may have), `user_id` (0 is the
-        public), `at`, `commit` (its number) and `depth`, which belongs on the transaction in which the hook's script runs.
+        public), `scope` of the API key if it was one, `at`, `commit` (its number) and `depth`, which belongs on the transaction in
+        which the hook's script runs.
         """
         touched = {table: rows for table, rows in transaction.tables.items() if not table.startswith(OWN)}
         if not touched:
@@ -153,7 +154,9 @@ def _add(transaction: Transaction, hook_id: int, tables: Mapping[str, int]) -> N
         jobs.refuse(transaction, "hook", hook_id, f"Hooks led to hooks {MAX_DEPTH} times; the last commit is not followed.")
         LOGGER.warning("hooks too deep", extra={"cenv": transaction.cenv, "hook": hook_id})
         return
-    payload = {"tables": dict(tables), "user_id": transaction.actor.user_id, "at": transaction.at}
+    payload: dict[str, Any] = {"tables": dict(tables), "user_id": transaction.actor.user_id, "at": transaction.at}
+    if transaction.actor.scope is not None:
+        payload["scope"] = keys.plain(transaction.actor.scope)
     jobs.add(transaction, "hook", hook_id, payload | {"commit": transaction.number, "depth": transaction.depth + 1})
 
 

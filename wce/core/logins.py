@@ -23,7 +23,7 @@ MAX_SESSIONS: Final = 20
 TOUCH_SECONDS: Final = 60
 _MAX_TRIED: Final = 64
 _MAX_AGENT: Final = 300
-_STATE: Final = "t.grants, t.settings, t.endpoints, t.templates, t.commits"
+STATE: Final = "t.grants, t.settings, t.endpoints, t.templates, t.commits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def authenticate(
 ) -> Authenticated:
     """Whom a verified token stands for, by the rows of this moment; raises `bad_token` when session or user is gone or disabled."""
     row = session.one(
-        f"SELECT u.username, u.role, s.last_used, {_STATE} FROM _wce_state t"
+        f"SELECT u.username, u.role, s.last_used, {STATE} FROM _wce_state t"
         " CROSS JOIN _wce_sessions s ON s.session_id = ? AND s.user_id = ? AND s.token_hash = ? AND s.expires_at > ?"
         " CROSS JOIN _wce_users u ON u.user_id = s.user_id AND u.enabled"
         " WHERE t.id = 1 AND NOT EXISTS (SELECT 1 FROM _wce_revoked_tokens r WHERE r.token_hash = s.token_hash)",
@@ -109,14 +109,14 @@ def authenticate(
 
 def anonymous(session: Session, ip_address: str = "", user_agent: str = "") -> Authenticated:
     """A visitor who is not signed in."""
-    row = session.one(f"SELECT {_STATE} FROM _wce_state t WHERE t.id = 1")
+    row = session.one(f"SELECT {STATE} FROM _wce_state t WHERE t.id = 1")
     if row is None:
         raise WceError("cenv_damaged", evidence="_wce_state has no row")
     return Authenticated(Actor(PUBLIC_ID, "public", Role.PUBLIC, None, ip_address, user_agent), State(*row))
 
 
 def touch_last_used(store: Store, session: Session, who: Authenticated, now: float) -> bool:
-    """Note that a session is in use, at most once a minute; returns whether it was noted.
+    """Note that a session or a key is in use, at most once a minute; returns whether it was noted.
 
     Nobody waits for this: where somebody else writes at this moment, or the disk is full, a later request will note it.
     """
@@ -126,7 +126,10 @@ def touch_last_used(store: Store, session: Session, who: Authenticated, now: flo
     try:
         with store._writers.hold(session.cenv, 0.0):
             session.execute("PRAGMA busy_timeout = 0")
-            session.execute("UPDATE _wce_sessions SET last_used = ? WHERE session_id = ?", (int(now), who.actor.session_id))
+            if who.actor.key_id is None:
+                session.execute("UPDATE _wce_sessions SET last_used = ? WHERE session_id = ?", (int(now), who.actor.session_id))
+            else:
+                session.execute("UPDATE _wce_api_keys SET last_used = ? WHERE id = ?", (int(now), who.actor.key_id))
     except WceError as error:
         if error.code in ("busy", "disk_full"):
             return False

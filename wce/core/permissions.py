@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from wce.core.roles import current
 from wce.core.tables import EVERYTHING, find_object
 from wce.errors import WceError, invalid
 from wce.guard.catalogue import Catalogue
-from wce.model import PUBLIC_ID, Actor, AuditEntry, Grants, Rights, Role, RowPolicy, Value
+from wce.model import PUBLIC_ID, Actor, AuditEntry, Grants, Rights, Role, RowPolicy, Scope, Value
 from wce.store.session import Session
 from wce.store.sqlite import fold
 from wce.store.transaction import Transaction
@@ -65,6 +65,15 @@ def ceiling(role: Role, rights: Rights) -> Rights:
     if role is Role.EDITOR:
         return rights
     return Rights(can_read=rights.can_read, can_grant=rights.can_grant and role is Role.VIEWER)
+
+
+def narrow(grants: Grants, scope: Scope) -> Grants:
+    """What an API key of this scope leaves of grants that name their tables; nothing that it holds can be passed on."""
+    role = Role.VIEWER if scope.read_only or grants.role is Role.VIEWER else Role.EDITOR
+    listed = None if scope.tables is None else {fold(name) for name in scope.tables}
+    held = {name: ceiling(role, replace(right, can_grant=False)) for name, right in grants.rights.items()}
+    rights = {name: right for name, right in held.items() if right and (listed is None or name in listed)}
+    return _seal(role, rights, grants.policies, dict(grants.variables), grants.definer_triggers)
 
 
 def within(rights: Rights, bound: Rights) -> bool:
@@ -145,19 +154,40 @@ class GrantsCache:
     """Grants by principal, right while the counter of their cenv stands still."""
 
     def __init__(self, size: int = 4_096) -> None:
-        self._cached: Cache[tuple[str, int, int], Grants] = Cache(size)
+        self._cached: Cache[tuple[str, int, int, Scope | None], Grants] = Cache(size)
 
-    def known(self, cenv: str, user_id: int, version: int) -> Grants | None:
-        """What is cached, without a look at the file."""
-        return self._cached.get((cenv, user_id, version))
+    def known(self, cenv: str, user_id: int, version: int, scope: Scope | None) -> Grants | None:
+        """What is cached, without a look at the file; `scope` is that of the actor."""
+        return self._cached.get((cenv, user_id, version, scope))
 
-    def get(self, session: Session, user_id: int, version: int) -> tuple[Grants, int]:
+    def get(self, session: Session, user_id: int, version: int, scope: Scope | None) -> tuple[Grants, int]:
         """The principal's grants and their counter; `version` is State.grants, as read with the request."""
-        found = self.known(session.cenv, user_id, version)
+        found = self.known(session.cenv, user_id, version, scope)
         if found is not None:
             return found, version
+        if scope is not None:
+            return self._narrowed(session, user_id, version, scope)
         grants, newer = grants_of(session, user_id)
-        return self._cached.put((session.cenv, user_id, newer), grants), newer
+        return self._cached.put((session.cenv, user_id, newer, None), grants), newer
+
+    def _narrowed(self, session: Session, user_id: int, version: int, scope: Scope) -> tuple[Grants, int]:
+        grants, version = self.get(session, user_id, version, None)
+        if not grants.role.administers:
+            return self._cached.put((session.cenv, user_id, version, scope), narrow(grants, scope)), version
+        if scope.administration and not scope.read_only:
+            return grants, version
+        # Which tables there are moves without the counter, so this is not kept.
+        return narrow(_of_everything(session, grants), scope), version
+
+
+def _of_everything(session: Session, grants: Grants) -> Grants:
+    """An administrator's grants with every table named, as the rules for all others want it."""
+    rows = session.all(
+        "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view')"
+        " UNION ALL SELECT 'definer', name FROM _wce_triggers WHERE definer"
+    )
+    rights = {fold(name): EVERYTHING for kind, name in rows if kind != "definer"}
+    return replace(grants, rights=rights, definer_triggers=frozenset(fold(name) for kind, name in rows if kind == "definer"))
 
 
 def _seal(

@@ -148,10 +148,10 @@ class Queries:
         """Do the work under the grants of this moment: when they change before it begins, read them and begin again."""
         version, actor = who.state.grants, who.actor
         for _ in range(_ATTEMPTS):
-            grants = self._grants.known(cenv, actor.user_id, version)
+            grants = self._grants.known(cenv, actor.user_id, version, actor.scope)
             if grants is None:
                 with self._store.session(cenv) as session:
-                    grants, version = self._grants.get(session, actor.user_id, version)
+                    grants, version = self._grants.get(session, actor.user_id, version, actor.scope)
             if grants.role is not actor.role:
                 actor = replace(actor, role=grants.role)
             try:

@@ -28,7 +28,8 @@ def current(transaction: Transaction, actor: Actor) -> Actor:
     row = transaction.execute("SELECT role FROM _wce_users WHERE user_id = ? AND enabled", (actor.user_id,)).fetchone()
     if row is None:
         raise WceError("bad_token")
-    return replace(actor, role=Role(row[0]))
+    role = Role(row[0])
+    return replace(actor, role=actor.scope.lower(role) if actor.scope else role)
 
 
 def require_administrator(transaction: Transaction, actor: Actor) -> Actor:

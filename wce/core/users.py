@@ -128,7 +128,7 @@ def register(
 
 
 def update_user(session: Session, passwords: Passwords, actor: Actor, user_id: int, changes: UserChanges) -> User:
-    """Change somebody below the actor; a new password, a lower role and disabling end his sessions.
+    """Change somebody below the actor; a new password, a lower role and disabling end his sessions, the first and last his keys, too.
 
     An administrator may change his own e-mail address here and nothing else of himself. Raises `last_owner` for what would leave
     the cenv without its owner.
@@ -150,6 +150,8 @@ def update_user(session: Session, passwords: Passwords, actor: Actor, user_id: i
             transaction.execute("UPDATE _wce_users SET password_hash = ? WHERE user_id = ?", (password_hash, user_id))
         if password_hash is not None or changes.enabled is False or (changes.role is not None and changes.role.rank < user.role.rank):
             end_sessions(transaction, user_id)
+        if password_hash is not None or changes.enabled is False:
+            transaction.execute("DELETE FROM _wce_api_keys WHERE user_id = ?", (user_id,))
         transaction.touch("_wce_users", 1)
         _audit(transaction, "user.update", user_id, username=user.username, **_shown(changes))
         return find_user(transaction, user_id)

@@ -54,6 +54,7 @@ UNREADABLE: Final = frozenset(
         ("_wce_users", "password_hash"),
         ("_wce_sessions", "token_hash"),
         ("_wce_revoked_tokens", "token_hash"),
+        ("_wce_api_keys", "key_hash"),
         ("_wce_idempotency", "body"),
         ("_wce_idempotency", "request_hash"),
     }

@@ -111,7 +111,7 @@ class Scripts:
         terms = Terms(
             cenv,
             who.actor,
-            Parties(endpoint.modified_by, who.actor.user_id, endpoint.run_as),
+            Parties(endpoint.modified_by, who.actor.user_id, endpoint.run_as, who.actor.scope),
             config,
             who.state.grants,
             {"endpoint": endpoint.id},
@@ -120,7 +120,7 @@ class Scripts:
 
     def perform(self, cenv: str, config: CenvSettings, task: Task) -> Reply:
         """Run a hook or a schedule; raises WceError as `call`."""
-        parties = Parties(task.item.modified_by, task.caller.user_id, task.run_as)
+        parties = Parties(task.item.modified_by, task.caller.user_id, task.run_as, task.caller.scope)
         terms = Terms(cenv, task.caller, parties, config, -1, {task.kind: task.item.id}, task.depth)
         return self._logged(self._script(task.kind, task.item), terms, task.event, b"", task.settle)
 
@@ -129,7 +129,7 @@ class Scripts:
     ) -> dict[str, Any]:
         """What a text that is not saved would answer to a request of its author's. Nothing of its effect stays."""
         script = _Script("test", 0, source, _key(source))
-        parties = Parties(who.actor.user_id, who.actor.user_id, CALLER)
+        parties = Parties(who.actor.user_id, who.actor.user_id, CALLER, who.actor.scope)
         terms = Terms(cenv, who.actor, parties, config, who.state.grants)
         started = time.perf_counter()
         error: WceError | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from wce.core import hooks, jobs, schedules
+from wce.core import hooks, jobs, keys, schedules
 from wce.core.authoring import CALLER, Shelf
 from wce.core.jobs import Claim
 from wce.core.logins import anonymous
@@ -86,9 +86,12 @@ def _task(session: Session, held: Claim, item: Saved, settle: Callable[[Transact
     by_clock = held.kind == "schedule"
     user_id = item.modified_by if by_clock else held.payload.get("user_id", PUBLIC_ID)
     caller = _actor(session, user_id)
+    told = dict(held.payload)
+    if (scope := told.pop("scope", None)) is not None:  # who wrote with an API key causes no more than the key could
+        caller = replace(caller, scope=keys.from_plain(scope))
     user = None if caller.user_id == PUBLIC_ID else {"user_id": caller.user_id, "username": caller.username, "role": caller.role.value}
     event: Mapping[str, Any] = {
-        **held.payload,
+        **told,
         "id": f"{held.kind}-{held.id}",
         "kind": held.kind,
         "name": getattr(item, "name", ""),

@@ -19,21 +19,23 @@ from wce.core.permissions import GrantsCache
 from wce.errors import WceError
 from wce.guard.policies import literal
 from wce.guard.tokens import tokenize
-from wce.model import Grants, Rights, Role, RowPolicy, Value
+from wce.model import Grants, Rights, Role, RowPolicy, Scope, Value
 from wce.store.store import Store
 
 _ATTEMPTS: Final = 3
 _CACHED: Final = 1_024
 _NOTHING: Final = Rights()
+_READING: Final = Scope(read_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who wrote a script and who calls it. `author` is None where his account is gone."""
+    """Who wrote a script and who calls it. `author` is None where his account is gone, `scope` is that of the caller's API key."""
 
     author: int | None
     caller: int
     run_as: str
+    scope: Scope | None = None
 
 
 class Principals:
@@ -54,16 +56,21 @@ class Principals:
             return found, version
         if parties.author is None:
             raise WceError("forbidden", "The author of this script has no account any more.")
-        author, caller, version = self._both(cenv, parties.author, parties.caller, version)
-        made = author if parties.run_as == DEFINER and author.role.administers else intersect(author, caller)
+        author, caller, version = self._both(cenv, parties.author, parties.caller, version, parties.scope)
+        definer = parties.run_as == DEFINER and author.role.administers
+        if definer and parties.scope is not None and parties.scope.read_only:
+            author, version = self._of(cenv, parties.author, version, _READING)
+        made = author if definer else intersect(author, caller)
+        if parties.scope is not None:
+            return made, version  # what a key of an administrator opens moves with the schema, and not with the counter
         return self._cached.put((cenv, version, parties), made), version
 
-    def _both(self, cenv: str, author: int, caller: int, version: int) -> tuple[Grants, Grants, int]:
+    def _both(self, cenv: str, author: int, caller: int, version: int, scope: Scope | None) -> tuple[Grants, Grants, int]:
         """The grants of both at one moment: rights of one and policies of another could open what was never open."""
         for _ in range(_ATTEMPTS):
-            theirs, first = self._of(cenv, caller, version)
+            theirs, first = self._of(cenv, caller, version, scope)
             try:
-                ours, version = (theirs, first) if author == caller else self._of(cenv, author, first)
+                ours, version = (theirs, first) if author == caller and scope is None else self._of(cenv, author, first, None)
             except WceError as error:
                 if error.code != "bad_token":
                     raise
@@ -72,12 +79,12 @@ class Principals:
                 return ours, theirs, version
         raise WceError("busy", "Permissions are being changed.", retry_after=1)
 
-    def _of(self, cenv: str, user_id: int, version: int) -> tuple[Grants, int]:
-        known = self._grants.known(cenv, user_id, version)
+    def _of(self, cenv: str, user_id: int, version: int, scope: Scope | None) -> tuple[Grants, int]:
+        known = self._grants.known(cenv, user_id, version, scope)
         if known is not None:
             return known, version
         with self._store.session(cenv) as session:
-            return self._grants.get(session, user_id, version)
+            return self._grants.get(session, user_id, version, scope)
 
 
 def intersect(author: Grants, caller: Grants) -> Grants:

@@ -18,7 +18,7 @@ bp = Blueprint("admin_access", __name__, url_prefix="/<cenv:cenv_id>/admin")
 
 
 @bp.get("/permissions")
-@access("user")
+@access("user", keys="administration")
 def list_permissions(cenv_id: str) -> Response:
     """All that the caller may see."""
     with services().store.session(cenv_id) as session:
@@ -27,7 +27,7 @@ def list_permissions(cenv_id: str) -> Response:
 
 
 @bp.post("/permissions")
-@access("user")
+@access("user", keys="administration")
 def grant(cenv_id: str) -> Response:
     """Set what a principal holds on a table: 201 the first time, 200 in place of what he held."""
     body = bodies.read(bodies.NewPermission)
@@ -42,7 +42,7 @@ def grant(cenv_id: str) -> Response:
 
 
 @bp.delete("/permissions/<id:permission_id>")
-@access("user")
+@access("user", keys="administration")
 def revoke(cenv_id: str, permission_id: int) -> Response:
     """Take away all that a principal holds on a table."""
     with services().store.session(cenv_id) as session:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from flask import Blueprint, Response, request
 
-from wce.core import logins, tables, users
+from wce.core import keys, logins, tables, users
 from wce.core.settings import CenvSettings
 from wce.store.session import Session
 from wce.web import bodies, cookies, responses
@@ -48,14 +49,16 @@ def logout(cenv_id: str) -> Response:
 
 
 @bp.get("/me")
-@access("user")
+@access("user", keys="any")
 def me(cenv_id: str) -> Response:
     """Who this is, and what he may do with which table."""
     app, who = services(), actor()
     found = tables.list_tables(app.guard.catalogue(cenv_id), grants())
-    value = {"user_id": who.user_id, "username": who.username, "role": who.role, "cenv_id": cenv_id}
+    value: dict[str, Any] = {"user_id": who.user_id, "username": who.username, "role": who.role, "cenv_id": cenv_id}
     if current().by_cookie and who.session_id is not None:
         value["csrf_token"] = app.tokens.csrf(who.session_id)
+    if who.scope is not None:
+        value["key"] = {"id": who.key_id, "scope": keys.plain(who.scope)}
     return responses.json(value | {"permissions": {table.name: asdict(table.rights) for table in found}})
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from flask import Request
 
-from wce.core import logins
+from wce.core import keys, logins
 from wce.core.logins import Authenticated
 from wce.core.settings import CenvSettings
 from wce.core.tokens import token_hash
@@ -91,7 +91,7 @@ def grants() -> Grants:
     """What the actor may touch."""
     app = services()
     with app.store.session(cenv()) as session:
-        return app.grants.get(session, actor().user_id, who().state.grants)[0]
+        return app.grants.get(session, actor().user_id, who().state.grants, actor().scope)[0]
 
 
 def note_refusal(error: WceError) -> None:
@@ -140,7 +140,7 @@ def _authenticate(incoming: Request, declaration: Access) -> None:
     context = current()
     if context.cenv is not None:
         bag().context = _with_principal(incoming, context, context.cenv, services(), look=declaration.looks_at_credentials)
-        require(declaration, actor())
+        require(declaration, actor(), incoming.method)
     elif declaration.who != "public":
         raise WceError("forbidden", "This address is not open to anybody.")
 
@@ -210,6 +210,8 @@ def _known(token: str, session: Session, app: Services, whence: tuple[str, str],
     if not token:
         return None
     try:
+        if keys.is_key(token) and not quietly:
+            return keys.authenticate(session, token, app.now(), *whence)
         claims = app.tokens.read(token, session.cenv, app.now())
         return logins.authenticate(session, claims, token_hash(token), app.now(), *whence)
     except WceError as error:

@@ -41,13 +41,13 @@ _OURS: Final = frozenset(
         "x-request-id",
     }
 )
-_ACCESS: Final = {"user": Access("user"), "admin": Access("admin")}
+_ACCESS: Final = {"user": Access("user", keys="endpoints"), "admin": Access("admin")}
 
 bp = Blueprint("endpoints", __name__, url_prefix="/<cenv:cenv_id>/api")
 
 
 @bp.route("/<path:path>", methods=[*paths.METHODS, "OPTIONS"], provide_automatic_options=False)
-@access("anyone", ResponseClass.CONTENT)
+@access("anyone", ResponseClass.CONTENT, keys="endpoints")
 def answer(cenv_id: str, path: str) -> Response:
     """Whatever the script under this path says."""
     routes, method = _routes(cenv_id), current.request().method
@@ -58,10 +58,11 @@ def answer(cenv_id: str, path: str) -> Response:
         if found.allowed:
             raise MethodNotAllowed(valid_methods=list(found.allowed))
         raise WceError("not_found", "No endpoint has this path.")
+    _require_listed(found.endpoint)
     if found.endpoint.access == "public":
         _share({"Access-Control-Expose-Headers": "*"})
     else:
-        require(_ACCESS.get(found.endpoint.access, _ACCESS["admin"]), actor())
+        require(_ACCESS.get(found.endpoint.access, _ACCESS["admin"]), actor(), method)
     plain, body = incoming.read("/" + path, found.params)
     return respond(services().scripts.call(cenv_id, who(), cenv_settings(), found.endpoint, plain, body), found.endpoint)
 
@@ -79,6 +80,12 @@ def respond(reply: Reply, endpoint: Endpoint) -> Response:
     if not empty:
         response.headers["Content-Length"] = str(len(reply.body))
     return response
+
+
+def _require_listed(endpoint: Endpoint) -> None:
+    scope = actor().scope
+    if scope is not None and scope.endpoints is not None and endpoint.path not in scope.endpoints:
+        raise WceError("forbidden", "The scope of this API key does not reach so far.")
 
 
 def _withheld(name: str, text: str, endpoint: Endpoint) -> bool:

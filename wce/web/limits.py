@@ -32,6 +32,7 @@ _COSTLY: Final = {
     "auth.login": "rate_limit_login",
     "auth.register": "rate_limit_login",
     "auth.password": "rate_limit_login",
+    "keys.create_key": "rate_limit_login",
     "landing.create": "rate_limit_new",
 }
 

@@ -31,7 +31,7 @@ bp = Blueprint("query", __name__, url_prefix="/<cenv:cenv_id>")
 
 
 @bp.post("/query")
-@access("user")
+@access("user", keys="sql")
 def query(cenv_id: str) -> Response:
     """One statement."""
     body = bodies.read(bodies.Query)
@@ -48,7 +48,7 @@ def query(cenv_id: str) -> Response:
 
 
 @bp.post("/transaction")
-@access("user")
+@access("user", keys="sql")
 def transaction(cenv_id: str) -> Response:
     """Many statements, all or nothing."""
     body = bodies.read(bodies.Transaction)
@@ -63,7 +63,7 @@ def transaction(cenv_id: str) -> Response:
 
 
 @bp.post("/query/explain")
-@access("user")
+@access("user", keys="sql")
 def explain(cenv_id: str) -> Response:
     """What a statement would do, and what lets it through or stops it."""
     body = bodies.read(bodies.Explanation)
@@ -76,7 +76,7 @@ def explain(cenv_id: str) -> Response:
 
 
 @bp.get("/tables")
-@access("user")
+@access("user", keys="sql")
 def list_tables(cenv_id: str) -> Response:
     """The tables that the caller may see."""
     found = tables.list_tables(services().guard.catalogue(cenv_id), grants())
@@ -84,7 +84,7 @@ def list_tables(cenv_id: str) -> Response:
 
 
 @bp.get("/tables/<table_name>")
-@access("user")
+@access("user", keys="sql")
 def find_table(cenv_id: str, table_name: str) -> Response:
     """One table that the caller may see."""
     found = tables.find_table(services().guard.catalogue(cenv_id), grants(), table_name)
