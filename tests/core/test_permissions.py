@@ -312,12 +312,12 @@ def test_the_fingerprint_changes_with_what_concerns_the_principal_and_with_nothi
 def test_the_cache_is_right_while_the_counter_stands_still(shop):
     alice, cache = shop.add("alice", Role.EDITOR), GrantsCache()
     _, version = grants_of(shop.session, alice.user_id)
-    first, _ = cache.get(shop.session, alice.user_id, version)
+    first, _ = cache.get(shop.session, alice.user_id, version, None)
 
-    assert cache.get(shop.session, alice.user_id, version)[0] is first
+    assert cache.get(shop.session, alice.user_id, version, None)[0] is first
 
     give(shop, shop.owner, alice, READ)
-    second, newer = cache.get(shop.session, alice.user_id, version + 1)
+    second, newer = cache.get(shop.session, alice.user_id, version + 1, None)
 
     assert second.rights == {"songs": READ}
     assert newer == version + 1
@@ -328,10 +328,10 @@ def test_what_is_read_late_is_kept_under_its_own_counter(shop):
     _, old = grants_of(shop.session, alice.user_id)
     give(shop, shop.owner, alice, READ)
 
-    grants, version = cache.get(shop.session, alice.user_id, old)
+    grants, version = cache.get(shop.session, alice.user_id, old, None)
 
     assert (version, grants.rights) == (old + 1, {"songs": READ})
-    assert cache.get(shop.session, alice.user_id, old + 1)[0] is grants
+    assert cache.get(shop.session, alice.user_id, old + 1, None)[0] is grants
 
 
 # The id of an API
