@@ -10,6 +10,7 @@ TITLES: Final[dict[str, str]] = {
     "malformed": "The request could not be read",
     "not_signed_in": "Sign in first",
     "bad_credentials": "Wrong user name or password",
+    "totp_required": "A code of the second factor is needed",
     "bad_token": "The token is not valid",
     "forbidden": "Not allowed",
     "csrf": "The request does not prove that it comes from our own page",

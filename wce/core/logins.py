@@ -7,11 +7,12 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from wce.core import audit, upkeep
+from wce.core import audit, totp, upkeep
 from wce.core.passwords import Passwords
 from wce.core.settings import CenvSettings
 from wce.core.tokens import Claims, Tokens
 from wce.core.tokens import token_hash as hash_token
+from wce.core.totp import Proof
 from wce.core.users import end_sessions, prove
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor, AuditEntry, Role, State
@@ -23,6 +24,7 @@ MAX_SESSIONS: Final = 20
 TOUCH_SECONDS: Final = 60
 _MAX_TRIED: Final = 64
 _MAX_AGENT: Final = 300
+_NO_PROOF: Final = Proof()
 STATE: Final = "t.grants, t.settings, t.endpoints, t.templates, t.commits"
 
 
@@ -59,9 +61,18 @@ class SessionInfo:
 
 
 def log_in(
-    session: Session, passwords: Passwords, tokens: Tokens, config: CenvSettings, visitor: Actor, username: str, password: str
+    session: Session,
+    passwords: Passwords,
+    tokens: Tokens,
+    config: CenvSettings,
+    visitor: Actor,
+    username: str,
+    password: str,
+    second: Proof = _NO_PROOF,
 ) -> LoggedIn:
     """Check the password and begin a session; raises `bad_credentials`, the same for unknown, disabled and wrong.
+
+    With a second factor `totp_required` follows until `second` holds a good code.
 
     The check runs before the transaction: it takes a quarter of a second, and writers wait for nobody's bcrypt.
     """
@@ -78,10 +89,13 @@ def log_in(
         still = "SELECT 1 FROM _wce_users WHERE user_id = ? AND enabled AND password_hash = ?"
         if transaction.execute(still, (user_id, stored)).fetchone() is None:
             raise WceError("bad_credentials")
-        upkeep.prune(transaction, config)
-        login = _begin(transaction, tokens, session.cenv, actor, config.session_timeout_hours * 3600)
-        audit.record(transaction, AuditEntry("login.success", "user", str(user_id), {"session_id": login.session_id}))
-    return login
+        refusal = totp.judge(transaction, user_id, second)
+        if refusal is None:
+            upkeep.prune(transaction, config)
+            login = _begin(transaction, tokens, session.cenv, actor, config.session_timeout_hours * 3600)
+            audit.record(transaction, AuditEntry("login.success", "user", str(user_id), {"session_id": login.session_id}))
+            return login
+    raise refusal  # after the commit that counts it
 
 
 def log_out(session: Session, actor: Actor) -> None:

@@ -55,6 +55,9 @@ UNREADABLE: Final = frozenset(
         ("_wce_sessions", "token_hash"),
         ("_wce_revoked_tokens", "token_hash"),
         ("_wce_api_keys", "key_hash"),
+        ("_wce_recovery_codes", "code_hash"),
+        ("_wce_second_factors", "pending_secret"),
+        ("_wce_second_factors", "totp_secret"),
         ("_wce_idempotency", "body"),
         ("_wce_idempotency", "request_hash"),
     }

@@ -1,8 +1,8 @@
-"""What the calls about one's own keys and second factor take, as strict models."""
+"""What the calls about logins, keys and second factors take, as strict models."""
 
 from __future__ import annotations
 
-from wce.web.bodies import Body
+from wce.web.bodies import Body, Credentials
 
 
 class Scope(Body):
@@ -17,3 +17,12 @@ class NewKey(Body):
     expires_in_days: int | None = None
     scope: Scope = Scope()
     password: str | None = None
+
+
+class Login(Credentials):
+    totp: str | None = None
+    recovery_code: str | None = None
+
+
+class Code(Body):
+    totp: str

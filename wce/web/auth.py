@@ -9,8 +9,9 @@ from flask import Blueprint, Response, request
 
 from wce.core import keys, logins, tables, users
 from wce.core.settings import CenvSettings
+from wce.core.totp import Proof
 from wce.store.session import Session
-from wce.web import bodies, cookies, responses
+from wce.web import account_bodies, bodies, cookies, responses
 from wce.web.access import access
 from wce.web.context import actor, cenv, cenv_settings, current, grants
 from wce.web.services import services
@@ -22,9 +23,10 @@ bp = Blueprint("auth", __name__, url_prefix="/<cenv:cenv_id>")
 @access("public")
 def login(cenv_id: str) -> Response:
     """A session, as a token and as a cookie."""
-    body = bodies.read(bodies.Credentials, bodies.LOGIN_BYTES)
+    body = bodies.read(account_bodies.Login, bodies.LOGIN_BYTES)
     with services().store.session(cenv_id) as session:
-        return _signed_in(_log_in(session, cenv_settings(), body.username, body.password))
+        second = Proof(body.totp, body.recovery_code)
+        return _signed_in(_log_in(session, cenv_settings(), body.username, body.password, second))
 
 
 @bp.post("/register")
@@ -36,7 +38,7 @@ def register(cenv_id: str) -> Response:
     with app.store.session(cenv_id) as session:
         config = cenv_settings()
         users.register(session, app.passwords, config, actor(), username=body.username, password=body.password, email=body.email)
-        return _signed_in(_log_in(session, config, body.username, body.password))
+        return _signed_in(_log_in(session, config, body.username, body.password, Proof()))
 
 
 @bp.post("/logout")
@@ -103,9 +105,9 @@ def delete_session(cenv_id: str, session_id: str) -> Response:
     return _forget() if session_id == actor().session_id else responses.no_content()
 
 
-def _log_in(session: Session, config: CenvSettings, username: str, secret: str) -> logins.LoggedIn:
+def _log_in(session: Session, config: CenvSettings, username: str, secret: str, second: Proof) -> logins.LoggedIn:
     app = services()
-    return logins.log_in(session, app.passwords, app.tokens, config, actor(), username, secret)
+    return logins.log_in(session, app.passwords, app.tokens, config, actor(), username, secret, second)
 
 
 def _signed_in(made: logins.LoggedIn) -> Response:

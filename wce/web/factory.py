@@ -52,6 +52,7 @@ from wce.web import (
     ops,
     problems,
     query,
+    totp,
 )
 from wce.web.counters import Counters
 from wce.web.headers import SecurityHeaders
@@ -68,6 +69,7 @@ _BLUEPRINTS: Final = (
     landing.bp,
     auth.bp,
     keys.bp,
+    totp.bp,
     admin_users.bp,
     admin_access.bp,
     admin_config.bp,

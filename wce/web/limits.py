@@ -33,6 +33,10 @@ _COSTLY: Final = {
     "auth.register": "rate_limit_login",
     "auth.password": "rate_limit_login",
     "keys.create_key": "rate_limit_login",
+    "totp.begin": "rate_limit_login",
+    "totp.renew_codes": "rate_limit_login",
+    "totp.switch_off": "rate_limit_login",
+    "admin_users.hand_over": "rate_limit_login",
     "landing.create": "rate_limit_new",
 }
 
@@ -105,7 +109,7 @@ def install(app: Flask, settings: Settings, counters: Counters) -> Limiter:
     app.extensions["limiter"] = {limiter}
     limiter.init_app(app)
     for endpoint, field in _COSTLY.items():
-        limit = limiter.limit(getattr(settings, field), methods=["POST"])
+        limit = limiter.limit(getattr(settings, field), methods=["POST", "DELETE"])
         app.view_functions[endpoint] = cast(Callable[..., Response], limit(app.view_functions[endpoint]))
     return limiter
 

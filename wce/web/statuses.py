@@ -8,6 +8,7 @@ STATUSES: Final[dict[str, int]] = {
     "malformed": 400,
     "not_signed_in": 401,
     "bad_credentials": 401,
+    "totp_required": 401,
     "bad_token": 401,
     "forbidden": 403,
     "csrf": 403,
