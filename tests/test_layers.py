@@ -31,6 +31,8 @@ HOMES = {
     "jwt": "wce.core.tokens",
     "prometheus_client": "wce.metrics",
     "starlark_go": "wce.sandbox.starlark",
+    "jinja2": "wce.sandbox",
+    "markupsafe": "wce.sandbox",
 }
 
 

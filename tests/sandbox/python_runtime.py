@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from wce.sandbox import wire
-from wce.sandbox.messages import Fault, Print, Reply
+from wce.sandbox.messages import Fault, Print, Rendered, Reply
 from wce.sandbox.worker import Ask
 
 
@@ -20,7 +20,7 @@ class PythonRuntime:
         self._ask = ask
         self._loaded: dict[str, dict[str, Any]] = {}
 
-    def check(self, source: str) -> None:
+    def check(self, source: str, syntax: str) -> None:
         try:
             compile(source, "script", "exec")
         except SyntaxError as error:
@@ -40,3 +40,10 @@ class PythonRuntime:
             return answer
         raw = answer if isinstance(answer, bytes) else orjson.dumps(answer)
         return Reply(200, (("content-type", "application/json"),), raw, (Print("print", body.decode(), 1),) if body else ())
+
+    def render(self, job_meta: dict[str, Any], source: str) -> Rendered:
+        found = [self._ask({"op": "template", "name": name}) for name in source.split()]
+        return Rendered(orjson.dumps([[meta, text.decode()] for meta, text in found]), (job_meta["name"],))
+
+    def warm(self) -> None:
+        """Nothing here is loaded late."""

@@ -6,9 +6,10 @@ What a worker sends is read as if an enemy had written it: every `from_meta` rai
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+SCRIPT: Final = "starlark"  # the syntax of what is no template
 KINDS: Final = ("syntax", "runtime", "result", "limit", "abort", "memory", "output", "time", "crash", "refused")
 _LEVELS: Final = ("print", "info", "warning", "error")
 
@@ -52,6 +53,45 @@ class Job:
     def to_meta(self) -> dict[str, Any]:
         """The job without source and body, which cross raw."""
         return {"op": "call", "key": self.key, "entry": self.entry, "request": dict(self.request), "budget": self.budget.to_meta()}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One template of a cenv; `syntax` is jinja, markdown or html."""
+
+    name: str
+    syntax: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    """One template to be rendered.
+
+    `context` is plain JSON-able data by name. Of `request` (a dict) and `user` it is noted what was read of them. `base` stands before
+    the paths of pages.
+    """
+
+    template: Template
+    context: Mapping[str, Any]
+    base: str = "/"
+    budget: Budget = Budget()
+
+    @property
+    def key(self) -> str:
+        """What the template is suspended by; another text is another template."""
+        return f"{self.template.name}\0{hash(self.template.source)}"
+
+    def to_meta(self) -> dict[str, Any]:
+        """The job without the source, which crosses raw."""
+        return {
+            "op": "render",
+            "name": self.template.name,
+            "syntax": self.template.syntax,
+            "context": dict(self.context),
+            "base": self.base,
+            "budget": self.budget.to_meta(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +141,48 @@ class Reply:
         return cls(status, headers, body, _prints(meta.get("prints")), _integer(meta.get("queries")))
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a template became.
+
+    `templates` are the names of all that it used, itself first, `missing` of those that it looked for in vain. `reads` is what it saw
+    that another viewer, or another moment, would have shown it otherwise: `user`, `request.query`, `now`, `random`, … `front` is the
+    front matter of a Markdown page.
+    """
+
+    body: bytes
+    templates: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    front: Mapping[str, Any] = field(default_factory=dict)
+    queries: int = 0
+
+    def to_meta(self) -> dict[str, Any]:
+        """The result without its body, which crosses raw."""
+        return {
+            "op": "done",
+            "templates": self.templates,
+            "missing": self.missing,
+            "reads": self.reads,
+            "front": dict(self.front),
+            "queries": self.queries,
+        }
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any], body: bytes) -> Rendered:
+        front = meta.get("front")
+        if not isinstance(front, dict):
+            raise ValueError("front matter")
+        templates, missing, reads = (_texts(meta.get(key)) for key in ("templates", "missing", "reads"))
+        return cls(body, templates, missing, reads, front, _integer(meta.get("queries")))
+
+
 @dataclass(slots=True, eq=False)  # not frozen: contextlib sets the traceback of what passes through it
 class Fault(Exception):  # noqa: N818 - not an error of the server
     """The script's own failure, never the server's; `kind` is one of KINDS.
 
     `line` and `column` count from 1 in the author's source. `excerpt` is that line with a caret below. `status` belongs to `abort`.
+    `template` is the name of the one that line is of, where it is of a template.
     """
 
     kind: str
@@ -117,9 +194,10 @@ class Fault(Exception):  # noqa: N818 - not an error of the server
     prints: tuple[Print, ...] = ()
     queries: int = 0
     status: int | None = None
+    template: str = ""
 
     def __str__(self) -> str:
-        place = "" if self.line is None else f" (line {self.line}, column {self.column})"
+        place = "" if self.line is None else f" (line {self.line}{'' if self.column is None else f', column {self.column}'})"
         return f"{self.kind}: {self.message}{place}"
 
     def to_meta(self) -> dict[str, Any]:
@@ -134,6 +212,7 @@ class Fault(Exception):  # noqa: N818 - not an error of the server
             "prints": [(item.level, item.text, item.line) for item in self.prints],
             "queries": self.queries,
             "status": self.status,
+            "template": self.template,
         }
 
     @classmethod
@@ -151,6 +230,7 @@ class Fault(Exception):  # noqa: N818 - not an error of the server
             _prints(meta.get("prints")),
             _integer(meta.get("queries")),
             _optional(meta.get("status")),
+            _text(meta.get("template", "")),
         )
 
 
@@ -158,6 +238,12 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("not a string")
     return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError("list of names")
+    return tuple(_text(item) for item in value)
 
 
 def _integer(value: Any) -> int:

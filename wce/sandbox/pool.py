@@ -16,8 +16,8 @@ from wce.errors import WceError
 from wce.log import LOGGER
 from wce.metrics import Metrics
 from wce.sandbox.fairness import Ticket, Turns
-from wce.sandbox.messages import Fault, Job, Reply
-from wce.sandbox.process import PROGRAM, Serve, StartError, Worker
+from wce.sandbox.messages import SCRIPT, Fault, Job, Rendered, RenderJob, Reply
+from wce.sandbox.process import PROGRAM, Find, Serve, StartError, Worker, nothing
 from wce.sandbox.suspension import Suspensions
 
 NOBODY: Final = 65_534
@@ -84,24 +84,23 @@ class Pool:
                 self._keeper = threading.Thread(target=self._keep, name="wce-workers", daemon=True)
                 self._keeper.start()
 
-    def call(self, cenv: str, job: Job, serve: Serve) -> Reply:
-        """Run one job. `serve` answers its SQL, in this thread, and what it raises comes out.
+    def call(self, cenv: str, job: Job, serve: Serve, find: Find = nothing) -> Reply:
+        """Run one job. `serve` answers its SQL and `find` gives the templates that it renders, in this thread; what they raise comes out.
 
         Raises Fault, or `busy` where the script is suspended, the line is full or no worker came free.
         """
-        self._suspensions.check(cenv, job.key)
-        with self._worker(cenv) as worker:
-            try:
-                return worker.call(job, serve)
-            except Fault as fault:
-                if fault.kind == "time":
-                    self._suspensions.note(cenv, job.key)
-                raise
+        with self._timed(cenv, job.key) as worker:
+            return worker.call(job, serve, find)
 
-    def check(self, source: str) -> None:
-        """Raise a Fault of kind `syntax`, with its place, unless the source can be read as a script; none of it runs."""
+    def render(self, cenv: str, job: RenderJob, serve: Serve, find: Find) -> Rendered:
+        """Render a template, otherwise as `call`."""
+        with self._timed(cenv, job.key) as worker:
+            return worker.render(job, serve, find)
+
+    def check(self, source: str, syntax: str = SCRIPT) -> None:
+        """Raise a Fault of kind `syntax`, with its place, unless the source can be read as a script or as a template; none of it runs."""
         with self._worker(_CHECKING) as worker:
-            worker.check(source)
+            worker.check(source, syntax)
 
     def state(self) -> PoolState:
         suspended = self._suspensions.count()
@@ -130,6 +129,18 @@ class Pool:
             self._idle, self._retired = [], []
         for worker in left:
             self._bury(worker, "closed")
+
+    @contextmanager
+    def _timed(self, cenv: str, key: str) -> Iterator[Worker]:
+        """A worker for what is suspended after it has run out of time too often."""
+        self._suspensions.check(cenv, key)
+        with self._worker(cenv) as worker:
+            try:
+                yield worker
+            except Fault as fault:
+                if fault.kind == "time":
+                    self._suspensions.note(cenv, key)
+                raise
 
     @contextmanager
     def _worker(self, cenv: str) -> Iterator[Worker]:

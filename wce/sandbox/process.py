@@ -13,16 +13,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from wce import lane
 from wce.sandbox import wire
 from wce.sandbox.limits import Limits, reachable
-from wce.sandbox.messages import Budget, Fault, Job, Reply
+from wce.sandbox.messages import SCRIPT, Budget, Fault, Job, Rendered, RenderJob, Reply, Template
 
-PROGRAM: Final = "from wce.sandbox.starlark import Runtime; from wce.sandbox.worker import main; main(Runtime)"
+PROGRAM: Final = "from wce.sandbox.runtime import Runtime; from wce.sandbox.worker import main; main(Runtime)"
 # Before anything that starts threads is loaded.
 _PRELUDE: Final = "import sys; sys.path.insert(0, sys.argv[1]); from wce.sandbox import harden; harden.no_new_privs(); "
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
@@ -34,11 +34,23 @@ _PAGE_BYTES: Final = resource.getpagesize()
 _STATM_RESIDENT: Final = 1  # its place in the line
 
 LEFT: Final = "seconds_left"  # of the call; told to whoever answers a message of its worker
-Serve = Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]]
+_MOST_TEMPLATES: Final = 200  # that one call may ask for
+
+
+Message = tuple[dict[str, Any], bytes]
+Serve = Callable[[dict[str, Any]], Message]
+Find = Callable[[str], Template | None]
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
 
 
 class StartError(Exception):
     """A worker that did not come up; the text is for the log."""
+
+
+def nothing(_name: str) -> Template | None:
+    """Finds no template."""
+    return None
 
 
 class Worker:
@@ -87,33 +99,26 @@ class Worker:
             self.end("crash")
             raise StartError(f"{error!r} {self.stderr.decode(errors='replace')}".strip()) from error
 
-    def check(self, source: str) -> None:
+    def check(self, source: str, syntax: str = SCRIPT) -> None:
         """Raise a Fault of kind `syntax` unless the source can be read; none of it runs."""
         self._begin(Budget())
-        meta, _ = self._exchange({"op": "check", "budget": self._budget.to_meta()}, source.encode("utf-8", "replace"))
+        asked = {"op": "check", "syntax": syntax, "budget": self._budget.to_meta()}
+        meta, _ = self._exchange(asked, source.encode("utf-8", "replace"))
         if meta.get("op") == "fault":
             raise self._fault(meta)
         if meta.get("op") != "done":
             raise self._lost("crash", "not an answer")
 
-    def call(self, job: Job, serve: Serve) -> Reply:
-        """Run one job; raises Fault, after which `ended` tells whether the worker lives on, and whatever `serve` raises."""
+    def call(self, job: Job, serve: Serve, find: Find = nothing) -> Reply:
+        """Run one job; raises Fault, after which `ended` tells whether the worker lives on, and whatever `serve` and `find` raise."""
         self._begin(job.budget)
-        meta, body = self._exchange(job.to_meta(), job.body)
-        while True:
-            op = meta.get("op")
-            if op == "done":
-                return self._reply(meta, body)
-            if op == "fault":
-                raise self._fault(meta)
-            if op == "need":
-                answer: tuple[dict[str, Any], bytes] = {"op": "source"}, job.script.encode("utf-8", "replace")
-            elif op == "sql" and self._queries < job.budget.queries:
-                self._queries += 1
-                answer = self._served(serve, meta | {LEFT: self._deadline - time.monotonic()})
-            else:
-                raise self._lost("crash", "not a message of a call")
-            meta, body = self._exchange(*answer)
+        return self._read(Reply.from_meta, *self._talk(self._exchange(job.to_meta(), job.body), serve, find, job.script))
+
+    def render(self, job: RenderJob, serve: Serve, find: Find) -> Rendered:
+        """Render one template, with others that `find` gives by their names; raises as `call`."""
+        self._begin(job.budget)
+        source = job.template.source.encode("utf-8", "replace")
+        return self._read(Rendered.from_meta, *self._talk(self._exchange(job.to_meta(), source), serve, find))
 
     def alive(self) -> bool:
         return not self.ended and self._process.poll() is None
@@ -153,7 +158,7 @@ class Worker:
             with suppress(ProcessLookupError):  # as the call is about to find
                 self._limits.allow(budget)
 
-    def _exchange(self, meta: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    def _exchange(self, meta: dict[str, Any], body: bytes) -> Message:
         """Send one frame and get the next; whatever goes wrong ends the worker and comes out as a Fault."""
         data = wire.frame(meta, body)
         try:
@@ -169,9 +174,30 @@ class Worker:
         except wire.WireError as error:
             raise self._lost("crash", str(error)) from error
 
-    def _served(self, serve: Serve, meta: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _talk(self, first: Message, serve: Serve, find: Find, script: str | None = None) -> Message:
+        """Answer what the worker asks for until it has ended its call."""
+        (meta, body), templates = first, 0
+        while True:
+            op = meta.get("op")
+            if op == "done":
+                return meta, body
+            if op == "fault":
+                raise self._fault(meta)
+            if op == "need" and script is not None:
+                answer: Message = {"op": "source"}, script.encode("utf-8", "replace")
+            elif op == "sql" and self._queries < self._budget.queries:
+                self._queries += 1
+                answer = self._served(serve, meta | {LEFT: self._deadline - time.monotonic()})
+            elif op == "template" and templates < _MOST_TEMPLATES:
+                templates += 1
+                answer = _found(self._served(find, str(meta.get("name"))))
+            else:
+                raise self._lost("crash", "not a message of a call")
+            meta, body = self._exchange(*answer)
+
+    def _served(self, serve: Callable[[Asked], Answered], asked: Asked) -> Answered:
         try:
-            return serve(meta)
+            return serve(asked)
         except BaseException:
             self._stop()
             raise
@@ -186,9 +212,9 @@ class Worker:
         if meta.get("op") not in ("fault", "done"):
             self.end("crash")
 
-    def _reply(self, meta: dict[str, Any], body: bytes) -> Reply:
+    def _read(self, form: Callable[[dict[str, Any], bytes], Answered], meta: dict[str, Any], body: bytes) -> Answered:
         try:
-            return Reply.from_meta(meta, body)
+            return form(meta, body)
         except ValueError as error:
             raise self._lost("crash", f"a reply without a right {error}") from error
 
@@ -238,3 +264,9 @@ class Worker:
             raise TimeoutError
         # As struct timeval; all zero would mean to wait for ever.
         return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
+
+
+def _found(template: Template | None) -> Message:
+    if template is None:
+        return {"found": False}, b""
+    return {"found": True, "syntax": template.syntax}, template.source.encode("utf-8", "replace")

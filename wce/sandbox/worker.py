@@ -16,24 +16,27 @@ import orjson
 
 from wce.sandbox import harden, wire
 from wce.sandbox.limits import Limits
-from wce.sandbox.messages import Budget, Fault, Job, Reply
+from wce.sandbox.messages import Budget, Fault, Rendered, Reply
 
 _STACK_BYTES: Final = 4 << 20
-_WARM: Final = Job("def handler(request):\n    return {'warm': 1}\n", "", {"method": "GET", "path": "/"})
 Served = tuple[dict[str, Any], bytes]
 Ask = Callable[[dict[str, Any]], Served]
 
 
 class Runtime(Protocol):
-    """What runs scripts; every method may raise Fault."""
+    """What runs scripts and renders templates; every method may raise Fault."""
 
-    def check(self, source: str) -> None: ...
+    def check(self, source: str, syntax: str) -> None: ...
 
     def known(self, key: str) -> bool: ...
 
     def load(self, key: str, source: str) -> None: ...
 
     def call(self, job_meta: dict[str, Any], body: bytes) -> Reply: ...
+
+    def render(self, job_meta: dict[str, Any], source: str) -> Rendered: ...
+
+    def warm(self) -> None: ...
 
 
 def main(runtime: Callable[[Ask], Runtime]) -> None:
@@ -53,7 +56,7 @@ def _live(sock: socket.socket, make: Callable[[Ask], Runtime], config: Mapping[s
         return wire.receive(sock)
 
     runtime = make(ask)
-    _warm(runtime)
+    runtime.warm()
     outside = config["outside"]
     warm_bytes, lacking = harden.harden(config["uid"], outside=outside)
     limits = None if outside else Limits(warm_bytes)
@@ -68,19 +71,14 @@ def _live(sock: socket.socket, make: Callable[[Ask], Runtime], config: Mapping[s
         os._exit(0)  # the server is gone; there is nothing to clean up
 
 
-def _warm(runtime: Runtime) -> None:
-    """Run a script twice, so that whatever is loaded late is there before nothing can be opened any more."""
-    runtime.check(_WARM.script)
-    runtime.load(_WARM.key, _WARM.script)
-    for _ in range(2):
-        runtime.call(_WARM.to_meta(), b"")
-
-
 def _answer(runtime: Runtime, ask: Ask, meta: dict[str, Any], body: bytes) -> Served:
     try:
         if meta["op"] == "check":
-            runtime.check(body.decode())
+            runtime.check(body.decode(), meta["syntax"])
             return {"op": "done"}, b""
+        if meta["op"] == "render":
+            page = runtime.render(meta, body.decode())
+            return page.to_meta(), page.body
         if not runtime.known(meta["key"]):
             _, source = ask({"op": "need"})
             runtime.load(meta["key"], source.decode())

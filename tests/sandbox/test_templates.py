@@ -1,0 +1,194 @@
+"""Templates in real workers: what they are given, what they become, and what is noted of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from wce.sandbox.messages import Budget, Fault, Rendered, RenderJob, Template
+from wce.sandbox.pool import Pool
+
+ROWS = {"columns": ["id", "title"], "rows": [[1, "<one>"], [2, "two"]]}
+REQUEST = {"path": "blog/x", "params": {"slug": "x"}, "query": {"q": "1"}, "headers": {"host": "a"}, "method": "GET"}
+
+
+class Site:
+    """Templates by name, and a database that always answers the same."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.templates: dict[str, Template] = {}
+        self.asked: list[dict[str, Any]] = []
+
+    def add(self, name: str, source: str, syntax: str = "jinja") -> None:
+        self.templates[name] = Template(name, syntax, source)
+
+    def serve(self, message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        self.asked.append(message)
+        return {"ok": True}, orjson.dumps(ROWS)
+
+    def page(self, source: str, syntax: str = "jinja", user: Any = None, budget: Budget | None = None, **more: Any) -> Rendered:
+        template = Template("page", syntax, source)
+        job = RenderJob(template, {"request": REQUEST, "user": user} | more, "/c/pages/", budget or Budget())
+        return self._pool.render("a", job, self.serve, self.templates.get)
+
+    def text(self, source: str, **options: Any) -> str:
+        return self.page(source, **options).body.decode()
+
+    def fault(self, source: str, **options: Any) -> Fault:
+        with pytest.raises(Fault) as caught:
+            self.page(source, **options)
+        return caught.value
+
+    def unreadable(self, source: str, syntax: str = "jinja") -> Fault:
+        with pytest.raises(Fault) as caught:
+            self._pool.check(source, syntax)
+        return caught.value
+
+
+@pytest.fixture
+def site(pool: Pool) -> Site:
+    return Site(pool)
+
+
+# What a page is made of.
+
+
+def test_a_template_is_given_the_request_and_the_user(site: Site) -> None:
+    assert site.text("{{ request.params.slug }} {{ user.username }}", user={"username": "ada"}) == "x ada"
+
+
+def test_values_are_escaped_and_nothing_is_shown_for_none(site: Site) -> None:
+    assert site.text("{{ x }}|{{ none }}|{{ x|safe }}|{{ nope }}", x="<b>") == "&lt;b&gt;||<b>|"
+
+
+def test_templates_extend_include_and_import_each_other(site: Site) -> None:
+    site.add("layouts/base", "<h1>{% block title %}none{% endblock %}</h1>{% include 'nav' %}")
+    site.add("nav", "<nav>{{ request.path }}</nav>")
+    site.add("macros", "{% macro row(value) %}<td>{{ value }}</td>{% endmacro %}")
+    site.add("raw", "<i>{{ as it is }}</i>", "html")
+
+    title = "{% block title %}{{ m.row('<') }}{% include 'raw' %}{{ super() }}{% endblock %}"
+    page = site.page("{% extends 'layouts/base' %}{% import 'macros' as m %}" + title)
+
+    assert page.body == b"<h1><td>&lt;</td><i>{{ as it is }}</i>none</h1><nav>blog/x</nav>"
+    assert page.templates == ("page", "layouts/base", "macros", "raw", "nav")
+
+
+def test_html_is_sent_as_it_is(site: Site) -> None:
+    assert site.page("<p>{{ x }}</p>\r\n", "html").body == b"<p>{{ x }}</p>\r\n"
+
+
+def test_rows_come_from_the_database_and_their_fields_go_before_methods(site: Site) -> None:
+    text = site.text("{% for row in query('SELECT 1', [now()]) %}{{ row.id }}{{ row.title }} {% endfor %}{{ query_one('x').title }}")
+
+    assert text == "1&lt;one&gt; 2two &lt;one&gt;"
+    assert [message["do"] for message in site.asked] == ["query", "query_one"]
+    assert len(site.asked[0]["params"][0]) == len("2026-01-31 08:30:00")
+
+
+def test_the_addresses_of_pages(site: Site) -> None:
+    source = "{{ url_for_page('blog/{slug}', slug='a/b ü', page=2, q=none) }} {{ url_for_page('index') }} {{ url_for_page('blog/index') }}"
+
+    assert site.text(source) == "/c/pages/blog/a/b%20%C3%BC?page=2 /c/pages/ /c/pages/blog/"
+    assert "needs slug" in site.fault("{{ url_for_page('blog/{slug}') }}").message
+
+
+def test_nothing_of_one_page_is_seen_by_the_next(site: Site) -> None:
+    site.add("m", "{% set rows = query('x') %}{% macro n() %}{{ rows[0].id }}{{ x }}{% endmacro %}")
+    source = "{% import 'm' as m %}{{ m.n() }}"
+
+    assert (site.text(source, x=1), site.text(source, x=2)) == ("11", "12")
+    assert len(site.asked) == 2
+
+
+# What is noted.
+
+
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        ("{{ request.path }}{{ request.params.slug }}{{ 'path' in request }}", ()),
+        ("{{ user.username }}", ("user",)),
+        ("{% if false %}{{ user }}{% endif %}", ("user",)),
+        ("{{ request.query.q }}{{ request['headers'] }}", ("request.query", "request.headers")),
+        ("{{ request|json }}", ("request.query", "request.headers", "request.method")),
+        ("{{ request }}", ("request.query", "request.headers", "request.method")),
+        ("{% for name, value in request.items() %}{% endfor %}", ("request.query", "request.headers", "request.method")),
+        ("{{ now() }}{{ [1]|random }}", ("now", "random")),
+        ("{% set user = 1 %}{{ user }}", ()),
+        ("{% import 'who' as w %}{{ w.name() }}", ("user",)),
+        ("{% include 'who' %}", ()),
+    ],
+)
+def test_what_depends_on_the_viewer_or_the_moment_is_noted(site: Site, source: str, reads: tuple[str, ...]) -> None:
+    site.add("who", "{% macro name() %}{{ user }}{% endmacro %}")
+
+    assert site.page(source).reads == reads
+
+
+def test_templates_that_were_looked_for_in_vain_are_noted_once(site: Site) -> None:
+    page = site.page("{% include 'gone' ignore missing %}{% include ['gone', 'away'] ignore missing %}")
+
+    assert (page.templates, page.missing) == (("page",), ("gone", "away"))
+
+
+# What goes wrong.
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "column", "words"),
+    [
+        ("{{ 1 + }}", 1, 8, "unexpected"),
+        ("a\n  {% if x %}\n", 2, 13, "endif"),
+        ("\n {% for x in %}", 2, 14, "expression"),
+        ("ü {{ ' }}", 1, 6, "unexpected char"),
+        ("{{ x|nope }}", 1, 6, "nope"),
+        ("\r\n\t{% autoescape false %}{% endautoescape %}", 2, 5, "always on"),
+        ("x" * (256 * 1024 + 1), 1, 1, "256 KiB"),
+        ("\n\0", 2, 1, "NUL"),
+        ("{{ " + "(" * 5000, 1, 1, "deeply"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_place(site: Site, source: str, line: int, column: int, words: str) -> None:
+    fault = site.unreadable(source)
+
+    assert (fault.kind, fault.line, fault.column) == ("syntax", line, column)
+    assert words in fault.message
+
+
+def test_what_can_be_read_is_not_run(pool: Pool) -> None:
+    pool.check("{{ 1 / 0 }}{% include 'gone' %}{{ 'x'|center(10 ** 9) }}", "jinja")
+    pool.check("{{ nothing of this is read", "html")
+
+
+def test_an_error_names_the_template_and_the_line(site: Site) -> None:
+    site.add("part", "\n\n  {{ 1 // 0 }}")
+
+    fault = site.fault("\n{% include 'part' %}")
+
+    assert (fault.kind, fault.template, fault.line, fault.excerpt) == ("runtime", "part", 3, "  {{ 1 // 0 }}")
+    assert [(frame.name, frame.line) for frame in fault.trace] == [("page", 2), ("part", 3)]
+    assert str(fault).endswith("(line 3)")
+
+
+def test_a_template_that_cannot_be_read_is_named_where_it_is_used(site: Site) -> None:
+    site.add("part", "{{")
+
+    fault = site.fault("\n{% include 'part' %}")
+
+    assert (fault.kind, fault.template, fault.line) == ("syntax", "part", 1)
+
+
+def test_an_error_of_the_database_stands_at_its_line(site: Site) -> None:
+    site.serve = lambda message: ({"ok": False, "message": "no such table: x"}, b"")  # type: ignore[method-assign]
+
+    fault = site.fault("\n{{ query('SELECT * FROM x') }}")
+
+    assert (fault.kind, fault.message, fault.template, fault.line, fault.queries) == ("refused", "no such table: x", "page", 2, 1)
+
+
+def test_a_missing_template_is_told_by_its_name(site: Site) -> None:
+    assert site.fault("{% extends 'gone' %}").message == "no such template: gone"

@@ -1,0 +1,52 @@
+"""Everything that a worker runs: scripts in Starlark and templates, over one way to the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from wce.sandbox import starlark
+from wce.sandbox.database import Ask, Database
+from wce.sandbox.messages import SCRIPT, Job, Rendered, RenderJob, Reply, Template
+from wce.sandbox.templates import Renderer
+
+_SCRIPT: Final = Job("def handler(request):\n    return {'warm': 1}\n", "", {"method": "GET", "path": "/"})
+_PAGE: Final = RenderJob(
+    Template("warm", "jinja", "{% block x %}{{ request.path|default('é')|json }}{{ now()|date('%B') }}{% endblock %}{{ 'a%s'|format(1) }}"),
+    {"request": {"path": "/"}, "user": None},
+)
+
+
+class Runtime:
+    """What the worker's loop talks to; `ask` sends one message to the server and waits for its answer."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._scripts = starlark.Runtime(ask)
+        self._renderer = Renderer(ask, Database(ask))
+
+    def check(self, source: str, syntax: str) -> None:
+        """Raise Fault `syntax` where the source could not be loaded; nothing of it runs."""
+        if syntax == SCRIPT:
+            self._scripts.check(source)
+        else:
+            self._renderer.check(source, syntax)
+
+    def known(self, key: str) -> bool:
+        return self._scripts.known(key)
+
+    def load(self, key: str, source: str) -> None:
+        self._scripts.load(key, source)
+
+    def call(self, job_meta: dict[str, Any], body: bytes) -> Reply:
+        return self._scripts.call(job_meta, body)
+
+    def render(self, job_meta: Mapping[str, Any], source: str) -> Rendered:
+        return self._renderer.render(job_meta, source)
+
+    def warm(self) -> None:
+        """Run a script and a page twice, so that whatever is loaded late is there before nothing can be opened any more."""
+        self.check(_SCRIPT.script, SCRIPT)
+        self.load(_SCRIPT.key, _SCRIPT.script)
+        for _ in range(2):
+            self.call(_SCRIPT.to_meta(), b"")
+            self.render(_PAGE.to_meta(), _PAGE.template.source)
