@@ -33,6 +33,11 @@ HOMES = {
     "starlark_go": "wce.sandbox.starlark",
     "jinja2": "wce.sandbox",
     "markupsafe": "wce.sandbox",
+    "markdown_it": "wce.sandbox.markup",
+    "mdit_py_plugins": "wce.sandbox.markup",
+    "nh3": "wce.sandbox.markup",
+    "pygments": "wce.sandbox",
+    "yaml": "wce.sandbox.front",
 }
 
 

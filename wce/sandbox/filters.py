@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from wce.sandbox.answer import encode
 from wce.sandbox.jinja import check_format
+from wce.sandbox.markup import to_html
 
 # Of Jinja's filters those that stay as they are.
 KEPT: Final = tuple(
@@ -108,7 +109,13 @@ def format_text(text: str, *args: Any, **kwargs: Any) -> str:
     return filters.do_format(text, *args, **kwargs)
 
 
+def markdown(text: Any) -> Markup:
+    """A Markdown text as HTML."""
+    return to_html("" if text is None else str(text))
+
+
 TABLE: Final = (
+    Filter("markdown", "", "A Markdown text as HTML that can do nothing: scripts, styles, forms and frames are taken out.", markdown),
     Filter(
         "date", "(format='%Y-%m-%d')", "A date: Unix seconds, ISO text or `now()`, as text in UTC; the letters are those of strftime.", date
     ),

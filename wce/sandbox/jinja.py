@@ -100,7 +100,7 @@ class Environment(ImmutableSandboxedEnvironment):
     def __init__(
         self, load: Callable[[str], Template], functions: Mapping[str, Any], filters: Mapping[str, Callable[..., Any]], **options: Any
     ) -> None:
-        super().__init__(autoescape=True, optimized=False, keep_trailing_newline=True, cache_size=0, finalize=_shown, **options)
+        super().__init__(autoescape=True, optimized=False, keep_trailing_newline=True, cache_size=0, **options)
         self._load = load
         self.globals.clear()
         self.globals.update({"dict": dict, "namespace": Namespace, "cycler": Cycler, "joiner": Joiner}, **functions)
@@ -157,7 +157,7 @@ class Environment(ImmutableSandboxedEnvironment):
         return TokenStream(self.lexer.wrap(tokens, name, filename), name, filename)
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
     """A value of SQL's NULL is shown as nothing."""
     return "" if value is None else value
 

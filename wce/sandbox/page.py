@@ -11,6 +11,8 @@ from wce.sandbox.jinja import Seen
 
 USER: Final = "user"
 REQUEST: Final = "request"
+PAGE: Final = "page"  # the front matter, for a Markdown page and its layout
+CONTENT: Final = "content"  # the HTML of such a page, for its layout
 _SHARED: Final = frozenset({"path", "params"})  # of a request: the same for everybody who asks for the page
 
 
@@ -47,13 +49,16 @@ class Page:
         self.base = base
         self.output_bytes = output_bytes
         self.depth = 0
+        self.inside = ""  # the syntax of the template that is rendered now
         self.templates: dict[str, Template] = {}
         self.sources: dict[str, str] = {}
         self.missing: dict[str, None] = {}
         self.reads: dict[str, None] = {}
         self.front: dict[str, Any] = {}
         self.context = dict(context)
-        self.context[REQUEST] = Request(self.context.get(REQUEST) or {}, self.reads)
+        request = self.context.get(REQUEST) or {}
+        self.params = request.get("params") or {}  # of the path
+        self.context[REQUEST] = Request(request, self.reads)
         self.context[USER] = Seen(self.context.get(USER), lambda: self.note(USER))
 
     def note(self, what: str) -> None:

@@ -11,10 +11,27 @@ from wce.sandbox.messages import SCRIPT, Job, Rendered, RenderJob, Reply, Templa
 from wce.sandbox.templates import Renderer
 
 _SCRIPT: Final = Job("def handler(request):\n    return {'warm': 1}\n", "", {"method": "GET", "path": "/"})
-_PAGE: Final = RenderJob(
-    Template("warm", "jinja", "{% block x %}{{ request.path|default('é')|json }}{{ now()|date('%B') }}{% endblock %}{{ 'a%s'|format(1) }}"),
-    {"request": {"path": "/"}, "user": None},
-)
+# Whatever Python loads late has to be asked for here: codecs, the names of months, the regular expressions of a language.
+_PAGE: Final = """---
+title: warm
+date: 2026-01-31
+---
+{% block x %}{{ request.path|default('é')|json }}{{ now()|date('%B') }}{{ 'a%s'|format(1.5) }}{{ 1234|number(2) }}{% endblock %}
+
+[a](http://127.0.0.1/é?x=%20) [^1] ![b](data:image/png;base64,aa==) &copy;
+
+[^1]: note
+
+- [x] done
+
+| a |
+|---|
+
+```python
+def f(): return "x"
+```
+"""
+_RENDER: Final = RenderJob(Template("warm", "markdown", _PAGE), {"request": {"path": "/"}, "user": None})
 
 
 class Runtime:
@@ -49,4 +66,4 @@ class Runtime:
         self.load(_SCRIPT.key, _SCRIPT.script)
         for _ in range(2):
             self.call(_SCRIPT.to_meta(), b"")
-            self.render(_PAGE.to_meta(), _PAGE.template.source)
+            self.render(_RENDER.to_meta(), _PAGE)

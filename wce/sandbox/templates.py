@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Final
 
 from jinja2 import Template
 from jinja2.exceptions import TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from wce.sandbox.database import Ask, Database
 from wce.sandbox.filters import FILTERS
+from wce.sandbox.front import Front, parameters, split
 from wce.sandbox.functions import Functions
-from wce.sandbox.jinja import Environment
+from wce.sandbox.jinja import Environment, shown
+from wce.sandbox.markup import escaped, to_html, unbroken
 from wce.sandbox.messages import Fault, Frame, Rendered
-from wce.sandbox.page import Page
+from wce.sandbox.page import CONTENT, PAGE, REQUEST, USER, Page
 
 MAX_SOURCE: Final = 256 * 1024
 MAX_DEPTH: Final = 20  # of templates inside of each other
-JINJA: Final = "jinja"
+JINJA, MARKDOWN, HTML = "jinja", "markdown", "html"
 _CACHED: Final = 256
 _MAX_EXCERPT: Final = 500  # characters of a line
 _MAX_FRAMES: Final = 30
@@ -31,6 +35,17 @@ _FAILURES: Final = (TemplateError, ArithmeticError, AttributeError, AssertionErr
 _UNREADABLE: Final = (SyntaxError, RecursionError, MemoryError, ValueError)
 
 
+Root = Callable[[Context], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A template that has been read; code of a text that is sent as it is does nothing."""
+
+    code: CodeType
+    front: Front
+
+
 class Renderer:
     """Checks and renders templates; `ask` sends one message to the server and waits for its answer."""
 
@@ -38,15 +53,16 @@ class Renderer:
         self._ask = ask
         self._database = database
         self._page = Page({}, "/", 0)
-        functions = Functions(database, lambda: self._page)
-        self._jinja = Environment(self._load, functions.table(), {**FILTERS, **functions.filters()})
-        self._code: OrderedDict[tuple[str, str, str], CodeType] = OrderedDict()
+        self._functions = functions = Functions(database, lambda: self._page)
+        filters = {**FILTERS, **functions.filters()}
+        self._jinja = Environment(self._load, functions.table(), filters, finalize=shown)
+        self._markdown = Environment(self._load, functions.table(), filters, finalize=escaped)
+        self._reserved = frozenset(self._jinja.globals) | {REQUEST, USER, PAGE, CONTENT}
+        self._known: OrderedDict[tuple[str, str, str], _Read] = OrderedDict()
 
     def check(self, source: str, syntax: str) -> None:
         """Raise Fault `syntax` where the template could not be read; nothing of it runs."""
-        readable(source)
-        if syntax == JINJA:
-            self._compile("template", source)
+        self._read("template", syntax, source)
 
     def render(self, job_meta: Mapping[str, Any], source: str) -> Rendered:
         """Render one template; raises Fault with the template and the line that it came from."""
@@ -62,8 +78,11 @@ class Renderer:
 
     def _body(self, page: Page, name: str, syntax: str, source: str) -> bytes:
         try:
-            template = self._make(page, name, syntax, source)
-            text = _gathered(template.root_render_func(template.new_context(page.context)), page.output_bytes)
+            text = _gathered(self._make(page, name, syntax, source), page.context, page.output_bytes)
+            page.front = dict(self._read(name, syntax, source).front.values)
+            if layout := page.front.get("layout"):
+                context = page.context | {CONTENT: Markup(text), PAGE: page.front}  # noqa: S704 - of Markdown, and so without power
+                text = _gathered(self._load(layout), context, page.output_bytes)
         except Fault as fault:
             raise _placed(fault, page, fault) from None
         except MemoryError:
@@ -93,37 +112,66 @@ class Renderer:
         """The template for this page, with its own module and the page's context as its globals."""
         page.sources[name] = source
         try:
-            readable(source)
-            code = self._compile(name, source if syntax == JINJA else "")
+            read = self._read(name, syntax, source)
         except Fault as fault:
             fault.template = name
             raise
-        template = Template.from_code(self._jinja, code, self._jinja.globals | page.context)
-        root = template.root_render_func if syntax == JINJA else lambda _context: iter((source,))
-        template.root_render_func = _nested(page, root)
+        environment = self._markdown if syntax == MARKDOWN else self._jinja
+        template = Template.from_code(environment, read.code, environment.globals | page.context)
+        root = template.root_render_func
+        if syntax == HTML:
+            root = lambda _context: iter((source,))  # noqa: E731 - the root of a text
+        elif syntax == MARKDOWN:
+            root = self._with_front(page, template, read.front)
+        template.root_render_func = _nested(page, syntax, root)
         page.templates[name] = template
         return template
 
+    def _with_front(self, page: Page, template: Template, front: Front) -> Root:
+        """The root of a Markdown template, which is given its front matter and the rows that this asks for."""
+        root = template.root_render_func
+
+        def render(context: Context) -> Iterator[str]:
+            given = {**context.get_all(), PAGE: dict(front.values)}
+            for name, sql in front.data.items():
+                try:
+                    given[name] = self._functions.query(sql, parameters(sql, page.params))
+                except Fault as fault:
+                    fault.template, fault.line = str(template.name), front.places[name]
+                    raise
+            text = "".join(root(template.new_context(given, shared=True)))
+            yield text[front.lines :]  # lines of the front matter, which the text has been moved down by
+
+        return render
+
+    def _read(self, name: str, syntax: str, source: str) -> _Read:
+        key = name, syntax, source
+        found = self._known.get(key)
+        if found is not None:
+            self._known.move_to_end(key)
+            return found
+        _require_readable(source, syntax)
+        front, text = split(source, self._reserved) if syntax == MARKDOWN else (Front(), source)
+        if syntax == HTML:
+            text = ""
+        found = self._known[key] = _Read(self._compile(name, "\n" * front.lines + text), front)
+        if len(self._known) > _CACHED:
+            self._known.popitem(last=False)
+        return found
+
     def _compile(self, name: str, source: str) -> CodeType:
-        key = name, JINJA, source
-        code = self._code.get(key)
-        if code is None:
-            try:
-                code = self._code[key] = self._jinja.code(source, name, _FILE + name)
-            except TemplateSyntaxError as error:
-                column = getattr(error.lineno, "column", 1)
-                raise Fault("syntax", error.message or "", error.lineno, column, excerpt(source, error.lineno, column)) from None
-            except _UNREADABLE as error:
-                raise Fault("syntax", f"The template is nested too deeply, or too large ({type(error).__name__}).", 1, 1) from None
-            if len(self._code) > _CACHED:
-                self._code.popitem(last=False)
-        else:
-            self._code.move_to_end(key)
-        return code
+        try:
+            return self._jinja.code(source, name, _FILE + name)
+        except TemplateSyntaxError as error:
+            column = getattr(error.lineno, "column", 1)
+            raise Fault("syntax", error.message or "", error.lineno, column, excerpt(source, error.lineno, column)) from None
+        except _UNREADABLE as error:
+            raise Fault("syntax", f"The template is nested too deeply, or too large ({type(error).__name__}).", 1, 1) from None
 
 
-def readable(source: str) -> None:
-    """Raise Fault `syntax` for what no template may be, whatever its syntax."""
+def _require_readable(source: str, syntax: str) -> None:
+    if syntax not in (JINJA, MARKDOWN, HTML):
+        raise Fault("syntax", f"The syntax must be {JINJA}, {MARKDOWN} or {HTML}.", 1, 1)
     if len(source.encode("utf-8", "surrogatepass")) > MAX_SOURCE:
         raise Fault("syntax", f"A template may have at most {MAX_SOURCE // 1024} KiB.", 1, 1)
     if "\0" in source:
@@ -141,24 +189,33 @@ def excerpt(source: str, line: int, column: int | None = None) -> str:
     return f"{text}\n{before}^"
 
 
-def _nested(page: Page, root: Callable[[Context], Iterator[str]]) -> Callable[[Context], Iterator[str]]:
-    """The template's root, which knows how many it stands in: they extend and include each other without an end of their own."""
+def _nested(page: Page, syntax: str, root: Root) -> Root:
+    """The template's root, which knows what it stands in: Markdown is text in Markdown and HTML in everything else.
+
+    They extend and include each other without an end of their own.
+    """
 
     def render(context: Context) -> Iterator[str]:
         if page.depth >= MAX_DEPTH:
             raise Fault("limit", f"More than {MAX_DEPTH} templates extend or include each other.")
+        around, page.inside = page.inside, syntax
         page.depth += 1
         try:
-            yield from root(context)
+            if (syntax == MARKDOWN) == (around == MARKDOWN):
+                yield from root(context)
+            else:
+                text = "".join(root(context))
+                yield to_html(text) if syntax == MARKDOWN else unbroken(text)
         finally:
             page.depth -= 1
+            page.inside = around
 
     return render
 
 
-def _gathered(pieces: Iterator[str], most: int) -> str:
+def _gathered(template: Template, context: dict[str, Any], most: int) -> str:
     found, size = [], 0
-    for piece in pieces:
+    for piece in template.root_render_func(template.new_context(context)):
         found.append(piece)
         size += len(piece)
         if size > most:
