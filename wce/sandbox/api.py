@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from wce.sandbox import library
 from wce.sandbox.database import Database
+from wce.sandbox.library import without_nul
+from wce.sandbox.messages import Fault
 from wce.sandbox.prints import Prints
 
 Function = Callable[..., Any]
@@ -27,6 +29,31 @@ def _plain(function: Any) -> Callable[[Database, Prints], Any]:
     return lambda _database, _prints: function
 
 
+def no_templates(_template: str, _context: Mapping[str, Any]) -> str:
+    """Stands where there is nothing that renders."""
+    raise ValueError("there are no templates here")
+
+
+def rendering(render: Function) -> Function:
+    """`render` of scripts; what goes wrong in a template is told with its place there, for the script has one of its own."""
+
+    def call(template: str, context: Any = None) -> str:
+        if not isinstance(template, str):
+            raise ValueError("the template must be the name of one")
+        if context is not None and not isinstance(context, Mapping):
+            raise ValueError("the context must be a dict")
+        try:
+            return str(without_nul(render(template, context or {})))
+        except Fault as fault:
+            if fault.template:
+                fault.message += f" (template {fault.template}, line {fault.line})"
+            raise
+
+    return call
+
+
+# Made by whoever renders.
+_GIVEN: Final = _plain(None)
 # In the prelude, and so without a function here: they only put their arguments together.
 _WRITTEN: Final = _plain(None)
 
@@ -39,6 +66,7 @@ TABLE: Final = (
     Entry("html", "(body, status=200, headers={})", "An answer that is HTML.", _WRITTEN),
     Entry("redirect", "(location, status=302)", "An answer that sends the client elsewhere.", _WRITTEN),
     Entry("abort", "(status, message='')", "Ends the call with an error; nothing that it wrote stays.", _plain(library.abort)),
+    Entry("render", "(template, context={})", "The HTML of a template of the cenv that is given this data.", _GIVEN),
     Entry("print", "(*values, sep=' ')", "Writes a line to the log of the run.", lambda _, prints: prints.print),
     Entry("log.info", "(*values)", "The same, marked as information.", lambda _, prints: prints.info),
     Entry("log.warning", "(*values)", "The same, marked as a warning.", lambda _, prints: prints.warning),
@@ -144,11 +172,11 @@ def _build() -> str:
 PRELUDE: Final = _build()
 
 
-def bindings(database: Database, prints: Prints, bind: Callable[[Entry, Function], Function]) -> dict[str, Any]:
+def bindings(database: Database, prints: Prints, bind: Callable[[Entry, Function], Function], render: Function) -> dict[str, Any]:
     """What the prelude builds upon, by its internal names; `bind` is put around every function."""
     found = {}
     for entry in TABLE:
-        value = entry.make(database, prints)
+        value = render if entry.make is _GIVEN else entry.make(database, prints)
         if value is not None:
             found[_internal(entry.name)] = bind(entry, value) if entry.signature else value
     return found

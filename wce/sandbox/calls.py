@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 from wce.cache import Cache
@@ -18,7 +19,7 @@ from wce.errors import WceError
 from wce.metrics import Metrics
 from wce.model import PUBLIC_ID, Actor
 from wce.sandbox import faults
-from wce.sandbox.messages import Budget, Fault, Job, Print, Reply
+from wce.sandbox.messages import Budget, Fault, Job, Print, Reply, Template
 from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Parties
 from wce.sandbox.work import Desk, Moved, Terms, Work
@@ -27,6 +28,17 @@ from wce.store.transaction import Transaction
 _CACHED: Final = 4_096
 _MAX_RAN: Final = 100  # statements that a test run shows
 Settle = Callable[[Transaction], None]
+Find = Callable[[str, str], Template | None]  # of a cenv, by name
+
+
+def no_templates(_cenv: str, _name: str) -> Template | None:
+    """Finds none."""
+    return None
+
+
+def pages_of(cenv: str) -> str:
+    """What stands before the paths of a cenv's pages."""
+    return f"/{cenv}/pages/"
 
 
 class Saved(Protocol):
@@ -87,12 +99,16 @@ class _Stopped(Exception):  # noqa: N818 - the script failed, and we did not
 class Scripts:
     """Runs the scripts of all cenvs."""
 
-    def __init__(self, pool: Pool, desk: Desk, runs: Runs, metrics: Metrics, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, pool: Pool, desk: Desk, runs: Runs, metrics: Metrics, now: Callable[[], float] = time.time, find: Find = no_templates
+    ) -> None:
+        """`find` gives the templates of a cenv by name."""
         self._pool = pool
         self._desk = desk
         self._runs = runs
         self._metrics = metrics
         self._now = now
+        self._find = find
         self._keys: Cache[str, str] = Cache(_CACHED)
         self._writers: Cache[tuple[str, str], bool] = Cache(_CACHED)
 
@@ -193,7 +209,9 @@ class Scripts:
         self._desk.principals.grants(terms.cenv, terms.parties, terms.version)
         config = terms.config
         budget = Budget(seconds=float(config.script_timeout_seconds), memory_mb=config.script_memory_mb)
-        job = Job(script=script.text, key=script.key, entry=script.entry, request=request, body=body, budget=budget)
+        job = Job(
+            script=script.text, key=script.key, entry=script.entry, request=request, body=body, budget=budget, base=pages_of(terms.cenv)
+        )
         write = bool(self._writers.get((terms.cenv, script.key)))
         try:
             reply, work = self._once(terms, job, settle, trial=trial, write=write)
@@ -206,7 +224,7 @@ class Scripts:
     def _once(self, terms: Terms, job: Job, settle: Settle | None, *, trial: bool, write: bool) -> tuple[Reply, Work]:
         with Work(self._desk, terms, write=write, seconds=job.budget.seconds, keep=trial) as work:
             try:
-                reply = self._pool.call(terms.cenv, job, work.serve)
+                reply = self._pool.call(terms.cenv, job, work.serve, partial(self._find, terms.cenv))
             except Fault as fault:
                 raise _Stopped(fault, work) from fault
             if trial:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from jinja2 import filters
+from jinja2 import Undefined, filters
+from jinja2.exceptions import UndefinedError
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
@@ -86,6 +87,8 @@ def plain(value: Any) -> Any:
         return str(value)
     if value is None or isinstance(value, bool | int | float | bytes):
         return value
+    if isinstance(value, Undefined):
+        raise UndefinedError(f"{value._undefined_name!r} is undefined")
     raise ValueError(f"a {type(value).__name__} is no plain data")
 
 

@@ -12,19 +12,20 @@ import yaml
 
 from wce.sandbox.messages import Fault
 
+LAYOUT: Final = "layout"
 MAX_FRONT: Final = 16 * 1024  # characters
 _MAX_DEPTH: Final = 8
 _MAX_DATA: Final = 20  # queries
 _BLOCK: Final = re.compile(r"---[ \t]*\r?\n(.*?)(?:^---[ \t]*(?:\r?\n|\Z))", re.DOTALL | re.MULTILINE)
 _NAME: Final = re.compile(r"[A-Za-z]\w{0,63}", re.ASCII)
-_TEXTS: Final = ("title", "layout", "description")
+_TEXTS: Final = ("title", LAYOUT, "description")
 # What would be taken for a parameter inside of a text, a quoted name or a comment of SQL.
 _QUOTED: Final = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _PARAMETER: Final = re.compile(r"(?<![\w:]):([A-Za-z_]\w*)")
 
 FIELDS: Final = {
     "title": "the title, as `page.title`",
-    "layout": "the name of a Jinja template that is given `content` (the HTML) and `page` (the front matter)",
+    LAYOUT: "the name of a Jinja template that is given `content` (the HTML) and `page` (the front matter)",
     "description": "a sentence about the page",
     "tags": "a list of words",
     "date": "a date, `2026-01-31`",
@@ -39,7 +40,7 @@ class Front:
     values: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
     lines: int = 0
-    places: Mapping[str, int] = field(default_factory=dict)  # lines of the queries
+    places: Mapping[str, int] = field(default_factory=dict)  # lines of the queries and of the layout
 
 
 def split(source: str, reserved: frozenset[str]) -> tuple[Front, str]:
@@ -56,7 +57,7 @@ def split(source: str, reserved: frozenset[str]) -> tuple[Front, str]:
         raise Fault("syntax", f"The front matter may have at most {MAX_FRONT // 1024} KiB.", 1, 1)
     values = _values(text)
     data = _data(text, values.pop("data", None), reserved)
-    places = {name: _line(text, name) for name in data}
+    places = {name: _line(text, name) for name in (*data, LAYOUT)}
     return Front(values, data, source.count("\n", 0, found.end()), places), source[found.end() :]
 
 

@@ -40,7 +40,7 @@ class Job:
     """One call of a script.
 
     `key` names the source by its content. `request` is plain JSON-able data: what the script's `request` (or a hook's `event`) is,
-    without the body.
+    without the body. `base` stands before the paths of pages, for the templates that the script renders.
     """
 
     script: str
@@ -49,10 +49,18 @@ class Job:
     entry: str = "handler"
     body: bytes = b""
     budget: Budget = Budget()
+    base: str = "/"
 
     def to_meta(self) -> dict[str, Any]:
         """The job without source and body, which cross raw."""
-        return {"op": "call", "key": self.key, "entry": self.entry, "request": dict(self.request), "budget": self.budget.to_meta()}
+        return {
+            "op": "call",
+            "key": self.key,
+            "entry": self.entry,
+            "request": dict(self.request),
+            "base": self.base,
+            "budget": self.budget.to_meta(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ date: 2026-01-31
 | a |
 |---|
 
-```python
-def f(): return "x"
+```
+plain
 ```
 """
 _RENDER: Final = RenderJob(Template("warm", "markdown", _PAGE), {"request": {"path": "/"}, "user": None})
@@ -38,8 +38,10 @@ class Runtime:
     """What the worker's loop talks to; `ask` sends one message to the server and waits for its answer."""
 
     def __init__(self, ask: Ask) -> None:
-        self._scripts = starlark.Runtime(ask)
-        self._renderer = Renderer(ask, Database(ask))
+        database = Database(ask)
+        self._renderer = Renderer(ask, database)
+        self._scripts = starlark.Runtime(ask, database, self._fragment)
+        self._base = "/"  # of the pages, for the script at hand
 
     def check(self, source: str, syntax: str) -> None:
         """Raise Fault `syntax` where the source could not be loaded; nothing of it runs."""
@@ -55,10 +57,14 @@ class Runtime:
         self._scripts.load(key, source)
 
     def call(self, job_meta: dict[str, Any], body: bytes) -> Reply:
+        self._base = job_meta["base"]
         return self._scripts.call(job_meta, body)
 
     def render(self, job_meta: Mapping[str, Any], source: str) -> Rendered:
         return self._renderer.render(job_meta, source)
+
+    def _fragment(self, template: str, context: Mapping[str, Any]) -> str:
+        return self._renderer.fragment(self._base, template, context)
 
     def warm(self) -> None:
         """Run a script and a page twice, so that whatever is loaded late is there before nothing can be opened any more."""

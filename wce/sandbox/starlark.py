@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 import starlark_go
 
-from wce.sandbox import answer, odd
+from wce.sandbox import answer, api, odd
 from wce.sandbox.api import PRELUDE, Entry, Function, bindings
 from wce.sandbox.database import Ask, Database
 from wce.sandbox.library import without_nul
@@ -49,12 +49,12 @@ class _Script:
 class Runtime:
     """Checks, keeps and runs scripts; `ask` sends one message to the server and waits for its answer."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, database: Database | None = None, render: Function = api.no_templates) -> None:
         starlark_go.configure_starlark(allow_set=True, allow_recursion=False, allow_global_reassign=False)
-        self._database = Database(ask)
+        self._database = database or Database(ask)
         self._prints = Prints()
         self._fault: Fault | None = None
-        self._bindings = bindings(self._database, self._prints, self._bind)  # kept: the binding itself does not
+        self._bindings = bindings(self._database, self._prints, self._bind, api.rendering(render))  # kept: the binding itself does not
         self._scripts: OrderedDict[str, _Script] = OrderedDict()
         self._checkers: dict[bool, starlark_go.Starlark] = {}
         self._leaks = self._list_items_leak()

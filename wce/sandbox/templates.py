@@ -15,11 +15,11 @@ from markupsafe import Markup
 
 from wce.sandbox.database import Ask, Database
 from wce.sandbox.filters import FILTERS
-from wce.sandbox.front import Front, parameters, split
+from wce.sandbox.front import LAYOUT, Front, parameters, split
 from wce.sandbox.functions import Functions
 from wce.sandbox.jinja import Environment, shown
 from wce.sandbox.markup import escaped, to_html, unbroken
-from wce.sandbox.messages import Fault, Frame, Rendered
+from wce.sandbox.messages import Budget, Fault, Frame, Rendered
 from wce.sandbox.page import CONTENT, PAGE, REQUEST, USER, Page
 
 MAX_SOURCE: Final = 256 * 1024
@@ -56,7 +56,8 @@ class Renderer:
         self._functions = functions = Functions(database, lambda: self._page)
         filters = {**FILTERS, **functions.filters()}
         self._jinja = Environment(self._load, functions.table(), filters, finalize=shown)
-        self._markdown = Environment(self._load, functions.table(), filters, finalize=escaped)
+        # A line with nothing but a statement leaves no blank line, which would end a list.
+        self._markdown = Environment(self._load, functions.table(), filters, finalize=escaped, trim_blocks=True, lstrip_blocks=True)
         self._reserved = frozenset(self._jinja.globals) | {REQUEST, USER, PAGE, CONTENT}
         self._known: OrderedDict[tuple[str, str, str], _Read] = OrderedDict()
 
@@ -64,35 +65,54 @@ class Renderer:
         """Raise Fault `syntax` where the template could not be read; nothing of it runs."""
         self._read("template", syntax, source)
 
+    def fragment(self, base: str, name: str, context: Mapping[str, Any]) -> str:
+        """The text of a template of the cenv, for a script, whose own bounds hold."""
+        around, self._page = self._page, Page(context, base, Budget().output_bytes)
+        try:
+            return self._text(self._page, lambda: _gathered(self._load(name), self._page.context, self._page.output_bytes))
+        finally:
+            self._page = around
+
     def render(self, job_meta: Mapping[str, Any], source: str) -> Rendered:
         """Render one template; raises Fault with the template and the line that it came from."""
         budget = job_meta["budget"]
         self._page = page = Page(job_meta["context"], job_meta["base"], budget["output_bytes"])
         self._database.begin(budget["queries"])
         try:
-            body = self._body(page, job_meta["name"], job_meta["syntax"], source)
+            text = self._text(page, lambda: self._whole(page, job_meta["name"], job_meta["syntax"], source))
+            body = text.encode("utf-8", "replace")
+            if len(body) > page.output_bytes:
+                raise _too_large(page.output_bytes)
         except Fault as fault:
             fault.queries = self._database.queries
             raise
         return Rendered(body, tuple(page.sources), tuple(page.missing), tuple(page.reads), page.front, self._database.queries)
 
-    def _body(self, page: Page, name: str, syntax: str, source: str) -> bytes:
+    def _text(self, page: Page, work: Callable[[], str]) -> str:
+        """What the work gives; whatever goes wrong in templates comes out as a Fault with its place."""
         try:
-            text = _gathered(self._make(page, name, syntax, source), page.context, page.output_bytes)
-            page.front = dict(self._read(name, syntax, source).front.values)
-            if layout := page.front.get("layout"):
-                context = page.context | {CONTENT: Markup(text), PAGE: page.front}  # noqa: S704 - of Markdown, and so without power
-                text = _gathered(self._load(layout), context, page.output_bytes)
+            return work()
         except Fault as fault:
             raise _placed(fault, page, fault) from None
         except MemoryError:
             raise Fault("memory", "The template needed more memory than it may have.") from None
         except _FAILURES as error:
             raise _placed(Fault("runtime", _told(error)), page, error) from None
-        body = text.encode("utf-8", "replace")
-        if len(body) > page.output_bytes:
-            raise _too_large(page.output_bytes)
-        return body
+
+    def _whole(self, page: Page, name: str, syntax: str, source: str) -> str:
+        """The page, inside of the layout that its front matter names."""
+        text = _gathered(self._make(page, name, syntax, source), page.context, page.output_bytes)
+        front = self._read(name, syntax, source).front
+        page.front = dict(front.values)
+        layout = front.values.get(LAYOUT)
+        if not layout:
+            return text
+        context = page.context | {CONTENT: Markup(text), PAGE: page.front}  # noqa: S704 - of Markdown, and so without power
+        try:
+            template = self._load(layout)
+        except TemplateNotFound as error:
+            raise Fault("runtime", _told(error), front.places[LAYOUT], template=name) from None
+        return _gathered(template, context, page.output_bytes)
 
     def _load(self, name: Any) -> Template:
         """The template of a name, of the same cenv; raises TemplateNotFound."""
@@ -154,19 +174,21 @@ class Renderer:
         front, text = split(source, self._reserved) if syntax == MARKDOWN else (Front(), source)
         if syntax == HTML:
             text = ""
-        found = self._known[key] = _Read(self._compile(name, "\n" * front.lines + text), front)
+        environment = self._markdown if syntax == MARKDOWN else self._jinja
+        found = self._known[key] = _Read(_compiled(environment, name, "\n" * front.lines + text), front)
         if len(self._known) > _CACHED:
             self._known.popitem(last=False)
         return found
 
-    def _compile(self, name: str, source: str) -> CodeType:
-        try:
-            return self._jinja.code(source, name, _FILE + name)
-        except TemplateSyntaxError as error:
-            column = getattr(error.lineno, "column", 1)
-            raise Fault("syntax", error.message or "", error.lineno, column, excerpt(source, error.lineno, column)) from None
-        except _UNREADABLE as error:
-            raise Fault("syntax", f"The template is nested too deeply, or too large ({type(error).__name__}).", 1, 1) from None
+
+def _compiled(environment: Environment, name: str, source: str) -> CodeType:
+    try:
+        return environment.code(source, name, _FILE + name)
+    except TemplateSyntaxError as error:
+        column = getattr(error.lineno, "column", 1)
+        raise Fault("syntax", error.message or "", error.lineno, column, excerpt(source, error.lineno, column)) from None
+    except _UNREADABLE as error:
+        raise Fault("syntax", f"The template is nested too deeply, or too large ({type(error).__name__}).", 1, 1) from None
 
 
 def _require_readable(source: str, syntax: str) -> None:
