@@ -168,7 +168,7 @@ def test_make_alone_lists_its_targets() -> None:
 
 
 def test_every_requirement_has_its_job_told() -> None:
-    pinned = re.findall(r"^([A-Za-z_-]+)(?:\[\w+\])?==", read("requirements.txt"), re.MULTILINE)
+    pinned = re.findall(r"^([A-Za-z0-9_-]+)(?:\[\w+\])?==", read("requirements.txt"), re.MULTILINE)
 
     told = re.findall(r"^\| (\w[\w-]*) \|", read("docs/dependencies.md"), re.MULTILINE)
 
