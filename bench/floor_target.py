@@ -19,7 +19,7 @@ from bench.target import Target
 PASSWORD = "correct horse"
 
 
-def _fill(path: Path) -> None:
+def fill(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("CREATE TABLE users (user_id INTEGER PRIMARY KEY, username TEXT UNIQUE, password_hash TEXT)")
@@ -42,11 +42,8 @@ def _command(server: str, port: int, processes: int) -> list[str]:
     return python("-m", "waitress", "--call", "--threads=8", f"--listen=127.0.0.1:{port}", "--asyncore-use-poll", "bench.floor:create_app")
 
 
-@contextmanager
-def running(server: str, processes: int, folder: Path) -> Iterator[Target]:
-    """The floor app, filled and serving."""
-    path = folder / "floor.sqlite"
-    _fill(path)
+def requests() -> dict[str, Request]:
+    """The tasks in the floor's form."""
     token = jwt.encode({"sub": str(data.MINE), "jti": "bench"}, floor.SECRET, "HS256")
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
@@ -55,7 +52,7 @@ def running(server: str, processes: int, folder: Path) -> Iterator[Target]:
 
     ids = data.own_ids()
     login = json.dumps({"username": "user", "password": PASSWORD})
-    requests = {
+    return {
         "read by key": query(data.READ, [[i] for i in ids]),
         "list of 100": query(data.LIST, [[data.MINE]]),
         "insert": query(data.INSERT, [[data.MINE, "New note", "text", 1]]),
@@ -66,8 +63,15 @@ def running(server: str, processes: int, folder: Path) -> Iterator[Target]:
         "page": Request("GET", {}, [("/plain", "")]),
         "script": Request("GET", {}, [("/plain", "")]),
     }
+
+
+@contextmanager
+def running(server: str, processes: int, folder: Path) -> Iterator[Target]:
+    """The floor app, filled and serving."""
+    path = folder / "floor.sqlite"
+    fill(path)
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     environment = {"FLOOR_DATABASE": str(path)}
     with serving(_command(server, port, processes), f"{base}/plain", environment, folder / "floor.log") as pid:
-        yield Target(f"floor on {server}", base, pid, requests)
+        yield Target(f"floor on {server}", base, pid, requests())

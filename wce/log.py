@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
 import time
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 LOGGER: Final = logging.getLogger("wce")
+_LINE: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 # Attributes of a record that belong to the logging machinery, not to the event.
 _MACHINERY: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -42,21 +44,48 @@ def _stamp(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
-class Line(logging.LogRecord):
-    """A record of INFO that carries its fields and nothing about the place in the source, for what is logged with every request."""
+class Stream(logging.StreamHandler):  # type: ignore[type-arg]
+    """A handler of whole lines, which go to the file in one call and without a record."""
 
-    def __init__(self, event: str, fields: dict[str, Any]) -> None:  # the parent's finds out much that no line shows
+    def __init__(self, file: str, pid: int | None) -> None:
+        super().__init__(open(file, "a", encoding="utf-8") if file else sys.stderr)  # noqa: SIM115  # closed by `close`
+        self.setFormatter(JsonFormatter(pid))
+        self._pid = {} if pid is None else {"pid": pid}
+        self._owned = bool(file)
+        try:
+            self._descriptor = self.stream.fileno()
+        except (OSError, ValueError):  # what stands in for standard error need not be a file
+            self._descriptor = -1
+
+    def line(self, event: str, fields: dict[str, Any]) -> None:
+        """Write a line of INFO."""
         now = time.time()
-        vars(self).update(_EMPTY, msg=event, created=now, msecs=now % 1 * 1000, fields=fields)
+        told = {"time": f"{_stamp(int(now))}.{int(now % 1 * 1000):03d}Z", "level": "info", "event": event, **self._pid, **fields}
+        try:
+            text = orjson.dumps(told, default=str, option=_LINE)
+            if self._descriptor < 0 or os.write(self._descriptor, text) != len(text):
+                self.stream.write(text.decode())
+                self.flush()
+        except Exception:  # noqa: BLE001  # as every handler: a log that cannot be written stops nothing
+            self.handleError(logging.makeLogRecord({"msg": event}))
 
-
-_EMPTY: Final = vars(logging.LogRecord(LOGGER.name, logging.INFO, "", 0, "", (), None))
+    def close(self) -> None:
+        super().close()
+        if self._owned:
+            self._descriptor = -1
+            self.stream.close()
 
 
 def info(event: str, fields: dict[str, Any]) -> None:
     """Log one line of INFO at the least cost."""
-    if LOGGER.isEnabledFor(logging.INFO):
-        LOGGER.handle(Line(event, fields))
+    if not LOGGER.isEnabledFor(logging.INFO):
+        return
+    for handler in LOGGER.handlers:
+        if isinstance(handler, Stream):
+            handler.line(event, fields)
+        else:
+            record = {"name": LOGGER.name, "levelno": logging.INFO, "levelname": "INFO", "msg": event, "fields": fields}
+            handler.handle(logging.makeLogRecord(record))
 
 
 def configure(level: str, file: str = "", *, pid: int | None = None) -> logging.Handler:
@@ -68,8 +97,7 @@ def configure(level: str, file: str = "", *, pid: int | None = None) -> logging.
     """
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # or each line walks the stack for its place in the source
-    handler: logging.Handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(pid))
+    handler = Stream(file, pid)
     for old in LOGGER.handlers[:]:
         LOGGER.removeHandler(old)
     LOGGER.addHandler(handler)

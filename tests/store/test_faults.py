@@ -31,7 +31,7 @@ def test_200_writers_at_once_all_succeed(store, cenv, add_note, counted):
         list(pool.map(work, range(200)))
 
     assert counted() == 200
-    assert len(store._writers) == 0
+    assert len(store.writers) == 0
 
 
 def test_closing_a_cenv_again_and_again_loses_no_write(store, cenv, add_note, counted):

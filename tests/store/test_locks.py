@@ -4,7 +4,6 @@ import subprocess
 import sys
 import threading
 import time
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -210,11 +209,11 @@ def test_processes_take_turns_at_writing_and_a_turn_that_does_not_come_is_given_
         assert other.stdin is not None
         other.stdout.readline()
 
-        given_up, free = ours._take(zlib.crc32(b"a"), 0.02), ours._take(zlib.crc32(b"b"), 0.02)
+        given_up, free = ours.take("a", 0.02), ours.take("b", 0.02)
         other.stdin.write("\n")
         other.stdin.close()
         with ours.hold("a", 30.0):
-            taken = ours._take(zlib.crc32(b"a"), 0.0)  # ours already
+            taken = ours.take("a", 0.0)  # ours already
 
     ours.close()
     assert (given_up, free, taken) == (False, True, True)

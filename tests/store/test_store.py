@@ -283,7 +283,7 @@ class TestRemove:
 
         ready = threading.Event()
         with ThreadPoolExecutor(1) as pool:
-            with store._writers.hold(cenv, 1):
+            with store.writers.hold(cenv, 1):
                 waiting = pool.submit(write)
                 assert ready.wait(5)
                 store.folder.delete(cenv)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import orjson
 from wce.errors import invalid
 from wce.model import Actor, AuditEntry, Value
 from wce.store.session import Session
-from wce.store.transaction import Transaction
+from wce.store.transaction import STATE_AND_HEAD, Transaction
 
 DEFAULT_ENTRIES: Final = 100
 MAX_ENTRIES: Final = 1_000
@@ -22,6 +22,7 @@ _MAX_AGENT: Final = 300
 # One trim removes at most so many rows, so that it never holds the writer for long.
 _MAX_TRIMMED: Final = 10_000
 _COLUMNS: Final = "id, timestamp, user_id, username, action, resource_type, resource_id, details, ip_address, user_agent"
+_INSERT: Final = f"INSERT INTO _wce_audit_log ({_COLUMNS}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # `default` lets a row that somebody filled with other types be told as changed instead of failing the walk.
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr).encode
 _TRIM: Final = "audit.trim"
@@ -30,11 +31,6 @@ _TOMBSTONE: Final = "FROM _wce_audit_tombstones ORDER BY last_id DESC LIMIT 1"
 _WALK: Final = (
     f"SELECT (SELECT audit_hash FROM _wce_state WHERE id = 1), (SELECT last_id {_TOMBSTONE}), (SELECT hash {_TOMBSTONE}),"
     f" (SELECT removed {_TOMBSTONE}), hash, {_COLUMNS} FROM _wce_audit_log ORDER BY id"
-)
-# A removed beginning must not give its ids away again.
-_HEAD: Final = (
-    "SELECT audit_hash, max((SELECT coalesce(max(id), 0) FROM _wce_audit_log),"
-    " (SELECT coalesce(max(last_id), 0) FROM _wce_audit_tombstones)) FROM _wce_state WHERE id = 1"
 )
 
 
@@ -90,7 +86,7 @@ class Verification:
 def record(transaction: Transaction, entry: AuditEntry, actor: Actor | None = None) -> None:
     """Write the entry when the transaction commits; until then the last insert's rowid stays what the user's SQL made it."""
     who = actor or transaction.actor
-    details = _canonical(dict(entry.details))
+    details = _details(dict(entry.details))
     transaction.before_commit(lambda open_: _append(open_, who, entry, details))
 
 
@@ -160,7 +156,7 @@ def trim_in(transaction: Transaction, older_than: int) -> int:
 
 
 def _append(transaction: Transaction, actor: Actor, entry: AuditEntry, details: str) -> None:
-    previous, last_id = transaction.trail or transaction.execute(_HEAD).fetchone()
+    previous, last_id = transaction.trail or transaction.head or transaction.execute(STATE_AND_HEAD).fetchone()[2:]
     row = (
         last_id + 1,
         transaction.at,
@@ -174,17 +170,23 @@ def _append(transaction: Transaction, actor: Actor, entry: AuditEntry, details: 
         actor.user_agent[:_MAX_AGENT],
     )
     link = _link(previous, row)
-    transaction.execute(f"INSERT INTO _wce_audit_log ({_COLUMNS}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, link))
+    transaction.execute(_INSERT, (*row, link))
     transaction.trail = (link, last_id + 1)  # the commit writes it to _wce_state, with its own number
 
 
-def _link(previous: str, row: Iterable[Value]) -> str:
-    values = list(row)
+def _link(previous: str, row: tuple[Value, ...]) -> str:
     try:
-        text = orjson.dumps(values)  # the same bytes for what a row of ours holds, in a tenth of the time
+        text = orjson.dumps(row)  # the same bytes for what a row of ours holds, in a tenth of the time
     except TypeError:  # somebody has put something else into the row
-        text = _canonical(values).encode("utf-8", "surrogatepass")
+        text = _canonical(row).encode("utf-8", "surrogatepass")
     return hashlib.sha256(previous.encode() + text).hexdigest()
+
+
+def _details(value: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:
+        return _canonical(value)
 
 
 def _removal(last_id: int, link: str, removed: int) -> dict[str, int | str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from types import TracebackType
 
 from wce import lane
 from wce.errors import WceError
@@ -18,6 +18,22 @@ class _Line:
     waiting: deque[threading.Event] = field(default_factory=deque)
 
 
+class Place:
+    """`with` a place of a gate; a class and not a generator because every statement goes through it."""
+
+    __slots__ = ("_asked", "_gate")
+
+    def __init__(self, gate: Gate, key: Hashable, limit: int, timeout_seconds: float) -> None:
+        self._gate = gate
+        self._asked = (key, limit, timeout_seconds)
+
+    def __enter__(self) -> None:
+        self._gate.take(*self._asked)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._gate.leave(self._asked[0])
+
+
 class Gate:
     """One line per key; a key that nobody uses costs nothing. `on_wait` is told how many more (1) or fewer (-1) wait."""
 
@@ -27,18 +43,16 @@ class Gate:
         self._lock = threading.Lock()
         self._lines: dict[Hashable, _Line] = {}
 
-    @contextmanager
-    def enter(self, key: Hashable, limit: int, timeout_seconds: float) -> Iterator[None]:
-        """Hold one of `limit` places; raises `busy` when the line is full or no place comes free in time."""
-        self._take(key, limit, timeout_seconds)
-        try:
-            yield
-        finally:
-            self._leave(key)
+    def enter(self, key: Hashable, limit: int, timeout_seconds: float) -> Place:
+        """`with` one of `limit` places; raises `busy` when the line is full or no place comes free in time."""
+        return Place(self, key, limit, timeout_seconds)
 
-    def _take(self, key: Hashable, limit: int, timeout_seconds: float) -> None:
+    def take(self, key: Hashable, limit: int, timeout_seconds: float) -> None:
+        """What `with` does at its beginning."""
         with self._lock:
-            line = self._lines.setdefault(key, _Line())
+            line = self._lines.get(key)
+            if line is None:
+                line = self._lines[key] = _Line()
             if line.inside < limit and not line.waiting:
                 line.inside += 1
                 return
@@ -59,7 +73,8 @@ class Gate:
         if not arrived:
             raise WceError("busy", "No place came free in time.", retry_after=1)
 
-    def _leave(self, key: Hashable) -> None:
+    def leave(self, key: Hashable) -> None:
+        """What `with` does at its end."""
         with self._lock:
             line = self._lines[key]
             if line.waiting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from wce.core import audit, totp, upkeep
@@ -26,6 +27,12 @@ _MAX_TRIED: Final = 64
 _MAX_AGENT: Final = 300
 _NO_PROOF: Final = Proof()
 STATE: Final = "t.grants, t.settings, t.endpoints, t.templates, t.commits"
+_WHO: Final = (
+    f"SELECT u.username, u.role, s.last_used, {STATE} FROM _wce_state t"
+    " CROSS JOIN _wce_sessions s ON s.session_id = ? AND s.user_id = ? AND s.token_hash = ? AND s.expires_at > ?"
+    " CROSS JOIN _wce_users u ON u.user_id = s.user_id AND u.enabled"
+    " WHERE t.id = 1 AND NOT EXISTS (SELECT 1 FROM _wce_revoked_tokens r WHERE r.token_hash = s.token_hash)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +111,18 @@ def log_out(session: Session, actor: Actor) -> None:
         revoke_session(session, actor, actor.session_id, action="logout")
 
 
-def authenticate(
-    session: Session, claims: Claims, token_hash: str, now: float, ip_address: str = "", user_agent: str = ""
-) -> Authenticated:
+def authenticate(session: Session, claims: Claims, now: float, ip_address: str = "", user_agent: str = "") -> Authenticated:
     """Whom a verified token stands for, by the rows of this moment; raises `bad_token` when session or user is gone or disabled."""
-    row = session.one(
-        f"SELECT u.username, u.role, s.last_used, {STATE} FROM _wce_state t"
-        " CROSS JOIN _wce_sessions s ON s.session_id = ? AND s.user_id = ? AND s.token_hash = ? AND s.expires_at > ?"
-        " CROSS JOIN _wce_users u ON u.user_id = s.user_id AND u.enabled"
-        " WHERE t.id = 1 AND NOT EXISTS (SELECT 1 FROM _wce_revoked_tokens r WHERE r.token_hash = s.token_hash)",
-        (claims.session_id, claims.user_id, token_hash, int(now)),
-    )
+    row = session.one(_WHO, (claims.session_id, claims.user_id, claims.token_hash, int(now)))
     if row is None or claims.user_id == PUBLIC_ID:
         raise WceError("bad_token")
-    actor = Actor(claims.user_id, row[0], Role(row[1]), claims.session_id, ip_address, user_agent)
+    actor = _actor(claims.user_id, row[0], row[1], claims.session_id, ip_address, user_agent)
     return Authenticated(actor, State(*row[3:]), row[2])
+
+
+@lru_cache(maxsize=4096)
+def _actor(user_id: int, username: str, role: str, session_id: str, ip_address: str, user_agent: str) -> Actor:
+    return Actor(user_id, username, Role(role), session_id, ip_address, user_agent)
 
 
 def anonymous(session: Session, ip_address: str = "", user_agent: str = "") -> Authenticated:
@@ -138,7 +142,7 @@ def touch_last_used(store: Store, session: Session, who: Authenticated, now: flo
         return False
     patience = session.one("PRAGMA busy_timeout") or (0,)
     try:
-        with store._writers.hold(session.cenv, 0.0):
+        with store.writers.hold(session.cenv, 0.0):
             session.execute("PRAGMA busy_timeout = 0")
             if who.actor.key_id is None:
                 session.execute("UPDATE _wce_sessions SET last_used = ? WHERE session_id = ?", (int(now), who.actor.session_id))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from dataclasses import field as dataclass_field
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -84,7 +85,7 @@ def _setting(default: Any, kind: str, cast: Callable[[object], Any], description
     return dataclass_field(default=default, metadata={"type": kind, "cast": cast, "description": description})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CenvSettings:
     """How one cenv runs. Every field is a key of `_wce_config`; a row exists only for what was set."""
 
@@ -105,7 +106,7 @@ class CenvSettings:
     audit_retention_days: int = _setting(365, "integer", _integer(1, 36_500), "Days until an audit entry is removed.")
     page_cache: bool = _setting(True, "boolean", _boolean, "Whether rendered pages are kept.")
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """The bounds of one statement."""
         return Limits(

@@ -20,12 +20,13 @@ _MAX_BYTES: Final = 4096  # ours have about 300
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says, its signature verified. `expires_at` is in Unix seconds."""
+    """What a token says, its signature verified, and its hash. `expires_at` is in Unix seconds."""
 
     cenv: str
     user_id: int
     session_id: str
     expires_at: int
+    token_hash: str
 
 
 def token_hash(token: str) -> str:
@@ -57,7 +58,7 @@ class Tokens:
         if len(token) > _MAX_BYTES or not token.isascii():
             raise WceError("bad_token")
         key = token_hash(token)
-        claims = self._read.get(key) or self._read.put(key, self._verify(token))
+        claims = self._read.get(key) or self._read.put(key, self._verify(token, key))
         if not hmac.compare_digest(claims.cenv, cenv) or claims.expires_at <= now:
             raise WceError("bad_token")
         return claims
@@ -66,7 +67,7 @@ class Tokens:
         """The session's proof against cross-site requests."""
         return csrf_token(self._secret, session_id)
 
-    def _verify(self, token: str) -> Claims:
+    def _verify(self, token: str, key: str) -> Claims:
         # Expiry and audience are looked at on every use, by our clock, so they are not the library's to check.
         try:
             said = jwt.decode(
@@ -80,7 +81,7 @@ class Tokens:
         texts = (said["aud"], said["sub"], said["jti"])
         if not all(isinstance(text, str) for text in texts) or type(said["exp"]) is not int or not _is_id(said["sub"]):
             raise WceError("bad_token")
-        return Claims(said["aud"], int(said["sub"]), said["jti"], said["exp"])
+        return Claims(said["aud"], int(said["sub"]), said["jti"], said["exp"], key)
 
 
 def _is_id(text: str) -> bool:

@@ -67,6 +67,9 @@ class AdminRules:
     def ready(self, plan: Plan) -> bool:  # noqa: ARG002  # nothing guards administrators' rows
         return False
 
+    def undone(self) -> None:
+        """Nothing was made."""
+
     def refuse(self, reason: WceError) -> None:
         self._overseer.denied = reason
 

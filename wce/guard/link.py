@@ -30,7 +30,8 @@ class Link:
     """Trusted SQL has texts of its own, so that it never shares a prepared statement with anybody else's.
 
     `judge` decides about everything else; without one nothing else runs. `foreign` are triggers that are not ours: they gain nothing
-    from being fired by trusted SQL. `deadline` is by `time.monotonic`.
+    from being fired by trusted SQL. `deadline` is by `time.monotonic`. `prepared` moves whenever trusted SQL is prepared, as SQLite does
+    it anew with a statement that meets another schema than it was prepared for.
     """
 
     def __init__(self, cenv: str, connection: Connection, hidden: Secrets, explain: Explain) -> None:
@@ -41,6 +42,7 @@ class Link:
         self.foreign: Collection[str] = ()
         self.deadline: float | None = None
         self.numbers = itertools.count(1)  # of plans
+        self.prepared = 0
         self.mark = f"/*{hidden.own}*/"
         self._explain = explain
         self._trusted = False
@@ -102,6 +104,7 @@ class Link:
 
     def _authorize(self, action: int, first: str | None, second: str | None, database: str | None, context: str | None) -> int:
         if self._trusted:
+            self.prepared += 1
             return OK if context is None or fold(context) not in self.foreign else DENY
         if self._events is not None:
             self._events.append((action, first, second, database, context))

@@ -28,13 +28,14 @@ class Net:
     def ensure(self, target: str) -> bool:
         """Cover every table that a write to `target` can reach; False when that was done before.
 
-        A rollback also takes the triggers that were made in the transaction. The version of the TEMP schema tells.
+        A rollback also takes the triggers that were made in the transaction. Whoever rolls back says so by `forget_version`; then the
+        version of the TEMP schema, which is ours alone, tells what is left.
         """
+        if self._version >= 0 and target in self._covered:
+            return False
         if self._read_version() != self._version:
             self._made = {name for (name,) in self._ask("SELECT name FROM temp.sqlite_master WHERE type = 'trigger'")}
             self._covered.clear()
-        elif target in self._covered:
-            return False
         for table in self._reached(target):
             for name, sql in self._triggers(table):
                 if name not in self._made:

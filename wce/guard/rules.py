@@ -34,6 +34,9 @@ class Rules(Protocol):
     def ready(self, plan: Plan) -> bool:
         """Make what a write needs before it runs; True when trusted SQL ran for that."""
 
+    def undone(self) -> None:
+        """A transaction was rolled back, and with it what `ready` may have made in it."""
+
     def refuse(self, reason: WceError) -> None:
         """Remember why a function of ours is about to raise."""
 
@@ -84,6 +87,9 @@ class PrincipalRules:
 
     def ready(self, plan: Plan) -> bool:
         return plan.target_name is not None and self._net.ensure(plan.target_name)
+
+    def undone(self) -> None:
+        self._net.forget_version()
 
     def refuse(self, reason: WceError) -> None:
         self._authorizer.denied = reason

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
-from typing import Final
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Final
 
 from wce import lane
 from wce.errors import WceError
+from wce.guard.brackets import Reading, Writing
 from wce.guard.carried import Carried
 from wce.guard.catalogue import Catalogue, digest, load
 from wce.guard.fetch import Answer, fetch
@@ -22,7 +22,7 @@ from wce.guard.watchdog import Watch
 from wce.model import Actor, Grants, Limits, Params, Result
 from wce.store.sqlite import Cursor, quote, sqlite3
 from wce.store.store import WAIT_SECONDS
-from wce.store.transaction import Handle, Transaction
+from wce.store.transaction import STATE_AND_HEAD, Handle, Transaction
 
 LIMITS: Final = Limits()
 _MAX_PLANS: Final = 256
@@ -68,9 +68,15 @@ class GuardedSession:
         schema = quote(link.hidden.schema)
         self._ask_version = f"{link.mark}PRAGMA {schema}.schema_version"
         self._ask_state = f"{link.mark}SELECT grants, commits FROM _wce_state"
+        self._ask_head = link.mark + STATE_AND_HEAD
         self._ask_changes = f"{link.mark}SELECT changes()"
         self._start = f"{link.mark}BEGIN"
         self._finish = f"{link.mark}COMMIT"
+
+    @property
+    def writes(self) -> bool:
+        """Whether a write transaction is open."""
+        return self._transaction is not None
 
     @property
     def is_open(self) -> bool:
@@ -91,6 +97,8 @@ class GuardedSession:
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run trusted SQL on WCE's own tables."""
         self._carried.disturb()
+        if sql.startswith("ROLLBACK"):
+            self.undone()
         try:
             return self.link.execute(sql, params)
         except sqlite3.IntegrityError as error:
@@ -106,7 +114,7 @@ class GuardedSession:
 
         Raises StaleGrants when the principal's rights may no longer be those that the session obeys.
         """
-        return self._write(actor, wait_seconds) if write else _Read(self)
+        return Writing(self, self._begin(self, actor, wait_seconds)) if write else Reading(self)
 
     def plan(self, sql: str) -> Plan:
         """What kind of statement this is, and what it becomes; raises WceError for one that may not run."""
@@ -148,7 +156,7 @@ class GuardedSession:
         self.link.marked(self._start)
         self._reading = True
         try:
-            self._check()
+            self._check(self._ask_state)
         except BaseException:
             self.end_reading(keep=False)
             raise
@@ -158,34 +166,42 @@ class GuardedSession:
         self._reading = False
         if self.link.in_transaction:
             self.link.marked(self._finish if keep else f"{self.link.mark}ROLLBACK")
+        if not keep:
+            self.undone()
 
-    @contextmanager
-    def _write(self, actor: Actor, wait_seconds: float) -> Iterator[Transaction]:
-        if self._reading:
-            raise RuntimeError("a write transaction cannot start inside a read transaction")
-        outer = self._transaction
-        try:
-            with self._begin(self, actor, wait_seconds) as transaction:
-                if outer is None:
-                    self._check()
-                self._transaction = transaction
-                try:
-                    yield transaction
-                finally:
-                    self._transaction = outer
-        finally:
-            if outer is None and self._unsure:
-                # A rollback brings the old schema back under its old number, and somebody else may then take the new number.
-                self._version = -1
-                self._unsure = False
+    def join(self, transaction: Transaction) -> None:
+        """A write transaction has begun on this connection."""
+        transaction.head = self._check(self._ask_head)[2:4]
+        self._transaction = transaction
 
-    def _check(self) -> None:
+    def leave(self) -> None:
+        """It is about to end."""
+        self._transaction = None
+
+    def ended(self) -> None:
+        """It has ended, one way or the other."""
+        if self._unsure:
+            # A rollback brings the old schema back under its old number, and somebody else may then take the new number.
+            self._version = -1
+            self._unsure = False
+
+    def undone(self) -> None:
+        """Something was rolled back, or may have been."""
+        if self._rules is not None:
+            self._rules.undone()
+
+    def _check(self, question: str) -> tuple[Any, ...]:
         """Meet the file as it is in this transaction: its schema, and whether the grants are still the same."""
-        self._refresh(inside=True)
-        grants, self.commit_number = self.link.marked(self._ask_state).fetchone()
-        if grants != self.grants_version:
+        link = self.link
+        prepared = link.prepared
+        row: tuple[Any, ...] = link.marked(question).fetchone()
+        if link.prepared != prepared or self._version < 0:  # else the schema is still the one that the question was prepared for
+            self._refresh(inside=True)
+        self.commit_number = row[1]
+        if row[0] != self.grants_version:
             raise StaleGrants
         self._carried.begin()
+        return row
 
     def _refresh(self, *, inside: bool = False) -> None:
         """Build the rules anew when the schema has changed; in an open transaction it only does so through this session."""
@@ -279,22 +295,3 @@ class GuardedSession:
         self._refresh()
         catalogue, rules = self._known()
         rules.settle(plan, before, catalogue)
-
-
-class _Read:
-    """`with` a snapshot; a class and not a generator because every read goes through it."""
-
-    __slots__ = ("_outermost", "_session")
-
-    def __init__(self, session: GuardedSession) -> None:
-        self._session = session
-        self._outermost = False
-
-    def __enter__(self) -> None:
-        self._outermost = not self._session.is_open
-        if self._outermost:
-            self._session.start_reading()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._outermost:
-            self._session.end_reading(keep=kind is None)

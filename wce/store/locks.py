@@ -24,15 +24,14 @@ _SHORTEST_PAUSE_SECONDS: Final = 0.0002
 _LONGEST_PAUSE_SECONDS: Final = 0.002
 
 
-class _Ticket:
-    """One thread in the queue; its gate opens when it is its turn."""
+class Ticket:
+    """One thread in the queue; its gate, where it has to wait, opens when it is its turn."""
 
     __slots__ = ("gate", "thread")
 
-    def __init__(self) -> None:
-        self.thread = threading.get_ident()
-        self.gate = threading.Lock()
-        self.gate.acquire()
+    def __init__(self, thread: int) -> None:
+        self.thread = thread
+        self.gate: threading.Lock | None = None
 
 
 class WriterLocks:
@@ -40,39 +39,54 @@ class WriterLocks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._queues: dict[str, deque[_Ticket]] = {}  # the first of a queue holds the lock
+        self._queues: dict[str, deque[Ticket]] = {}  # the first of a queue holds the lock
 
     @contextmanager
     def hold(self, cenv: str, timeout_seconds: float) -> Iterator[None]:
-        """Wait for one's turn; WceError `busy` when it does not come in time.
+        """`take` and `leave`."""
+        ticket = self.take(cenv, timeout_seconds)
+        try:
+            yield
+        finally:
+            self.leave(cenv, ticket)
+
+    def take(self, cenv: str, timeout_seconds: float) -> Ticket:
+        """Wait for one's turn, which lasts until `leave`; WceError `busy` when it does not come in time.
 
         A thread that asks for what it holds already would wait for itself: RuntimeError, a mistake of the caller.
         """
-        ticket = _Ticket()
+        ticket = Ticket(threading.get_ident())
         with self._lock:
-            queue = self._queues.setdefault(cenv, deque())
-            if queue and queue[0].thread == ticket.thread:
+            queue = self._queues.get(cenv)
+            if queue is None:
+                self._queues[cenv] = deque((ticket,))
+                return ticket
+            if queue[0].thread == ticket.thread:
                 raise RuntimeError("this thread already writes to the cenv on another connection")
+            ticket.gate = gate = threading.Lock()
+            gate.acquire()
             queue.append(ticket)
-            waiting = len(queue) > 1
-        if waiting:
-            lane.waiting()
+        lane.waiting()
+        come = False
         try:
-            if waiting and not ticket.gate.acquire(timeout=max(0.0, timeout_seconds)):
-                raise WceError("busy", "Other writers were in the way for too long.", retry_after=1)
-            yield
+            come = gate.acquire(timeout=max(0.0, timeout_seconds))
         finally:
-            self._leave(cenv, ticket)
+            if not come:
+                self.leave(cenv, ticket)
+        if not come:
+            raise WceError("busy", "Other writers were in the way for too long.", retry_after=1)
+        return ticket
 
-    def _leave(self, cenv: str, ticket: _Ticket) -> None:
+    def leave(self, cenv: str, ticket: Ticket) -> None:
+        """Let the next one write."""
         with self._lock:
             queue = self._queues[cenv]
             held = queue[0] is ticket
             queue.remove(ticket)
             if not queue:
                 del self._queues[cenv]
-            elif held:
-                queue[0].gate.release()
+            elif held and (gate := queue[0].gate) is not None:
+                gate.release()
 
     def __len__(self) -> int:
         return len(self._queues)
@@ -102,19 +116,26 @@ class ProcessLocks:
 
     @contextmanager
     def hold(self, cenv: str, timeout_seconds: float) -> Iterator[None]:
-        """Wait for the other processes, for so long at most; only one thread of this process may hold a cenv at a time."""
-        if self._descriptor < 0:
-            yield
-            return
-        byte = zlib.crc32(cenv.encode())
-        held = self._take(byte, timeout_seconds)
+        """`take` and `leave`."""
+        held = self.take(cenv, timeout_seconds)
         try:
             yield
         finally:
             if held:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, byte)
+                self.leave(cenv)
 
-    def _take(self, byte: int, timeout_seconds: float) -> bool:
+    def leave(self, cenv: str) -> None:
+        """Let another process write."""
+        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, zlib.crc32(cenv.encode()))
+
+    def take(self, cenv: str, timeout_seconds: float) -> bool:
+        """Wait for the other processes, for so long at most; True when it holds until `leave`.
+
+        Only one thread of this process may hold a cenv at a time.
+        """
+        if self._descriptor < 0:
+            return False
+        byte = zlib.crc32(cenv.encode())
         deadline, pause = time.monotonic() + timeout_seconds, _SHORTEST_PAUSE_SECONDS
         while True:
             try:

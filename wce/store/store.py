@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,7 @@ from wce.store.locks import FolderLock, ProcessLocks, WriterLocks
 from wce.store.session import Session
 from wce.store.sqlite import APPLICATION_ID, FULL, Connection, connect, damaged, full_reason, prepare, primary, sqlite3, translate
 from wce.store.transaction import Handle, Hooks, Transaction
+from wce.store.writing import Work, Writing
 
 WAIT_SECONDS: Final = 30.0  # for other writers, in this process and in others
 WRITERS: Final = ".wce.writers"  # beside the cenvs: whose turn it is to write, over all processes
@@ -47,16 +47,16 @@ class Store:
         self.connections = Connections(settings.max_open_cenvs, metrics, self.folder.identity)
         self._folder_lock = FolderLock(self.folder.path, settings.instance, self.folder.sweep)
         self._migrations = migrate.load() if migrations is None else migrations
-        self._writers = WriterLocks()
-        self._processes = ProcessLocks(self.folder.path / WRITERS if settings.processes > 1 else None)
-        self._transactions: dict[int, Transaction] = {}  # the open ones, by id of the handle
+        self.writers = WriterLocks()
+        self.processes = ProcessLocks(self.folder.path / WRITERS if settings.processes > 1 else None)
+        self.transactions: dict[int, Transaction] = {}  # the open ones, by id of the handle
         self._damaged: dict[str, tuple[int, ...]] = {}
 
     def open(self) -> None:
         """Make the folder and take its lock; SettingError when another server uses it."""
         self.folder.make()
         self._folder_lock.acquire()
-        self._processes.open()
+        self.processes.open()
 
     def visit(self) -> None:
         """Open the folder beside a server that may be using it, for a command that reads and writes as any other process does."""
@@ -66,7 +66,7 @@ class Store:
     def close(self) -> None:
         """Close every connection and let go of the folder."""
         self.connections.close()
-        self._processes.close()
+        self.processes.close()
         self._folder_lock.release()
 
     def path(self, cenv: str) -> Path:
@@ -83,25 +83,12 @@ class Store:
             self._refuse_damaged(cenv)
         return self.connections.use(cenv, SYSTEM, partial(self._open_session, cenv))
 
-    @contextmanager
-    def transaction(self, handle: Handle, actor: Actor, wait_seconds: float = WAIT_SECONDS) -> Iterator[Transaction]:
-        """A write transaction on a connection, or a savepoint in the one that the connection has open.
+    def transaction(self, handle: Handle, actor: Actor, wait_seconds: float = WAIT_SECONDS) -> Writing:
+        """`with` a write transaction on a connection, or a savepoint in the one that the connection has open.
 
         Waits at most so long for its turn; any exception rolls back. WceError `busy`, `disk_full`, `quota_exceeded`, `cenv_damaged`.
         """
-        outer = self._transactions.get(id(handle))
-        if outer is not None:
-            with outer.nested():
-                yield outer
-            return
-        self.require_space()
-        deadline = time.monotonic() + wait_seconds
-        with self._writers.hold(handle.cenv, wait_seconds), self._processes.hold(handle.cenv, deadline - time.monotonic()):
-            done: list[Commit] = []
-            with self._work(handle, actor, deadline - time.monotonic(), done) as transaction:
-                self._require_same_file(handle.cenv)
-                yield transaction
-        self._announce(done)
+        return Writing(self, handle, actor, wait_seconds)
 
     def create(self, fill: Callable[[Session], None], actor: Actor) -> str:
         """Build the file of a new cenv: tables and whatever `fill` adds, in one transaction. Nothing stays when anything fails."""
@@ -113,12 +100,12 @@ class Store:
         except BaseException:
             self.folder.scrap(cenv)
             raise
-        self._announce(done)
+        self.announce(done)
         return cenv
 
     def remove(self, cenv: str) -> None:
         """Delete a cenv once its writers are done. Readers of the moment finish; other processes notice at their next use."""
-        with self._writers.hold(cenv, WAIT_SECONDS):
+        with self.writers.hold(cenv, WAIT_SECONDS):
             self.connections.close_cenv(cenv)
             session = Session(cenv, self._connect(cenv), self.transaction, self.explain)
             try:
@@ -143,7 +130,8 @@ class Store:
             return translate(error, full=full_reason(handle.execute, self.folder.path))
         return translate(error)
 
-    def _fail(self, handle: Handle, error: Exception) -> None:
+    def fail(self, handle: Handle, error: Exception) -> None:
+        """Raise what the error means, where it does not say that the SQL is wrong."""
         meaning = self.explain(handle, error)
         if meaning is not None:
             raise meaning from error
@@ -169,30 +157,13 @@ class Store:
         if self.folder.free_bytes() < self.settings.min_free_mb * 1024 * 1024:
             raise WceError("disk_full")
 
-    def _require_same_file(self, cenv: str) -> None:
+    def require_same_file(self, cenv: str) -> None:
         """A cenv that was removed or replaced while its writer waited must not take the write to a file without a name."""
         if self.connections.moved(cenv):
             self.path(cenv)
             raise WceError("busy", "The file of this cenv was replaced.", retry_after=1)
 
-    @contextmanager
-    def _work(self, handle: Handle, actor: Actor, wait_seconds: float, done: list[Commit]) -> Iterator[Transaction]:
-        """BEGIN to COMMIT; the caller sees to it that nobody else in this process writes, and gets the commit in `done`."""
-        transaction: Transaction | None = None
-        try:
-            transaction = Transaction(handle, actor, int(self.now()), wait_seconds)
-            self._transactions[id(handle)] = transaction
-            yield transaction
-            done.append(transaction.commit(self.hooks.last))
-        except (sqlite3.Error, MemoryError) as error:
-            self._fail(handle, error)
-            raise
-        finally:
-            self._transactions.pop(id(handle), None)
-            if transaction is not None:
-                self._undo(transaction)
-
-    def _undo(self, transaction: Transaction) -> None:
+    def undo(self, transaction: Transaction) -> None:
         """Roll back what was not committed; a connection that cannot even do that is of no use to the next one."""
         try:
             transaction.rollback()
@@ -200,12 +171,12 @@ class Store:
             self.connections.close_cenv(transaction.cenv)
             raise
 
-    def _announce(self, done: list[Commit]) -> None:
-        for commit in done:
-            self.metrics.commits.inc()
-            self.hooks.run(commit)
+    def announce(self, commit: Commit) -> None:
+        """Count a commit and tell the hooks."""
+        self.metrics.commits.inc()
+        self.hooks.run(commit)
 
-    def _build(self, draft: Path, cenv: str, fill: Callable[[Session], None], actor: Actor) -> list[Commit]:
+    def _build(self, draft: Path, cenv: str, fill: Callable[[Session], None], actor: Actor) -> Commit:
         connection = connect(draft)
         try:
             prepare(connection)
@@ -213,10 +184,11 @@ class Store:
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute("PRAGMA journal_mode=WAL")
             session = Session(cenv, connection, self.transaction, self.explain)
-            done: list[Commit] = []
-            with self._work(session, actor, 0.0, done):
+            with Work(self, session, actor) as work:
+                work.begin(0.0)
                 migrate.apply(connection, self._migrations)
                 fill(session)
+                done = work.commit()
         finally:
             connection.close()
         return done
@@ -229,11 +201,11 @@ class Store:
             prepare(connection, durability=self.settings.durability)
             self._require_cenv(session)
             if migrate.version(connection) != len(self._migrations):
-                with self._writers.hold(cenv, WAIT_SECONDS):
+                with self.writers.hold(cenv, WAIT_SECONDS):
                     migrate.upgrade(connection, self._migrations)
             ready = True
         except (sqlite3.Error, MemoryError) as error:
-            self._fail(session, error)
+            self.fail(session, error)
             raise
         finally:
             if not ready:

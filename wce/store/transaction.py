@@ -18,6 +18,14 @@ _COUNT: Final = "UPDATE _wce_state SET commits = commits + 1 RETURNING commits, 
 _COUNT_AND_SEAL: Final = "UPDATE _wce_state SET commits = commits + 1, audit_hash = ? RETURNING commits, endpoints"
 
 
+# What a writer has to know of the file at his beginning: the counter of grants, that of commits, and the end of the audit chain. A
+# beginning of the log that was removed must not give its ids away again.
+STATE_AND_HEAD: Final = (
+    "SELECT grants, commits, audit_hash, max((SELECT coalesce(max(id), 0) FROM _wce_audit_log),"
+    " (SELECT coalesce(max(last_id), 0) FROM _wce_audit_tombstones)) FROM _wce_state"
+)
+
+
 class Handle(Protocol):
     """A connection to one cenv on which our own SQL runs."""
 
@@ -42,7 +50,8 @@ class Transaction:
         self.depth = 0
         self.number = 0
         self.endpoints = 0
-        self.trail: tuple[str, int] | None = None  # hash and id of the last audit row that the callbacks wrote
+        self.head: tuple[str, int] | None = None  # hash and id of the last audit row at the beginning, where that was read
+        self.trail: tuple[str, int] | None = None  # the same of the last one that the callbacks wrote
         self._tables: dict[str, int] = {}
         self._callbacks: list[Callable[[Transaction], None]] = []
         self._savepoints = 0

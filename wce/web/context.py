@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from flask import Request
@@ -17,7 +17,6 @@ from flask import Request
 from wce.core import keys, logins
 from wce.core.logins import Authenticated
 from wce.core.settings import CenvSettings
-from wce.core.tokens import token_hash
 from wce.errors import WceError
 from wce.model import Actor, Grants
 from wce.store.session import Session
@@ -34,8 +33,7 @@ _HOST: Final = re.compile(r"((?:[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,2
 _MAX_AGENT: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """One request. `started` is of time.perf_counter; `who` and `config` are None outside of a cenv."""
 
     request_id: str
@@ -116,20 +114,16 @@ def _identify(incoming: Request, declaration: Access) -> None:
     """An id, the host, and the cenv's name."""
     environ = incoming.environ
     found = _CENV.match(incoming.path)
-    bag().context = Context(
-        request_id=environ.get(ID_KEY) or new_id(),
-        started=time.perf_counter(),
-        ip_address=environ.get("REMOTE_ADDR") or "",
-        user_agent=environ.get("HTTP_USER_AGENT", "")[:_MAX_AGENT],
-        cenv=found[1] if found else None,
-    )
+    cenv_id = found[1] if found else None
+    address, agent = environ.get("REMOTE_ADDR") or "", environ.get("HTTP_USER_AGENT", "")[:_MAX_AGENT]
+    bag().context = Context(environ.get(ID_KEY) or new_id(), time.perf_counter(), address, agent, cenv_id)
     environ[CLASS_KEY] = declaration.response
-    if environ.get("HTTP_SERVICE_WORKER", "").lower() == "script":
+    if "HTTP_SERVICE_WORKER" in environ and environ["HTTP_SERVICE_WORKER"].lower() == "script":
         # A service worker would answer for every page under its path, ours among them.
         raise WceError("forbidden", "No script of this server may become a service worker.")
-    _check_host(incoming, services().settings.hosts)
-    if found and incoming.url_rule is None:
-        services().store.path(found[1])  # a cenv that is not there is told before an address in it that is not
+    _check_host(environ.get("HTTP_HOST", ""), services().settings.hosts)
+    if cenv_id is not None and incoming.url_rule is None:
+        services().store.path(cenv_id)  # a cenv that is not there is told before an address in it that is not
 
 
 def _authenticate(incoming: Request, declaration: Access) -> None:
@@ -137,16 +131,19 @@ def _authenticate(incoming: Request, declaration: Access) -> None:
     rule = incoming.url_rule
     if rule is None or (incoming.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)):
         return
-    context = current()
+    kept = bag()
+    context: Context = kept.context
     if context.cenv is not None:
-        bag().context = _with_principal(incoming, context, context.cenv, services(), look=declaration.looks_at_credentials)
-        require(declaration, actor(), incoming.method)
+        kept.context = context = _with_principal(incoming, context, context.cenv, services(), look=declaration.looks_at_credentials)
+        if context.who is not None:
+            require(declaration, context.who.actor, incoming.method)
     elif declaration.who != "public":
         raise WceError("forbidden", "This address is not open to anybody.")
 
 
-def _check_host(incoming: Request, allowed: tuple[str, ...]) -> None:
-    host = _HOST.fullmatch(incoming.environ.get("HTTP_HOST", ""))
+@lru_cache(maxsize=1024)
+def _check_host(said: str, allowed: tuple[str, ...]) -> None:
+    host = _HOST.fullmatch(said)
     if host is None:
         raise WceError("malformed", "The Host header is not a host name.")
     if allowed and host[1].lower() not in {name.lower() for name in allowed}:
@@ -213,7 +210,7 @@ def _known(token: str, session: Session, app: Services, whence: tuple[str, str],
         if keys.is_key(token) and not quietly:
             return keys.authenticate(session, token, app.now(), *whence)
         claims = app.tokens.read(token, session.cenv, app.now())
-        return logins.authenticate(session, claims, token_hash(token), app.now(), *whence)
+        return logins.authenticate(session, claims, app.now(), *whence)
     except WceError as error:
         if quietly and error.code == "bad_token":
             return None

@@ -34,10 +34,11 @@ SLOTS: Final = 65_536  # 1.5 MiB
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Windows to count in: (hash of the key, seconds) and the limit of each."""
+    """Windows to count in: (hash of the key, seconds) and the limit of each; `places` are where their slots were last."""
 
     windows: list[tuple[int, int]]
     limits: list[int]
+    places: list[int]
 
 
 class _FileLock:
@@ -113,7 +114,8 @@ class Counters:
 
     def hit(self, keys: Sequence[tuple[str, int]], amount: int = 1) -> list[tuple[int, float]]:
         """Count `amount` for each (key, window in seconds) in one step; answers (hits, end of the window) for each."""
-        return self.count([(self._hash(key), seconds) for key, seconds in keys], amount)
+        windows = [(self._hash(key), seconds) for key, seconds in keys]
+        return self.count(windows, [_SALT_BYTES] * len(windows), amount)
 
     def prepare(self, name: Hashable, make: Callable[[], Sequence[tuple[str, int, int]]]) -> Prepared:
         """What `make` gives as (key, limit, window in seconds), made ready for `count` and remembered under a name."""
@@ -121,15 +123,20 @@ class Counters:
         if found is not None:
             return found
         asked = make()
-        return self._prepared.put(name, Prepared([(self._hash(key), seconds) for key, _, seconds in asked], [item[1] for item in asked]))
+        windows = [(self._hash(key), seconds) for key, _, seconds in asked]
+        return self._prepared.put(name, Prepared(windows, [item[1] for item in asked], [_SALT_BYTES] * len(windows)))
 
-    def count(self, hashed: Sequence[tuple[int, int]], amount: int = 1) -> list[tuple[int, float]]:
-        """As `hit`, for keys that are hashed already."""
+    def count(self, hashed: Sequence[tuple[int, int]], places: list[int], amount: int = 1) -> list[tuple[int, float]]:
+        """As `hit`, for keys that are hashed already; `places` are where to look first, and kept up."""
         now = self.now()
         answers = []
         with self._exclusive:
-            for wanted, seconds in hashed:
-                offset, end, hits = self._slot(wanted, now)
+            for index, (wanted, seconds) in enumerate(hashed):
+                offset = places[index]
+                found, end, hits = _SLOT.unpack_from(self._memory, offset)
+                if found != wanted or end <= now:
+                    offset, end, hits = self._slot(wanted, now)
+                    places[index] = offset
                 # A clock that was set back must not stretch a window.
                 end = min(end, now + seconds) if hits else now + seconds
                 hits += amount

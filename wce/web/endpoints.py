@@ -74,12 +74,9 @@ def respond(reply: Reply, endpoint: Endpoint) -> Response:
     if not good or not 200 <= reply.status <= 599:
         raise WceError("script_failed", "The script answered with a status or a header that is none.")
     empty = reply.status in (204, 304)
-    response = responses.Ready([b"" if empty else reply.body], reply.status, headers)
-    if not any(name.lower() == "content-type" for name, _ in headers):
-        del response.headers["Content-Type"]  # Flask's own guess
     if not empty:
-        response.headers["Content-Length"] = str(len(reply.body))
-    return response
+        headers.append(("Content-Length", str(len(reply.body))))
+    return responses.Ready(b"" if empty else reply.body, reply.status, headers)
 
 
 def _require_listed(endpoint: Endpoint) -> None:

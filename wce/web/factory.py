@@ -7,11 +7,10 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from flask import Flask, Request, Response
-from flask.sessions import NullSession, SessionInterface, SessionMixin
-from werkzeug.routing import BaseConverter, MapAdapter, Rule
+from flask import Flask
+from werkzeug.routing import BaseConverter
 
 from wce.config import Settings
 from wce.core.gate import Gate
@@ -54,6 +53,7 @@ from wce.web import (
     query,
     totp,
 )
+from wce.web.application import Application
 from wce.web.counters import Counters
 from wce.web.headers import SecurityHeaders
 from wce.web.readiness import Readiness
@@ -61,7 +61,6 @@ from wce.web.services import KEY, Services
 
 COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
 _WAITING_COPIES: Final = 8
-_NULL_SESSION: Final = NullSession()  # refuses to be written to
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _BLUEPRINTS: Final = (
     ops.bp,
@@ -81,46 +80,6 @@ _BLUEPRINTS: Final = (
     query.bp,
     endpoints.bp,
 )
-
-
-class MatchedRule(Rule):
-    """A route whose address is built when somebody asks for it: making ready for that was half of the start."""
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        make = super()._compile_builder
-
-        def build(rule: Rule, **given: Any) -> tuple[str, str]:
-            made: tuple[str, str] = make(append_unknown).__get__(rule, None)(**given)
-            return made
-
-        return build
-
-
-class Application(Flask):
-    """Flask without what this application has none of, and every request would pay for."""
-
-    url_rule_class = MatchedRule
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """No view and no hook is a coroutine, so none has to be looked at."""
-        return func
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """One domain, no subdomains: finding that out for each request took as long as finding its route."""
-        if request is None:
-            return None
-        host, query = request.environ.get("HTTP_HOST", ""), request.environ.get("QUERY_STRING")
-        return MapAdapter(self.url_map, host, request.root_path, "", request.scheme, request.path, request.method, query)
-
-
-class _NoSession(SessionInterface):
-    """Sessions are rows of the cenv; nothing of Flask's goes into a cookie."""
-
-    def open_session(self, app: Flask, request: Request) -> SessionMixin:  # noqa: ARG002
-        return _NULL_SESSION
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """There is nothing to save."""
 
 
 class CenvConverter(BaseConverter):
@@ -146,7 +105,6 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
     services = build(settings, now=now, bcrypt_rounds=bcrypt_rounds)
     atexit.register(services.close)
     app = Application("wce", root_path=str(_ROOT), static_folder=None)
-    app.session_interface = _NoSession()
     app.extensions[KEY] = services
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import json
+import random
 import re
-import secrets
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -25,6 +25,7 @@ ID_KEY: Final = "wce.request_id"
 MORE_KEY: Final = "wce.more_headers"  # a list of pairs that go on the answer as they are; cheaper than Flask's headers
 _WELL_FORMED_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 Headers = list[tuple[str, str]]
+_ids: Final = random.Random()  # noqa: S311  # an id is no secret; it only has to differ
 
 
 class ResponseClass(StrEnum):
@@ -83,9 +84,20 @@ _NEVER_PREFIXES: Final = ("access-control-", "x-accel-")
 
 def secure(headers: Headers, kind: ResponseClass, *, https: bool) -> Headers:
     """The headers with those of the class put in; ours replace what the application said."""
-    ours, replaced = _of_class(kind, https, _public(headers))
-    kept = [(name, text) for name, text in headers if name.lower() not in replaced and not _refused(name.lower(), kind)]
-    return kept + ours
+    names = tuple([name for name, _ in headers])
+    if not _plain(names, kind, https):
+        public = _public(headers)
+        replaced = _of_class(kind, https, public)[1]
+        headers = [(name, text) for name, text in headers if name.lower() not in replaced and not _refused(name.lower(), kind)]
+        return headers + _of_class(kind, https, public)[0]
+    return headers + _of_class(kind, https, False)[0]
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain(names: tuple[str, ...], kind: ResponseClass, https: bool) -> bool:
+    """Whether headers of these names stay as they are, whatever they say."""
+    replaced = _of_class(kind, https, False)[1]
+    return not any(name.lower() in replaced or _refused(name.lower(), kind) for name in names)
 
 
 @functools.cache
@@ -137,7 +149,7 @@ class SecurityHeaders:
 
 def new_id() -> str:
     """An id for a request that brought none, or none that is well-formed."""
-    return secrets.token_hex(8)
+    return f"{_ids.getrandbits(64):016x}"
 
 
 def problem(code: str, status: int, request_id: str, detail: str = "") -> bytes:

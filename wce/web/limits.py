@@ -10,7 +10,6 @@ import functools
 import ipaddress
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
 
@@ -41,19 +40,6 @@ _COSTLY: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What is left of a limit; `ends_at` is in Unix seconds."""
-
-    limit: int
-    hits: int
-    ends_at: float
-
-    @property
-    def remaining(self) -> int:
-        return max(0, self.limit - self.hits)
-
-
 @functools.lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """What counts as one visitor: an IPv4 address, or the /64 of an IPv6 one."""
@@ -72,14 +58,15 @@ def spend(counters: Counters, settings: CenvSettings, cenv: str, address: str, u
     rates = (settings.rate_limit_ip, settings.rate_limit_cenv, settings.rate_limit_user)
     asked = counters.prepare((cenv, address, user_id, rates), lambda: _asked(rates, cenv, address, user_id))
     now = counters.now()
-    least, retry_at = None, 0.0
-    for limit, (hits, ends_at) in zip(asked.limits, counters.count(asked.windows), strict=True):
-        if least is None or limit - hits < least.limit - least.hits:
-            least = Window(limit, hits, ends_at)
-        if hits > limit:
-            retry_at = max(retry_at, ends_at)
-    if least is not None:
-        _show(least, now)
+    least = retry_at = 0.0
+    shown = (0, 0, 0.0)
+    for limit, (hits, ends_at) in zip(asked.limits, counters.count(asked.windows, asked.places)):  # noqa: B905  # one for each
+        left = limit - hits
+        if not shown[0] or left < least:
+            least, shown = left, (limit, hits, ends_at)
+        if left < 0 and ends_at > retry_at:
+            retry_at = ends_at
+    _show(*shown, now)
     if retry_at:
         raise exceeded(retry_at - now)
 
@@ -115,14 +102,14 @@ def install(app: Flask, settings: Settings, counters: Counters) -> Limiter:
 
 
 def _refuse(now: Callable[[], float], breached: RequestLimit) -> None:
-    _show(Window(breached.limit.amount, breached.limit.amount, breached.window.reset_time), now())
+    _show(breached.limit.amount, breached.limit.amount, breached.window.reset_time, now())
     raise exceeded(breached.window.reset_time - now())
 
 
-def _show(found: Window, now: float) -> None:
-    """Put what is left of a window on the answer."""
+def _show(limit: int, hits: int, ends_at: float, now: float) -> None:
+    """Put what is left of a window on the answer; `ends_at` is in Unix seconds."""
     current.request().environ[MORE_KEY] = [
-        ("RateLimit-Limit", str(found.limit)),
-        ("RateLimit-Remaining", str(found.remaining)),
-        ("RateLimit-Reset", str(max(0, math.ceil(found.ends_at - now)))),
+        ("RateLimit-Limit", str(limit)),
+        ("RateLimit-Remaining", str(max(0, limit - hits))),
+        ("RateLimit-Reset", str(max(0, math.ceil(ends_at - now)))),
     ]

@@ -9,7 +9,7 @@ from flask import Response
 
 from wce.log import info
 from wce.model import PUBLIC_ID
-from wce.web.context import Context, current
+from wce.web.context import Context
 from wce.web.current import bag, request
 from wce.web.services import services
 
@@ -19,30 +19,27 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 def observe(response: Response) -> Response:
     """Log and count; the route is the rule with its placeholders, never the path, which may hold anything."""
-    context, incoming = current(), request()
-    route = incoming.url_rule.rule if incoming.url_rule else "unmatched"
-    method = incoming.method if incoming.method in _METHODS else "other"
+    kept, incoming = bag(), request()
+    context: Context = kept.context
+    rule, method, who = incoming.url_rule, incoming.method, context.who
+    route = "unmatched" if rule is None else rule.rule
+    if method not in _METHODS:
+        method = "other"
     status = response.status_code
     seconds = time.perf_counter() - context.started
     services().metrics.answered(route, method, status, seconds)
     line = {
         "request_id": context.request_id,
         "cenv": context.cenv,
-        "user": _user_id(context),
+        "user": None if who is None or who.actor.user_id == PUBLIC_ID else who.actor.user_id,
         "method": method,
         "route": route,
         "status": status,
         "duration_ms": round(seconds * 1000, 3),
         "ip": context.ip_address,
     }
-    refusal = bag().get("refusal")
+    refusal = kept.get("refusal")
     if refusal is not None:
         line |= {"code": refusal.code} | ({"evidence": refusal.evidence} if refusal.evidence else {})
     info("request", line)
     return response
-
-
-def _user_id(context: Context) -> int | None:
-    if context.who is None or context.who.actor.user_id == PUBLIC_ID:
-        return None
-    return context.who.actor.user_id

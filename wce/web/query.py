@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from wce import values
 from wce.core import permissions, tables, users
@@ -18,7 +18,7 @@ from wce.errors import WceError, invalid
 from wce.model import Result
 from wce.store.session import Session
 from wce.store.sqlite import fold
-from wce.web import bodies, responses
+from wce.web import bodies, current, responses
 from wce.web.access import access
 from wce.web.context import cenv_settings, grants, who
 from wce.web.services import services
@@ -110,12 +110,12 @@ def _run(cenv_id: str, statements: Sequence[Statement], max_rows: int | None, fo
 
 def _once(form: str, encode: Encode) -> Once | None:
     """What makes a repeat of this request give the first answer again; None without an Idempotency-Key."""
-    key = request.headers.get("Idempotency-Key")
+    key = current.request().environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
     if not _KEY.fullmatch(key):
         raise invalid("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
-    digest = hashlib.sha256(f"{request.path}\n{form}\n".encode() + bodies.raw(bodies.JSON_BYTES))
+    digest = hashlib.sha256(f"{current.request().path}\n{form}\n".encode() + bodies.raw(bodies.JSON_BYTES))
     return Once(key, digest.hexdigest(), lambda results: (200, encode(results).decode()))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from flask import Response, render_template
+from werkzeug.datastructures import Headers
 
 from wce import values
 from wce.model import Result
@@ -25,17 +27,39 @@ TRUNCATED: Final = "X-Truncated"  # for the forms that have no room to say it
 
 
 class Ready(Response):
-    """An answer that is complete, body and headers; what Flask would look for once more before it sends it is not there."""
+    """An answer that is complete, body and headers; what Flask would look for once more before it sends it is not there.
+
+    The names and texts of `headers` are taken as they are.
+    """
+
+    def __init__(self, body: bytes, status: int, headers: list[tuple[str, str]]) -> None:
+        self._status, self._status_code = _status_line(status), status
+        self._pairs = headers
+        self.response = [body]
+        self.direct_passthrough = False
+        self._on_close = []
+
+    @cached_property
+    def headers(self) -> Headers:  # type: ignore[override]
+        """Werkzeug's, over the same list."""
+        found = Headers()
+        found._list = self._pairs
+        return found
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "HEAD" or "Location" in self.headers:
+        if environ["REQUEST_METHOD"] == "HEAD" or any(name == "Location" for name, _ in self._pairs):
             return super().__call__(environ, start_response)
-        start_response(self.status, self.headers.to_wsgi_list())
+        start_response(self._status, self._pairs)
         return cast(list[bytes], self.response)
 
 
+@cache
+def _status_line(status: int) -> str:
+    return Response(status=status).status
+
+
 def _ready(content: bytes, status: int, content_type: str) -> Response:
-    return Ready([content], status, {"Content-Type": content_type, "Content-Length": str(len(content))})
+    return Ready(content, status, [("Content-Type", content_type), ("Content-Length", str(len(content)))])
 
 
 def of_class(kind: ResponseClass) -> None:
