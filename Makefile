@@ -5,7 +5,7 @@ SHELL := bash
 PYTHON_M := .venv/bin/python -m
 SECONDS_TO_FUZZ ?= 60
 
-.PHONY: help install run demo test fuzz bench lint types check format clean
+.PHONY: help install run demo test frontend fuzz bench lint types check format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: install ## lint, types and every test, with branch coverage
 	@$(PYTHON_M) ruff format --check
 	@$(PYTHON_M) mypy
 	@$(PYTHON_M) pytest -n auto --cov --cov-report=term:skip-covered $(ARGS)
+
+frontend: ## build static/vendor anew from its pinned npm packages (needs Node 20)
+	@cd frontend && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 fuzz: install ## random statements against the guard for SECONDS_TO_FUZZ (60); prints how many
 	@$(PYTHON_M) tests.fuzz --seconds $(SECONDS_TO_FUZZ) $(ARGS)

@@ -60,7 +60,7 @@ def test_every_server_setting_stands_in_the_settings_with_its_default() -> None:
 
 def test_every_setting_of_a_cenv_stands_in_the_settings_with_type_and_default() -> None:
     def shown(default: object) -> str:
-        return "empty" if default == [] else str(default).lower() if isinstance(default, bool) else str(default)
+        return "empty" if default in ([], "") else str(default).lower() if isinstance(default, bool) else str(default)
 
     there = {name: [kind, shown(default)] for name, kind, default, _description in cenv_settings.describe()}
 

@@ -21,6 +21,7 @@ from wce.store.session import Session
 
 _RATE: Final = re.compile(r"([1-9][0-9]{0,6}) per (second|minute|hour|day)")
 _MAX_ORIGINS: Final = 50
+_MAX_TITLE: Final = 60
 _CACHED: Final = 4_096
 _MIB: Final = 1024 * 1024
 
@@ -57,6 +58,12 @@ def _rate(value: object) -> str:
     return value
 
 
+def _title(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _MAX_TITLE or not value.isprintable() or value != value.strip():
+        raise ValueError(f"must be at most {_MAX_TITLE} printable characters, without space around them")
+    return value
+
+
 def _origin(value: object) -> str:
     """An exact web origin as browsers send it: no pattern, no `null`, no path (RFC 6454, 6.2)."""
     rule = "must be an exact origin such as https://app.example.org"
@@ -89,6 +96,7 @@ def _setting(default: Any, kind: str, cast: Callable[[object], Any], description
 class CenvSettings:
     """How one cenv runs. Every field is a key of `_wce_config`; a row exists only for what was set."""
 
+    title: str = _setting("", "string", _title, "What people call this cenv.")
     session_timeout_hours: int = _setting(24, "integer", _integer(1, 8760), "Hours until a login ends.")
     allow_registration: bool = _setting(False, "boolean", _boolean, "Whether visitors may make their own account.")
     registration_role: str = _setting("viewer", "string", _choice("viewer", "editor"), "Role of an account that a visitor makes.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import mimetypes
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,16 @@ from wce.web.access import access
 from wce.web.headers import ResponseClass
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "static"
-_TEXT: Final = (".js", ".css", ".svg", ".ttf", ".txt")
+# Said here and not by the machine, which may know fewer.
+_TYPES: Final = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".txt": "text/plain",
+    ".woff2": "font/woff2",
+}
+_PACKED: Final = (".woff2",)  # compressed already
 _YEAR: Final = "public, max-age=31536000, immutable"
 
 bp = Blueprint("assets", __name__)
@@ -50,8 +58,8 @@ def file(digest: str, name: str) -> Response:
     if name not in names():
         raise WceError("not_found")
     fresh = digest == version()
-    zipped = name.endswith(_TEXT) and "gzip" in request.headers.get("Accept-Encoding", "")
-    response = Response(_zipped(name) if zipped else _plain(name), mimetype=mimetypes.guess_type(name)[0])
+    zipped = not name.endswith(_PACKED) and "gzip" in request.headers.get("Accept-Encoding", "")
+    response = Response(_zipped(name) if zipped else _plain(name), mimetype=_TYPES.get(Path(name).suffix, "application/octet-stream"))
     if zipped:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Cache-Control"] = _YEAR if fresh else "public, max-age=0"

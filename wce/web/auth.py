@@ -10,13 +10,30 @@ from flask import Blueprint, Response, request
 from wce.core import keys, logins, tables, users
 from wce.core.settings import CenvSettings
 from wce.core.totp import Proof
+from wce.model import Role
 from wce.store.session import Session
 from wce.web import account_bodies, bodies, cookies, responses
 from wce.web.access import access
 from wce.web.context import actor, cenv, cenv_settings, current, grants
+from wce.web.screens import next_place, screen
 from wce.web.services import services
 
 bp = Blueprint("auth", __name__, url_prefix="/<cenv:cenv_id>")
+
+
+@bp.get("/login")
+@access("anyone")
+def how_to_log_in(cenv_id: str) -> Response:
+    """Whether visitors may register; for a browser the page for signing in, and the way on for whoever is signed in already."""
+    config = cenv_settings()
+    if responses.wanted(responses.JSON, responses.HTML) == responses.JSON:
+        return responses.json({"title": config.title, "allow_registration": config.allow_registration})
+    onwards = next_place(request.args.get("next", ""))
+    if actor().role is not Role.PUBLIC:
+        return responses.see_other(onwards)
+    foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"
+    name = config.title or f"cenv {cenv_id[:8]}"
+    return responses.page("login.html", config=config, cenv=cenv_id, cenv_name=name, foreign=foreign, next=onwards)
 
 
 @bp.post("/login")
@@ -51,6 +68,7 @@ def logout(cenv_id: str) -> Response:
 
 
 @bp.get("/me")
+@screen("profile.html")
 @access("user", keys="any")
 def me(cenv_id: str) -> Response:
     """Who this is, and what he may do with which table."""
@@ -78,6 +96,7 @@ def password(cenv_id: str) -> Response:
 
 
 @bp.get("/sessions")
+@screen("sessions.html")
 @access("user")
 def list_sessions(cenv_id: str) -> Response:
     """One's own sessions that still hold."""

@@ -49,6 +49,7 @@ from wce.web import (
     limits,
     observe,
     ops,
+    overview,
     problems,
     query,
     totp,
@@ -78,6 +79,7 @@ _BLUEPRINTS: Final = (
     admin_schedules.bp,
     admin_files.bp,
     query.bp,
+    overview.bp,
     endpoints.bp,
 )
 

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from wce.errors import WceError
 from wce.log import LOGGER
-from wce.web import responses
+from wce.web import responses, screens
 from wce.web.access import declared
 from wce.web.context import note_refusal, request_id, view_of
 from wce.web.headers import ResponseClass
@@ -60,6 +60,8 @@ def body(error: WceError) -> dict[str, Any]:
 def answer(error: WceError, members: Mapping[str, Any] = MappingProxyType({})) -> Response:
     """The response for an error that may be told; `members` are put beside those that every problem has."""
     note_refusal(error)
+    if screens.wants_login(error, view_of(request)):
+        return screens.to_login()
     services().metrics.refusals.labels(error.code).inc()
     value = {**body(error), **members}
     if responses.wanted(responses.PROBLEM, responses.JSON, responses.HTML) == responses.HTML:

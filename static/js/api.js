@@ -1,0 +1,65 @@
+// The one way to the server: JSON over fetch, with the session's CSRF token, a bar while it takes long, and errors as Problem.
+const { cenv = '', csrf = '' } = document.body.dataset;
+export const CENV = cenv; // "/{cenv}", or "" outside of one
+const BAR_AFTER_MS = 300;
+let running = 0, timer;
+
+/** An error that the server told: code, detail, errors [{field, message}], position {line, column}. */
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail || body.title || `The server answered ${status}.`);
+    Object.assign(this, { status, code: '', errors: [], title: '', ...body });
+  }
+}
+
+function bar(change) {
+  running += change;
+  clearTimeout(timer);
+  if (!running) document.body.classList.remove('loading');
+  else timer = setTimeout(() => document.body.classList.add('loading'), BAR_AFTER_MS);
+}
+
+/** Send a request; `path` is of this cenv. `body` becomes JSON unless it is FormData, a Blob or a text. Answers the Response. */
+export async function send(method, path, body, { accept = 'application/json', signal, headers = {}, quiet = false } = {}) {
+  const raw = body instanceof Blob || body instanceof FormData || typeof body === 'string' || body === undefined;
+  const all = { Accept: accept, ...(raw ? {} : { 'Content-Type': 'application/json' }), ...(csrf && method !== 'GET' ? { 'X-CSRF-Token': csrf } : {}), ...headers };
+  if (!quiet) bar(1);
+  try {
+    const answer = await fetch(path.startsWith(cenv || '/') ? path : cenv + path, { method, headers: all, body: raw ? body : JSON.stringify(body), signal });
+    if (answer.ok) return answer;
+    const told = (answer.headers.get('Content-Type') ?? '').includes('json') ? await answer.json() : {};
+    if (answer.status === 401 && document.body.dataset.user) location.assign(`${cenv}/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    throw new Problem(answer.status, told);
+  } catch (error) {
+    if (error instanceof TypeError) throw new Problem(0, { title: 'No connection', detail: 'The server cannot be reached. Check the connection and try again.' });
+    throw error;
+  } finally {
+    if (!quiet) bar(-1);
+  }
+}
+
+/** The same for an answer in JSON; undefined for 204. */
+export async function api(method, path, body, options) {
+  const answer = await send(method, path, body, options);
+  return answer.status === 204 ? undefined : answer.json();
+}
+
+export const get = (path, options) => api('GET', path, undefined, options);
+export const post = (path, body = {}, options) => api('POST', path, body, options);
+export const put = (path, body, options) => api('PUT', path, body, options);
+export const del = (path, options) => api('DELETE', path, undefined, options);
+
+/** One statement: {columns, rows (arrays), row_count, …}. */
+export const query = (sql, params = [], options = {}) => post('/query', { sql, params, format: 'arrays', ...(options.max_rows ? { max_rows: options.max_rows } : {}) }, options);
+
+/** A name as SQL writes it. */
+export const ident = name => '"' + name.replaceAll('"', '""') + '"';
+
+/** Let the browser save a Blob under a name. */
+export function save(blob, name) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

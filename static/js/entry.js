@@ -1,0 +1,49 @@
+// Ways in: a new cenv, one by its address, signing in, registering.
+import { CENV, api, post } from './api.js';
+import { $, $$ } from './dom.js';
+import { wire } from './ui.js';
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
+const place = $('.sign-in');
+// A link from elsewhere brings no cookie along. The same address asked for by ourselves does, and whoever is signed in goes on.
+if (place && 'foreign' in place.dataset && !sessionStorage.getItem('again')) {
+  sessionStorage.setItem('again', '1');
+  location.replace(location.href);
+} else sessionStorage.removeItem('again');
+
+const forms = {
+  async new({ username, password, example }) {
+    const { cenv_id: id } = await post('/new', { username, password, ...(example ? { example } : {}) });
+    await api('POST', `/${id}/login`, { username, password });
+    location.assign(`/${id}/`);
+  },
+  async login({ username, password }) {
+    await post('/login', { username, password });
+    location.assign(place.dataset.next);
+  },
+  async register({ username, password, email }) {
+    await post('/register', { username, password, ...(email ? { email } : {}) });
+    location.assign(place.dataset.next || `${CENV}/`);
+  },
+};
+for (const [name, submit] of Object.entries(forms)) {
+  const form = $(`[data-form="${name}"]`);
+  if (form) wire(form, submit);
+}
+
+const open = $('[data-form="open"]');
+open?.addEventListener('submit', event => {
+  event.preventDefault();
+  const id = UUID.exec(open.elements.address.value)?.[0];
+  $('.form-error', open).hidden = Boolean(id);
+  $('.form-error', open).textContent = 'The address of a cenv holds an id like 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed.';
+  if (id) location.assign(`/${id.toLowerCase()}/`);
+});
+
+for (const button of $$('[data-show]')) {
+  button.addEventListener('click', () => {
+    for (const form of $$('form[data-form]')) form.hidden = form.dataset.form !== button.dataset.show;
+    $(`[data-form="${button.dataset.show}"] input`).focus();
+  });
+}
+$('.sign-in input')?.focus();

@@ -1,0 +1,143 @@
+// Toasts and dialogs.
+import { Problem } from './api.js';
+import { $, button, fill, h, icon } from './dom.js';
+
+const TOAST_MS = 5000, UNDO_MS = 10_000;
+
+/** A note at the corner. `action` {label, run} adds a button, as for undo. */
+export function toast(text, { kind = 'info', action } = {}) {
+  const names = { info: 'circle-check', error: 'circle-alert' };
+  const note = h('div', { class: `toast ${kind === 'error' ? 'failed' : ''}` }, icon(names[kind]), h('p', {}, text));
+  if (action) note.append(h('button', { type: 'button', onclick: () => { note.remove(); action.run(); } }, action.label));
+  note.append(h('button', { type: 'button', class: 'toast-close', 'aria-label': 'Dismiss', onclick: () => note.remove() }, icon('x')));
+  $('#toasts').append(note);
+  setTimeout(() => note.remove(), action ? UNDO_MS : kind === 'error' ? 2 * TOAST_MS : TOAST_MS);
+}
+
+/** A note that the next page shows. */
+export const toastNext = text => sessionStorage.setItem('toast', text);
+const waiting = sessionStorage.getItem('toast');
+if (waiting) { sessionStorage.removeItem('toast'); toast(waiting); }
+
+/** Show what went wrong; mistakes of our own go on to the console. */
+export function fail(error) {
+  if (error.name === 'AbortError') return;
+  toast(error instanceof Problem ? error.message : 'Something went wrong in this page. Reload it and try again.', { kind: 'error' });
+  if (!(error instanceof Problem)) throw error;
+}
+
+/** Run an async act from an event and show its failure; `el`, where given, is off meanwhile. */
+export async function act(run, el) {
+  if (el) el.disabled = true;
+  try { return await run(); } catch (error) { fail(error); } finally { if (el) el.disabled = false; }
+}
+
+/** A dialog with a title, content and buttons; answers its element. `close` in the content's events ends it. */
+export function dialog(title, content, { wide = false, onclose } = {}) {
+  const el = h('dialog', { class: `dialog${wide ? ' broad' : ''}`, 'aria-label': title },
+    h('header', {}, h('h2', {}, title), h('button', { type: 'button', class: 'btn ghost icon-only', 'aria-label': 'Close', onclick: () => el.close() }, icon('x'))), content);
+  el.addEventListener('close', () => { el.remove(); onclose?.(); });
+  el.addEventListener('mousedown', event => { if (event.target === el) el.close(); });
+  document.body.append(el);
+  el.showModal();
+  return el;
+}
+
+/** Ask before something is done. `title` and `action` name the thing ("Delete the table orders"). `typed`, where given, must be typed in. */
+export function confirm({ title, text, action, danger = true, typed }) {
+  return new Promise(resolve => {
+    const ok = h('button', { type: 'submit', class: `btn primary${danger ? ' danger' : ''}`, disabled: Boolean(typed) }, action);
+    const name = typed && h('label', { class: 'field' }, h('span', {}, 'Type ', h('code', {}, typed), ' to go on'), h('input', { autocomplete: 'off', oninput: event => { ok.disabled = event.target.value !== typed; } }));
+    const form = h('form', { method: 'dialog', onsubmit: event => { event.preventDefault(); done = true; el.close(); } },
+      h('div', { class: 'dialog-body' }, [text].flat().map(part => (typeof part === 'string' ? h('p', {}, part) : part)), name), h('footer', {}, button('Cancel', { onclick: () => el.close() }), ok));
+    let done = false;
+    const el = dialog(title, form, { onclose: () => resolve(done) });
+    (name ? $('input', name) : ok).focus();
+  });
+}
+
+/** A field of a form: {name, label, type, value, options, hint, required, autocomplete, placeholder, mono, rows}. */
+export function field({ name, label, type = 'text', value = '', options, hint, ...more }) {
+  const id = `f-${name}-${Math.random().toString(36).slice(2, 7)}`, told = hint && `${id}-hint`;
+  const common = { id, name, 'aria-describedby': told, required: more.required, autocomplete: more.autocomplete ?? 'off', placeholder: more.placeholder, class: more.mono && 'mono', spellcheck: more.mono && 'false' };
+  let input;
+  if (options) input = h('select', common, options.map(item => { const [key, text] = Array.isArray(item) ? item : [item, item]; return h('option', { value: key, selected: String(key) === String(value) }, text); }));
+  else if (type === 'textarea') input = h('textarea', { ...common, rows: more.rows ?? 4, value });
+  else if (type === 'checkbox') input = h('input', { ...common, type, checked: Boolean(value) });
+  else input = h('input', { ...common, type, value, min: more.min, max: more.max, step: more.step });
+  const error = h('p', { class: 'field-error', hidden: true });
+  const note = hint && h('small', { id: told }, hint);
+  if (type === 'checkbox') return h('div', { class: 'field', dataset: { field: name } }, h('label', { class: 'check' }, input, h('span', {}, label)), note, error);
+  return h('div', { class: 'field', dataset: { field: name } }, h('label', { for: id }, label), input, note, error);
+}
+
+/** What a form holds: checkboxes as true and false, numbers as numbers, everything else as text. */
+export function values(form) {
+  return Object.fromEntries([...form.elements].filter(el => el.name).map(el => [el.name, el.type === 'checkbox' ? el.checked : el.type === 'number' ? (el.value === '' ? null : Number(el.value)) : el.value]));
+}
+
+/** Write an error of the server to its fields; what belongs to none goes to the form's own line. */
+export function showErrors(form, error) {
+  for (const el of form.querySelectorAll('.field-error')) el.hidden = true;
+  form.querySelectorAll('[aria-invalid]').forEach(el => el.removeAttribute('aria-invalid'));
+  if (!error) return;
+  const rest = [];
+  for (const { field: name, message } of error.errors ?? []) {
+    const place = form.querySelector(`[data-field="${CSS.escape(name)}"]`);
+    if (!place) { rest.push(`${name}: ${message}`); continue; }
+    const line = $('.field-error', place), input = $('input, select, textarea', place);
+    line.textContent = message.charAt(0).toUpperCase() + message.slice(1) + '.';
+    line.hidden = false;
+    input.setAttribute('aria-invalid', 'true');
+  }
+  const first = form.querySelector('[aria-invalid]');
+  first?.focus();
+  const line = $('.form-error', form);
+  line.hidden = Boolean(first) && !rest.length;
+  fill(line, icon('circle-alert'), h('span', {}, rest.length ? rest.join('; ') : error.message));
+}
+
+/** Let a form send itself through `submit(values)`; errors land at their fields. */
+export function wire(form, submit) {
+  form.noValidate = false;
+  form.addEventListener('submit', async event => {
+    event.preventDefault();
+    const go = $('[type="submit"]', form);
+    showErrors(form, null);
+    $('.form-error', form).hidden = true;
+    go.disabled = true;
+    try { await submit(values(form)); } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      showErrors(form, error);
+    } finally { go.disabled = false; }
+  });
+}
+
+/** A dialog with fields; `submit(values)` may throw a Problem, which is shown at its fields. Answers what submit answered, or undefined. */
+export function formDialog({ title, text, fields, action, danger = false, submit, wide }) {
+  return new Promise(resolve => {
+    let answer;
+    const form = h('form', { class: 'form' }, h('div', { class: 'dialog-body' }, text && h('p', {}, text), fields.map(item => (item instanceof Element ? item : field(item))), h('p', { class: 'form-error', role: 'alert', hidden: true })),
+      h('footer', {}, button('Cancel', { onclick: () => el.close() }), h('button', { type: 'submit', class: `btn primary${danger ? ' danger' : ''}` }, action)));
+    wire(form, async given => { answer = (await submit(given)) ?? true; el.close(); });
+    const el = dialog(title, form, { wide, onclose: () => resolve(answer) });
+    $('input:not([type="checkbox"]), select, textarea', form)?.focus();
+  });
+}
+
+/** A menu under a button: items [{label, icon, run, danger}]. */
+export function menu(anchor, items) {
+  const box = h('div', { class: 'menu', role: 'menu' }, items.map(item => h('button', { type: 'button', role: 'menuitem', class: item.danger && 'bad', onclick: () => { box.remove(); item.run(); } }, item.icon && icon(item.icon), item.label)));
+  const close = event => { if (!box.contains(event.target)) { box.remove(); document.removeEventListener('pointerdown', close, true); } };
+  box.addEventListener('keydown', event => {
+    const all = [...box.children], at = all.indexOf(document.activeElement), step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) { event.preventDefault(); all.at((at + step) % all.length).focus(); }
+    if (event.key === 'Escape' || event.key === 'Tab') { box.remove(); anchor.focus(); }
+  });
+  document.body.append(box);
+  const { left, bottom, right } = anchor.getBoundingClientRect();
+  box.style.top = `${Math.min(bottom + 4, innerHeight - box.offsetHeight - 8)}px`;
+  box.style.left = `${Math.max(8, left + box.offsetWidth > innerWidth - 8 ? right - box.offsetWidth : left)}px`;
+  box.firstElementChild?.focus();
+  setTimeout(() => document.addEventListener('pointerdown', close, true));
+}
