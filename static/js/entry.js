@@ -17,8 +17,15 @@ const forms = {
     await api('POST', `/${id}/login`, { username, password });
     location.assign(`/${id}/`);
   },
-  async login({ username, password }) {
-    await post('/login', { username, password });
+  async login({ username, password, code }) {
+    const second = code ? { [/^[0-9]{6}$/.test(code) ? 'totp' : 'recovery_code']: code } : {};
+    try { await post('/login', { username, password, ...second }); } catch (error) {
+      const field = $('[data-field="code"]');
+      if (error.code !== 'totp_required' || !field.hidden) throw error;
+      field.hidden = false; // the password was right
+      $('input', field).focus();
+      return;
+    }
     location.assign(place.dataset.next);
   },
   async register({ username, password, email }) {
