@@ -12,12 +12,14 @@ from wce.model import Rights
 from wce.web import bodies, responses
 from wce.web.access import access
 from wce.web.context import actor
+from wce.web.screens import screen
 from wce.web.services import services
 
 bp = Blueprint("admin_access", __name__, url_prefix="/<cenv:cenv_id>/admin")
 
 
 @bp.get("/permissions")
+@screen("permissions.html")
 @access("user", keys="administration")
 def list_permissions(cenv_id: str) -> Response:
     """All that the caller may see."""
@@ -51,6 +53,7 @@ def revoke(cenv_id: str, permission_id: int) -> Response:
 
 
 @bp.get("/policies")
+@screen("policies.html")
 @access("admin")
 def list_policies(cenv_id: str) -> Response:
     """All conditions."""

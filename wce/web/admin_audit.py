@@ -13,6 +13,7 @@ from wce.core import audit
 from wce.errors import invalid
 from wce.web import responses
 from wce.web.access import access
+from wce.web.screens import screen
 from wce.web.services import services
 
 bp = Blueprint("admin_audit", __name__, url_prefix="/<cenv:cenv_id>/admin/audit")
@@ -21,6 +22,7 @@ _COLUMNS: Final = tuple(item.name for item in fields(audit.AuditRecord))
 
 
 @bp.get("")
+@screen("audit.html")
 @access("admin")
 def find(cenv_id: str) -> Response:
     """One page of the log, newest first; as CSV and NDJSON the next page's cursor stands in X-Next-Cursor."""

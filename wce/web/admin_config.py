@@ -11,12 +11,14 @@ from wce.core.settings import Entry
 from wce.web import bodies, responses
 from wce.web.access import access
 from wce.web.context import actor
+from wce.web.screens import screen
 from wce.web.services import services
 
 bp = Blueprint("admin_config", __name__, url_prefix="/<cenv:cenv_id>/admin/config")
 
 
 @bp.get("")
+@screen("config.html")
 @access("admin")
 def show(cenv_id: str) -> Response:
     """Every setting with its value, and where that comes from."""

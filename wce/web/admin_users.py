@@ -11,12 +11,14 @@ from wce.model import Role
 from wce.web import bodies, responses
 from wce.web.access import access
 from wce.web.context import actor, cenv_settings
+from wce.web.screens import screen
 from wce.web.services import services
 
 bp = Blueprint("admin_users", __name__, url_prefix="/<cenv:cenv_id>/admin/users")
 
 
 @bp.get("")
+@screen("users.html")
 @access("admin")
 def list_users(cenv_id: str) -> Response:
     """All accounts."""

@@ -42,6 +42,11 @@ class Link:
 
 LINKS: Final = (
     Link("", "Dashboard", "layout-dashboard", "/"),
+    Link("Access", "Users", "users", "/admin/users", Role.ADMIN),
+    Link("Access", "Permissions", "key-round", "/admin/permissions", Role.ADMIN),
+    Link("Access", "Row policies", "shield-check", "/admin/policies", Role.ADMIN),
+    Link("System", "Configuration", "settings-2", "/admin/config", Role.ADMIN),
+    Link("System", "Audit log", "scroll-text", "/admin/audit", Role.ADMIN),
     Link("Account", "Profile", "circle-user-round", "/me"),
     Link("Account", "Devices", "monitor", "/sessions"),
 )

@@ -1,0 +1,64 @@
+// The settings of a cenv, each with what it means and where its value comes from.
+import { get, put } from './api.js';
+import { $, button, fill, h, icon } from './dom.js';
+import { act, showErrors, toast } from './ui.js';
+
+const GROUPS = [['Accounts', /^(session|allow|registration|max_users|max_sessions|totp)/], ['Limits of requests', /^rate_/], ['Queries', /^(query|max_connections|max_database|max_assets)/], ['Scripts and pages', /^(script|page)/], ['Backups', /^backup/], ['Other', /./]];
+const words = key => key.charAt(0).toUpperCase() + key.slice(1).replaceAll('_', ' ').replace(/\bmb\b/, '(MiB)').replace(/\bip\b/, 'of an address');
+
+function control(key, { value, type, source }) {
+  const common = { id: `c-${key}`, name: key, disabled: source === 'environment', 'aria-describedby': `h-${key}`, dataset: { type } };
+  if (type === 'boolean') return h('label', { class: 'switch' }, h('input', { ...common, type: 'checkbox', checked: value, 'aria-label': words(key) }), h('i'), h('span', {}, value ? 'On' : 'Off'));
+  if (type === 'list') return h('textarea', { ...common, rows: 2, value: value.join('\n'), placeholder: 'one on each line' });
+  return h('input', { ...common, type: type === 'integer' ? 'number' : 'text', value: value ?? '', autocomplete: 'off' });
+}
+
+function read(el) {
+  if (el.type === 'checkbox') return el.checked;
+  if (el.dataset.type === 'list') return el.value.split('\n').map(text => text.trim()).filter(Boolean);
+  return el.dataset.type === 'integer' && el.value !== '' ? Number(el.value) : el.value;
+}
+
+function state(key, { source, default: usual }) {
+  if (source === 'environment') return h('span', { class: 'tag warn', title: 'Set by the operator of the server' }, icon('lock'), 'fixed by the server');
+  if (source === 'default') return h('span', { class: 'tag' }, 'default');
+  return button('Back to default', { kind: 'sm', title: `Default: ${Array.isArray(usual) ? usual.join(', ') || 'empty' : usual}`, onclick: event => act(() => save({ [key]: null }, event.currentTarget)) });
+}
+
+const line = ([key, entry]) => h('div', { class: 'field setting', dataset: { field: key } }, h('div', { class: 'setting-head' }, h('label', { for: `c-${key}` }, words(key)), state(key, entry)), control(key, entry), h('small', { id: `h-${key}` }, entry.description), h('p', { class: 'field-error', hidden: true }));
+
+async function save(changes) {
+  const { config } = await put('/admin/config', changes);
+  toast(`${Object.keys(changes).map(words).join(', ')}: saved.`);
+  show(config);
+}
+
+function card(title, entries) {
+  const form = h('form', { class: 'form', 'aria-label': title }, entries.map(line), h('p', { class: 'form-error', role: 'alert', hidden: true }), h('button', { type: 'submit', class: 'btn primary fit' }, 'Save'));
+  form.noValidate = true;
+  form.addEventListener('submit', event => {
+    event.preventDefault();
+    const changes = {};
+    for (const [key, { value }] of entries) {
+      const el = form.elements[key];
+      if (!el.disabled && JSON.stringify(read(el)) !== JSON.stringify(value)) changes[key] = read(el);
+    }
+    if (!Object.keys(changes).length) { toast('Nothing has changed.'); return; }
+    act(async () => { try { await save(changes); } catch (error) { if (!error.errors?.length) throw error; showErrors(form, error); } }, $('[type="submit"]', form));
+  });
+  form.addEventListener('change', ({ target }) => { if (target.type === 'checkbox') target.parentElement.lastElementChild.textContent = target.checked ? 'On' : 'Off'; });
+  return h('section', { class: 'card' }, h('header', { class: 'card-head' }, h('div', {}, h('h2', {}, title))), form);
+}
+
+function show(config) {
+  let left = Object.entries(config);
+  const cards = [];
+  for (const [title, rule] of GROUPS) {
+    const mine = left.filter(([key]) => rule.test(key));
+    left = left.filter(([key]) => !rule.test(key));
+    if (mine.length) cards.push(card(title, mine));
+  }
+  fill($('#config'), cards).removeAttribute('aria-busy');
+}
+
+act(async () => show((await get('/admin/config')).config));

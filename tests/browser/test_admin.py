@@ -1,0 +1,122 @@
+"""What administrators do: accounts, permissions, policies, settings, and the log of all that."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
+from tests.browser.place import PASSWORD, Place
+
+
+def in_dialog(page: Page, action: str, **fields: str) -> None:
+    """Fill in the open dialog, by the names of its fields, and send it."""
+    for name, text in fields.items():
+        field = page.locator(f"dialog [name={name}]")
+        if field.evaluate("el => el.tagName") == "SELECT":
+            field.select_option(text)
+        else:
+            field.fill(text)
+    page.locator("dialog").get_by_role("button", name=action).click()
+
+
+def test_somebody_is_invited_given_a_table_and_held_to_some_rows(open_page: Open, place: Place) -> None:
+    page = open_page("/admin/users")
+    page.get_by_role("button", name="Invite").click()
+    in_dialog(page, "Create", username="grace", password=PASSWORD)
+    expect(page.locator("dialog .form-error, dialog .field-error").filter(visible=True)).to_contain_text("grace")
+    assert_accessible(page)
+    in_dialog(page, "Create", username="nina", password=PASSWORD, role="editor")
+    expect(page.locator("#users")).to_contain_text("nina")
+
+    page.get_by_role("link", name="Permissions").click()
+    page.get_by_role("button", name="nina on orders: nothing").click()
+    page.get_by_role("checkbox", name="Read").check()
+    in_dialog(page, "Save")
+    expect(page.get_by_role("button", name="nina on orders: read")).to_be_visible()
+
+    page.get_by_role("link", name="Row policies").click()
+    page.get_by_role("button", name="New policy").click()
+    in_dialog(page, "Create", table_name="orders", sql_condition="nonsense(")
+    expect(page.locator("dialog .field-error, dialog .form-error").filter(visible=True)).to_be_visible()
+    in_dialog(page, "Create", table_name="orders", sql_condition="status = 'open' OR $username <> 'nina'")
+    orders = page.locator("section", has_text="orders").last
+    orders.get_by_role("button", name="See as").click()
+    page.locator("dialog [name=who]").select_option(label="nina")
+    page.get_by_role("button", name="Show the rows").click()
+    expect(page.get_by_role("dialog", name="What nina sees of orders")).to_contain_text("of 1400")
+    page.get_by_role("dialog", name="What nina sees of orders").get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Delete the policy status").click()
+    in_dialog(page, "Delete the policy")
+    expect(page.locator("#policies")).not_to_contain_text("status = 'open'")
+
+
+def test_an_account_is_disabled_and_deleted_by_its_name(open_page: Open, place: Place) -> None:
+    place.made("/admin/users", {"username": "leaver", "password": PASSWORD, "role": "viewer"})
+    page = open_page("/admin/users")
+    page.get_by_role("button", name="Acts for leaver").click()
+    page.get_by_role("menuitem", name="Disable").click()
+    in_dialog(page, "Disable")
+    row = page.get_by_role("row", name="leaver")
+    expect(row).to_contain_text("disabled")
+
+    page.get_by_role("button", name="Acts for leaver").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    delete = page.locator("dialog").get_by_role("button", name="Delete the account")
+    expect(delete).to_be_disabled()
+    page.get_by_label("Type leaver to go on").fill("leaver")
+    delete.click()
+
+    expect(row).to_have_count(0)
+
+
+def test_a_setting_is_changed_refused_and_taken_back(open_page: Open, place: Place) -> None:
+    page = open_page("/admin/config")
+    page.get_by_label("Query max rows").fill("0")
+    save = page.get_by_role("form", name="Queries").get_by_role("button", name="Save")
+    save.click()
+    expect(page.locator("[data-field=query_max_rows] .field-error")).to_contain_text("Must be from 1")
+
+    page.get_by_label("Query max rows").fill("500")
+    save.click()
+    expect(page.locator(".toast").first).to_contain_text("saved")
+    assert place.send("GET", "/admin/config").json()["config"]["query_max_rows"]["value"] == 500
+    page.locator("[data-field=query_max_rows]").get_by_role("button", name="Back to default").click()
+
+    expect(page.get_by_label("Query max rows")).to_have_value("10000")
+
+
+def test_the_log_is_filtered_read_and_verified(open_page: Open) -> None:
+    page = open_page("/admin/audit")
+    page.get_by_label("Action").fill("user.*")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator("#entries tbody tr").first).to_contain_text("user.")
+    page.get_by_role("button", name="Details of entry").first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("Action")
+    page.keyboard.press("Escape")
+
+    page.get_by_role("button", name="Verify the chain").click()
+
+    expect(page.locator(".toast").first).to_contain_text("follow from one another")
+
+
+@pytest.mark.parametrize("path", ["/admin/users", "/admin/permissions", "/admin/policies", "/admin/config", "/admin/audit"])
+def test_every_screen_of_administrators_is_for_everybody(open_page: Open, path: str) -> None:
+    page = open_page(path)
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+
+    assert_accessible_in_both_themes(page)
+
+
+@pytest.mark.parametrize("path", ["/admin/users", "/admin/permissions", "/admin/audit"])
+def test_nothing_is_wider_than_a_phone(open_page: Open, path: str) -> None:
+    page = open_page(path, viewport={"width": 390, "height": 844})
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_who_administers_nothing_is_told_so(open_page: Open) -> None:
+    page = open_page("/admin/users", who="vera")
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Not allowed")
