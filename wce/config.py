@@ -53,6 +53,13 @@ def choice(*allowed: str) -> Callable[[str], str]:
     return cast
 
 
+def redis_address(text: str) -> str:
+    """the address of a Redis"""
+    if not re.match(r"(redis|rediss|unix)://\S+$", text):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return text
+
+
 def words(text: str) -> tuple[str, ...]:
     """names separated by commas"""
     return tuple(word.strip() for word in text.split(",") if word.strip())
@@ -113,7 +120,7 @@ class Settings:
     sandbox_workers: int = _setting("WCE_SANDBOX_WORKERS", integer(1, 64), 2, "Processes that run scripts and templates.")
     max_open_cenvs: int = _setting("WCE_MAX_OPEN_CENVS", integer(16, 100_000), 512, "Connections kept open per process, over all cenvs.")
     durability: str = _setting("WCE_DURABILITY", choice("normal", "full"), "normal", "full answers only after the disk has the commit.")
-    redis_url: str = _setting("WCE_REDIS_URL", str, "", "Redis for rate limits shared by several machines.")
+    redis_url: str = _setting("WCE_REDIS_URL", redis_address, "", "Redis for rate limits shared by several machines.")
     trusted_proxy: str = _setting("WCE_TRUSTED_PROXY", str, "", "Address of the proxy whose X-Forwarded-* headers count.")
     log_level: str = _setting("WCE_LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_file: str = _setting("WCE_LOG_FILE", str, "", "File for the log; empty: standard error.")

@@ -59,6 +59,7 @@ from wce.web.counters import Counters
 from wce.web.headers import SecurityHeaders
 from wce.web.readiness import Readiness
 from wce.web.services import KEY, Services
+from wce.web.shared_counters import SharedCounters
 
 COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
 _WAITING_COPIES: Final = 8
@@ -158,10 +159,15 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         scripts=scripts,
         scheduler=scheduler,
         readiness=Readiness(store, guard, pool),
-        counters=Counters(store.folder.path / COUNTERS if settings.processes > 1 else None, now=now),
+        counters=_counters(settings, store.folder.path / COUNTERS, now),
         copies=Gate(_WAITING_COPIES),
         now=now,
     )
+
+
+def _counters(settings: Settings, path: Path, now: Callable[[], float]) -> Counters:
+    shared = path if settings.processes > 1 else None
+    return SharedCounters(settings.redis_url, settings.jwt_secret, shared, now) if settings.redis_url else Counters(shared, now=now)
 
 
 def _share(processes: int) -> int:
