@@ -20,7 +20,7 @@ from wce.core.settings import CenvSettings
 from wce.errors import WceError
 from wce.model import Actor, Grants
 from wce.store.session import Session
-from wce.web import cookies, limits
+from wce.web import cookies, cors, limits
 from wce.web.access import Access, declared, require
 from wce.web.current import application, bag, request
 from wce.web.headers import CLASS_KEY, ID_KEY, new_id
@@ -129,13 +129,15 @@ def _identify(incoming: Request, declaration: Access) -> None:
 def _authenticate(incoming: Request, declaration: Access) -> None:
     """The principal and the version counters, in one read; then whether he may call this view."""
     rule = incoming.url_rule
-    if rule is None or (incoming.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)):
+    automatic = incoming.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
+    if rule is None or (automatic and not cors.is_preflight(incoming)):
         return
     kept = bag()
     context: Context = kept.context
     if context.cenv is not None:
-        kept.context = context = _with_principal(incoming, context, context.cenv, services(), look=declaration.looks_at_credentials)
-        if context.who is not None:
+        look = declaration.looks_at_credentials and not automatic
+        kept.context = context = _with_principal(incoming, context, context.cenv, services(), look=look)
+        if context.who is not None and not automatic:
             require(declaration, context.who.actor, incoming.method)
     elif declaration.who != "public":
         raise WceError("forbidden", "This address is not open to anybody.")
@@ -167,6 +169,8 @@ def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Serv
         known, by_cookie, refusal = _credentials(incoming, session, app, whence) if look else (None, False, None)
         found = known or logins.anonymous(session, *whence)
         config = app.config.read(session, found.state.settings)
+        if config.cors_origins:
+            cors.offer(incoming, config.cors_origins)
         limits.spend(app.counters, config, cenv_id, context.ip_address, found.actor.user_id)
         if refusal is not None:
             raise refusal  # counted first, or guessing tokens would be free

@@ -13,7 +13,7 @@ from wce.core.paths import Routes
 from wce.core.scripts import Endpoint
 from wce.errors import WceError
 from wce.sandbox.messages import Reply
-from wce.web import current, incoming, responses
+from wce.web import cors, current, incoming, responses
 from wce.web.access import Access, access, require
 from wce.web.context import actor, cenv_settings, who
 from wce.web.headers import MORE_KEY, ResponseClass
@@ -117,4 +117,6 @@ def _options(routes: Routes[Endpoint], path: str, allowed: tuple[str, ...]) -> R
 def _share(more: dict[str, str]) -> None:
     """Let pages of every origin, and those in a sandbox, read the answer, as somebody whom we do not know."""
     environ = current.request().environ
+    if any(name == cors.ALLOW_ORIGIN for name, _ in environ.get(MORE_KEY, ())):
+        return  # the cenv's own settings let this origin do more
     environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Access-Control-Allow-Origin", "*"), *more.items()]

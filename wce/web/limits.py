@@ -108,7 +108,10 @@ def _refuse(now: Callable[[], float], breached: RequestLimit) -> None:
 
 def _show(limit: int, hits: int, ends_at: float, now: float) -> None:
     """Put what is left of a window on the answer; `ends_at` is in Unix seconds."""
-    current.request().environ[MORE_KEY] = [
+    environ = current.request().environ
+    others = [pair for pair in environ.get(MORE_KEY, ()) if not pair[0].startswith("RateLimit-")]
+    environ[MORE_KEY] = [
+        *others,
         ("RateLimit-Limit", str(limit)),
         ("RateLimit-Remaining", str(max(0, limit - hits))),
         ("RateLimit-Reset", str(max(0, math.ceil(ends_at - now)))),

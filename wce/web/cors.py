@@ -1,0 +1,62 @@
+"""Answers to scripts of other origins, where a cenv names those origins; elsewhere this costs one look at an empty tuple.
+
+Exact origins only, never with credentials: such a script brings a bearer token of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Final
+
+from flask import Request
+from flask_cors import core
+
+from wce.web.headers import MORE_KEY
+
+ALLOW_ORIGIN: Final = core.ACL_ORIGIN
+_MAX_AGE_SECONDS: Final = 600
+_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_MAY_SEND: Final = ["Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Modified-Since", "If-None-Match", "X-Request-ID"]
+_MAY_READ: Final = [
+    "Content-Disposition",
+    "ETag",
+    "Idempotent-Replayed",
+    "Location",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Next-Cursor",
+    "X-Request-ID",
+    "X-Truncated",
+]
+
+
+def is_preflight(incoming: Request) -> bool:
+    """Whether a browser asks beforehand what a script of another origin may send."""
+    return incoming.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in incoming.environ
+
+
+def offer(incoming: Request, origins: tuple[str, ...]) -> None:
+    """Let a script of one of the `origins`, which are not empty, read this answer; all others are told that it depends on that."""
+    environ = incoming.environ
+    more = [("Vary", "Origin")]
+    origin = environ.get("HTTP_ORIGIN", "")
+    if origin in origins:  # the library would take some texts for patterns, and capitals for small letters
+        found = core.get_cors_headers(_options(origin), incoming.headers, incoming.method)
+        more += [(name, str(text)) for name, text in found.items() if name.lower() != "vary"]
+    environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), *more]
+
+
+@functools.lru_cache(maxsize=1024)
+def _options(origin: str) -> core._ComputedCorsOptions:
+    given: core.CorsOptionsInput = {
+        **core.DEFAULT_OPTIONS,
+        "origins": re.compile(re.escape(origin)),
+        "methods": _METHODS,
+        "allow_headers": _MAY_SEND,
+        "expose_headers": _MAY_READ,
+        "max_age": _MAX_AGE_SECONDS,
+    }
+    return core.serialize_options(given)
