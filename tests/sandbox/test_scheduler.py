@@ -111,6 +111,14 @@ def test_a_hook_does_no_more_for_an_api_key_than_the_key_could(yard: Any) -> Non
     assert yard.last("hook", hook.id)[0].error["kind"] == "refused"
 
 
+def test_on_its_rounds_the_scheduler_removes_sessions_that_have_ended(yard: Any) -> None:
+    yard.world.sql("INSERT INTO _wce_revoked_tokens VALUES ('old', 1)")
+
+    yard.scheduler.start()
+
+    wait_for(lambda: yard.world.session.one("SELECT count(*) FROM _wce_revoked_tokens") == (0,))
+
+
 def test_what_fails_comes_again_later_and_later_and_then_no_more(yard: Any) -> None:
     hook = add_hook(yard, "fail('no')")
     write(yard)

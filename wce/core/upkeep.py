@@ -1,13 +1,20 @@
-"""What grows by itself is cut back here, a little at each login, so that no timer has to visit cenvs that nobody uses."""
+"""What grows by itself is cut back here: a little at each login, and on the rounds of the scheduler where nobody logs in."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from wce.core import audit
 from wce.core.settings import CenvSettings
+from wce.model import Actor
+from wce.store.session import Session
 from wce.store.transaction import Transaction
 
 _DAY = 86_400
 IDEMPOTENCY_SECONDS = _DAY
+_REST_SECONDS: Final = 3600
+_MOST: Final = 1000  # rows of one table that one sweep removes, so that it never holds the writer for long
+_EXPIRING: Final = {"_wce_sessions": "session_id", "_wce_revoked_tokens": "token_hash"}
 
 
 def prune(transaction: Transaction, config: CenvSettings) -> None:
@@ -16,6 +23,21 @@ def prune(transaction: Transaction, config: CenvSettings) -> None:
     transaction.execute("DELETE FROM _wce_revoked_tokens WHERE expires_at <= ?", (transaction.at,))
     prune_answers(transaction)
     audit.trim_in(transaction, transaction.at - config.audit_retention_days * _DAY)
+
+
+def sweep(session: Session, actor: Actor, now: float) -> bool:
+    """Remove what has been expired for an hour; returns whether there was anything.
+
+    A cenv is written to once an hour at most, however many sessions end in it, and one without any is only read.
+    """
+    before = int(now) - _REST_SECONDS
+    if all(session.one(f"SELECT 1 FROM {table} WHERE expires_at <= ? LIMIT 1", (before,)) is None for table in _EXPIRING):
+        return False
+    with session.transaction(actor) as transaction:
+        for table, key in _EXPIRING.items():
+            old = f"SELECT {key} FROM {table} WHERE expires_at <= ? LIMIT {_MOST}"
+            transaction.execute(f"DELETE FROM {table} WHERE {key} IN ({old})", (transaction.at,))
+    return True
 
 
 def prune_answers(transaction: Transaction) -> None:

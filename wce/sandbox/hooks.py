@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from wce.core import hooks, jobs, keys, schedules
+from wce.core import hooks, jobs, keys, schedules, upkeep
 from wce.core.authoring import CALLER, Shelf
 from wce.core.jobs import Claim
 from wce.core.logins import anonymous
@@ -41,8 +41,9 @@ class Jobs:
             return jobs.next_due(session)
 
     def next_due(self, cenv: str) -> float | None:
-        """When the cenv has something to do."""
+        """When the cenv has something to do; what has expired in it goes on the way."""
         with self.store.session(cenv) as session:
+            upkeep.sweep(session, jobs.SERVER, self.now())
             return jobs.next_due(session)
 
     def _run(self, session: Session, held: Claim) -> None:
