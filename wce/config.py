@@ -128,6 +128,7 @@ class Settings:
     rate_limit_new: str = _setting("WCE_RATE_LIMIT_NEW", rate, "20 per hour", "New cenvs per address.")
     rate_limit_login: str = _setting("WCE_RATE_LIMIT_LOGIN", rate, "10 per minute", "Logins per address.")
     min_free_mb: int = _setting("WCE_MIN_FREE_MB", integer(0, 1_000_000), 64, "Free disk space below which writes are refused, in MiB.")
+    temp_dir: Path | None = _setting("WCE_TEMP_DIR", Path, None, "Folder for what large queries do not fit into memory.")
     instance: str = _setting("WCE_INSTANCE", str, _random_instance, "Set by the server for its own worker processes.")
     metrics_dir: str = field(default="", metadata={})  # where several processes count together; made by the server
     cenv_overrides: Mapping[str, str] = field(default_factory=dict, metadata={})
@@ -172,6 +173,6 @@ def describe() -> list[tuple[str, str, str]]:
         if not item.metadata:
             continue
         default = ",".join(item.default) if isinstance(item.default, tuple) else item.default
-        text = "random" if callable(item.default_factory) else str(default)
+        text = "random" if callable(item.default_factory) else "" if default is None else str(default)
         rows.append((item.metadata["name"], text, item.metadata["description"]))
     return rows

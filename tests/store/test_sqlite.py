@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -224,3 +226,16 @@ def test_a_quoted_name_is_that_name(name):
     connection.close()
 
     assert described[0][0] == name
+
+
+def test_large_sorts_spill_into_the_folder_that_was_named(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from wce.store.sqlite import connect, spill_to; spill_to(Path(sys.argv[1]));"
+        "sort = connect('', mode='memory').execute('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 60000)"
+        " SELECT hex(randomblob(100)) FROM n ORDER BY 1'); sort.fetchone();"
+        "print([os.readlink(f'/proc/self/fd/{fd}') for fd in os.listdir('/proc/self/fd') if os.path.islink(f'/proc/self/fd/{fd}')])"
+    )
+
+    told = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert f"{tmp_path}/etilqs_" in told

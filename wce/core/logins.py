@@ -21,7 +21,6 @@ from wce.store.session import Session
 from wce.store.store import Store
 from wce.store.transaction import Transaction
 
-MAX_SESSIONS: Final = 20
 TOUCH_SECONDS: Final = 60
 _MAX_TRIED: Final = 64
 _MAX_AGENT: Final = 300
@@ -99,7 +98,7 @@ def log_in(
         refusal = totp.judge(transaction, user_id, second)
         if refusal is None:
             upkeep.prune(transaction, config)
-            login = _begin(transaction, tokens, session.cenv, actor, config.session_timeout_hours * 3600)
+            login = _begin(transaction, tokens, session.cenv, actor, config)
             audit.record(transaction, AuditEntry("login.success", "user", str(user_id), {"session_id": login.session_id}))
             return login
     raise refusal  # after the commit that counts it
@@ -194,19 +193,19 @@ def change_password(
         if transaction.execute(update, (password_hash, actor.user_id, proof)).rowcount != 1:
             raise WceError("bad_credentials", "The password is wrong.")
         ended = end_sessions(transaction, actor.user_id)
-        login = _begin(transaction, tokens, session.cenv, actor, config.session_timeout_hours * 3600)
+        login = _begin(transaction, tokens, session.cenv, actor, config)
         audit.record(transaction, AuditEntry("password.change", "user", str(actor.user_id), {"sessions_ended": ended}))
     return login
 
 
-def _begin(transaction: Transaction, tokens: Tokens, cenv: str, actor: Actor, lasts_seconds: int) -> LoggedIn:
-    """Write the session's row, and let go of the oldest sessions beyond the twentieth."""
+def _begin(transaction: Transaction, tokens: Tokens, cenv: str, actor: Actor, config: CenvSettings) -> LoggedIn:
+    """Write the session's row, and let go of the oldest sessions beyond those that a user may have."""
     session_id = secrets.token_hex(16)
-    expires_at = transaction.at + lasts_seconds
+    expires_at = transaction.at + config.session_timeout_hours * 3600
     token = tokens.issue(cenv, actor.user_id, session_id, transaction.at, expires_at)
     surplus = transaction.execute(
         "SELECT session_id FROM _wce_sessions WHERE user_id = ? ORDER BY created_at DESC, last_used DESC, session_id LIMIT -1 OFFSET ?",
-        (actor.user_id, MAX_SESSIONS - 1),
+        (actor.user_id, config.max_sessions - 1),
     ).fetchall()
     for (old,) in surplus:
         end_sessions(transaction, actor.user_id, old)

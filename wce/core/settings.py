@@ -100,6 +100,7 @@ class CenvSettings:
     session_timeout_hours: int = _setting(24, "integer", _integer(1, 8760), "Hours until a login ends.")
     allow_registration: bool = _setting(False, "boolean", _boolean, "Whether visitors may make their own account.")
     registration_role: str = _setting("viewer", "string", _choice("viewer", "editor"), "Role of an account that a visitor makes.")
+    max_sessions: int = _setting(20, "integer", _integer(1, 1000), "Most sessions of one user; a new one ends the oldest.")
     max_users: int = _setting(10, "integer", _integer(1, 100_000), "Most accounts, the owner's among them.")
     rate_limit_ip: str = _setting("100 per minute", "rate", _rate, "Requests from one address.")
     rate_limit_cenv: str = _setting("6000 per minute", "rate", _rate, "Requests to this cenv.")

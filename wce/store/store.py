@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from wce.config import Settings
+from wce.config import SettingError, Settings
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.metrics import Metrics
@@ -19,7 +19,7 @@ from wce.store.connections import Connections, Use
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock, ProcessLocks, WriterLocks
 from wce.store.session import Session
-from wce.store.sqlite import APPLICATION_ID, FULL, Connection, connect, damaged, full_reason, prepare, primary, sqlite3, translate
+from wce.store.sqlite import APPLICATION_ID, FULL, Connection, connect, damaged, full_reason, prepare, primary, spill_to, sqlite3, translate
 from wce.store.transaction import Handle, Hooks, Transaction
 from wce.store.writing import Work, Writing
 
@@ -53,7 +53,12 @@ class Store:
         self._damaged: dict[str, tuple[int, ...]] = {}
 
     def open(self) -> None:
-        """Make the folder and take its lock; SettingError when another server uses it."""
+        """Make the folder and take its lock; SettingError when another server uses it, or the folder for large queries is none."""
+        if self.settings.temp_dir is not None:
+            try:
+                spill_to(self.settings.temp_dir)
+            except OSError as error:
+                raise SettingError(f"WCE_TEMP_DIR {self.settings.temp_dir}: {error.strerror}") from error
         self.folder.make()
         self._folder_lock.acquire()
         self.processes.open()

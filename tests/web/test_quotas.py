@@ -1,0 +1,100 @@
+"""What one cenv may use up, each bound over HTTP: size, statements at once, users, sessions, bodies, the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.web.callers import PASSWORD, Caller, sign_in
+from wce.config import SettingError
+from wce.store.folder import Folder
+
+BIG = "INSERT INTO big SELECT hex(randomblob(400000)) FROM json_each('[1,2,3,4]')"
+
+
+def test_a_file_grows_to_its_bound_and_shrinking_makes_room(owner: Caller) -> None:
+    owner.sql("CREATE TABLE big (text TEXT)")
+    owner.put("/admin/config", {"max_database_mb": 2})
+
+    assert owner.post("/query", {"sql": BIG}).json["code"] == "quota_exceeded"
+    assert owner.sql("SELECT count(*) AS n FROM big")["rows"] == [{"n": 0}]
+
+    owner.put("/admin/config", {"max_database_mb": 20})
+    assert owner.sql(BIG)["changes"] == 4
+
+
+def test_statements_beyond_those_at_once_are_refused_in_time_and_other_cenvs_go_on(
+    app: Flask, owner: Caller, make_cenv: Callable[[], Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neighbour, services = make_cenv(), app.extensions["wce"]
+    owner.put("/admin/config", {"max_connections": 1})
+    monkeypatch.setattr(services.queries, "_patience_seconds", 0.02)
+
+    with services.queries._gate.enter(owner.cenv, 1, 0):
+        refused = owner.post("/query", {"sql": "SELECT 1"})
+        assert neighbour.sql("SELECT 1 AS n")["rows"] == [{"n": 1}]
+        assert owner.get("/me").status_code == 200
+
+    assert (refused.status_code, refused.json["code"], refused.headers["Retry-After"]) == (503, "busy", "1")
+    assert owner.sql("SELECT 1 AS n")["rows"] == [{"n": 1}]
+
+
+def test_a_cenv_has_so_many_users(owner: Caller) -> None:
+    owner.put("/admin/config", {"max_users": 2, "allow_registration": True})
+    body = {"username": "second", "password": PASSWORD}
+    assert owner.post("/admin/users", body | {"role": "viewer"}).status_code == 201
+
+    for path, given in (("/admin/users", body | {"username": "third", "role": "viewer"}), ("/register", body | {"username": "third"})):
+        assert owner.post(path, given).json["code"] == "max_users"
+
+
+def test_a_user_has_so_many_sessions(owner: Caller, clock: Callable[[], float]) -> None:
+    owner.put("/admin/config", {"max_sessions": 2})
+    clock.seconds += 1  # type: ignore[attr-defined]
+
+    second, third = (sign_in(owner.client, owner.cenv, "owner") for _ in range(2))
+
+    assert [caller.get("/me").status_code for caller in (owner, second, third)] == [401, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/login", 4 * 1024),
+        ("/register", 4 * 1024),
+        ("/password", 4 * 1024),
+        ("/totp", 4 * 1024),
+        ("/query", 1024 * 1024),
+        ("/keys", 1024 * 1024),
+        ("/admin/endpoints", 800 * 1024),
+    ],
+)
+def test_a_body_has_its_bound_by_route(owner: Caller, path: str, most: int) -> None:
+    body = b'{"sql": "' + b"x" * most + b'"}'
+
+    refused = owner.post(path, data=body, content_type="application/json")
+
+    assert (refused.status_code, refused.json["code"]) == (413, "too_large")
+    assert owner.post(path, data=body[:9] + body[-2:], content_type="application/json").status_code in (401, 422)
+
+
+def test_on_a_nearly_full_disk_reading_goes_on(owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner.sql("CREATE TABLE notes (text TEXT)")
+    monkeypatch.setattr(Folder, "free_bytes", lambda _: -1)
+
+    for refused in (
+        owner.post("/query", {"sql": "INSERT INTO notes VALUES ('x')"}),
+        owner.post("/admin/users", {"username": "second", "password": PASSWORD, "role": "viewer"}),
+        owner.client.post("/new", json={"username": "owner", "password": PASSWORD}),
+    ):
+        assert (refused.status_code, refused.json["code"]) == (507, "disk_full")
+    assert owner.sql("SELECT count(*) AS n FROM notes")["rows"] == [{"n": 0}]
+    assert owner.get("/me").status_code == 200
+
+
+def test_the_folder_for_large_queries_must_be_one(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"WCE_TEMP_DIR .*No such file"):
+        make_app(temp_dir=tmp_path / "none")
