@@ -52,10 +52,10 @@ class SharedCounters(Counters):
         self._ask_again_at = 0.0  # of time.monotonic
         self._lost = False
 
-    def count(self, hashed: Sequence[tuple[int, int]], amount: int = 1) -> list[tuple[int, float]]:
+    def count(self, hashed: Sequence[tuple[int, int]], places: list[int], amount: int = 1) -> list[tuple[int, float]]:
         told = self._ask(lambda: self._script(keys=[_name(key) for key, _ in hashed], args=[amount, *(s * 1000 for _, s in hashed)]))
         if told is None:
-            return super().count(hashed, amount)
+            return super().count(hashed, places, amount)
         now = self.now()
         return [(int(hits), now + left / 1000) for hits, left in zip(told[::2], told[1::2], strict=True)]
 
