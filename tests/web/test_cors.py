@@ -29,6 +29,11 @@ def allowed(answer: TestResponse) -> list[str]:
     return answer.headers.getlist("Access-Control-Allow-Origin")
 
 
+def depends_on_the_origin(answer: TestResponse) -> bool:
+    """Whether caches are told that another origin may get another answer."""
+    return "Origin" in [word.strip() for text in answer.headers.getlist("Vary") for word in text.split(",")]
+
+
 def preflight(caller: Caller, path: str, origin: str, method: str = "POST") -> TestResponse:
     asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization, content-type"}
     return Caller(caller.client, caller.cenv).send("OPTIONS", path, headers=asked)
@@ -38,7 +43,7 @@ def test_without_the_setting_there_is_nothing(owner: Caller) -> None:
     answers = [owner.get("/me", headers={"Origin": APP}), preflight(owner, "/query", APP)]
 
     assert [allowed(answer) for answer in answers] == [[], []]
-    assert "Vary" not in answers[0].headers
+    assert not depends_on_the_origin(answers[0])
 
 
 def test_a_named_origin_reads_the_answer_without_credentials(owner: Caller) -> None:
@@ -47,7 +52,7 @@ def test_a_named_origin_reads_the_answer_without_credentials(owner: Caller) -> N
     answer = owner.get("/me", headers={"Origin": APP})
 
     assert allowed(answer) == [APP]
-    assert answer.headers.getlist("Vary") == ["Origin"]
+    assert depends_on_the_origin(answer)
     assert "X-Request-ID" in answer.headers["Access-Control-Expose-Headers"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert answer.headers.getlist("RateLimit-Limit") == ["100"]
@@ -60,13 +65,13 @@ def test_another_origin_reads_nothing(owner: Caller, origin: str) -> None:
     for answer in (owner.get("/me", headers={"Origin": origin}), preflight(owner, "/query", origin)):
         assert allowed(answer) == []
         assert "Access-Control-Allow-Methods" not in answer.headers
-        assert answer.headers["Vary"] == "Origin"
+        assert depends_on_the_origin(answer)
 
 
 def test_caches_are_told_even_where_nobody_asked(owner: Caller) -> None:
     let_in(owner, APP)
 
-    assert owner.get("/me").headers["Vary"] == "Origin"
+    assert depends_on_the_origin(owner.get("/me"))
 
 
 @pytest.mark.parametrize("origin", ["https://[::1]:8443", APP, "http://localhost:3000"])
