@@ -31,7 +31,7 @@ test: install ## lint, types and every test, with branch coverage
 frontend: ## build static/vendor anew from its pinned npm packages (needs Node 20)
 	@cd frontend && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
-fuzz: install ## random statements against the guard for SECONDS_TO_FUZZ (60); prints how many
+fuzz: install ## random statements against the guard and calls of the API for SECONDS_TO_FUZZ (60)
 	@$(PYTHON_M) tests.fuzz --seconds $(SECONDS_TO_FUZZ) $(ARGS)
 
 bench: ## measure speed and memory, beside bare SQLite and other servers

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz --seconds 60`: random statements against the guard for as long as one likes."""
+"""`python -m tests.fuzz --seconds 60`: random statements against the guard, then random calls of the API, half of the time each."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 import sys
 import tempfile
 import time
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
+from tests.fuzz.calls import fuzz_for
 from tests.fuzz.campaign import PER_WORLD, Tally, run_world
 from wce.config import Settings
 from wce.guard.guard import Guard
@@ -37,7 +39,14 @@ def main() -> int:
     print(f"seed {arguments.seed}: {tally}")
     for finding in tally.findings:
         print(f"\nLEAK {finding}")
-    return 1 if tally.findings else 0
+    if arguments.world is not None:
+        return 1 if tally.findings else 0
+    with tempfile.TemporaryDirectory() as folder:
+        calls = fuzz_for(arguments.seconds / 2, Path(folder), zlib.crc32(arguments.seed.encode()))
+    print(f"\n{calls}")
+    for finding in calls.findings:
+        print(f"\nFINDING {finding}")
+    return 1 if tally.findings or calls.findings else 0
 
 
 def _run(store: Store, guard: Guard, tally: Tally, arguments: argparse.Namespace) -> None:
@@ -45,7 +54,7 @@ def _run(store: Store, guard: Guard, tally: Tally, arguments: argparse.Namespace
         one = arguments.statement
         run_world(store, guard, arguments.world, tally, range(PER_WORLD) if one is None else range(one, one + 1))
         return
-    end = time.monotonic() + arguments.seconds
+    end = time.monotonic() + arguments.seconds / 2
     number = 0
     while time.monotonic() < end:
         run_world(store, guard, f"{arguments.seed}-{number}", tally, range(PER_WORLD), lambda: time.monotonic() < end)

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.web.callers import PASSWORD, Caller, Clock, sign_in
+from tests.web.described import Witness
 from wce.config import Settings
 from wce.web.factory import create_app
 
@@ -34,17 +35,20 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def make_app(settings: Settings, clock: Clock) -> Iterator[Callable[..., Flask]]:
-    """Call it with settings that differ from the usual ones."""
+    """Call it with settings that differ from the usual ones. Every answer must be one that the description of the API has."""
     made: list[Flask] = []
+    witnesses: list[Witness] = []
 
     def make(**changes: Any) -> Flask:
         app = create_app(replace(settings, **changes), now=clock, bcrypt_rounds=4)
         made.append(app)
+        witnesses.append(Witness(app))
         return app
 
     yield make
     for app in made:
         app.extensions["wce"].close()
+    assert [objection for witness in witnesses for objection in witness.objections] == []
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import binascii
 from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
 from flask import Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from wce.errors import FieldError, WceError
@@ -47,10 +47,21 @@ def _bindable(value: Any) -> Any:
 
 
 # Checked by hand: pydantic names the branch of a union that it tried, which a client cannot know.
-Principal = Annotated[Any, AfterValidator(_principal)]
-PrincipalOrAll = Annotated[Any, AfterValidator(_everyone)]
-User = Annotated[Any, AfterValidator(_user)]
-Bindable = Annotated[Any, AfterValidator(_bindable)]
+_ID: Final = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+_ANYBODY: Final = [_ID, {"const": "public"}]
+_NULL: Final = {"type": "null"}
+_BOUND: Final = {"$ref": "#/components/schemas/Bound"}
+Principal = Annotated[Any, AfterValidator(_principal), WithJsonSchema({"anyOf": _ANYBODY})]
+PrincipalOrAll = Annotated[Any, AfterValidator(_everyone), WithJsonSchema({"anyOf": [*_ANYBODY, _NULL]})]
+User = Annotated[Any, AfterValidator(_user), WithJsonSchema({"anyOf": [_ID, {"type": "string"}, _NULL]})]
+Bindable = Annotated[
+    Any,
+    AfterValidator(_bindable),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": _BOUND}, {"type": "object", "additionalProperties": _BOUND}, _NULL]}),
+]
+# What the core asks of new ones, told to whoever reads the description; what is wrong with one is told by the core.
+NewName = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_]{3,32}$"})]
+NewSecret = Annotated[str, WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 72, "format": "password"})]
 
 
 class Body(BaseModel):
@@ -64,24 +75,29 @@ class Credentials(Body):
     password: str
 
 
-class NewCenv(Credentials):
+class NewAccount(Credentials):
+    username: NewName
+    password: NewSecret
+
+
+class NewCenv(NewAccount):
     example: str | None = None
 
 
-class Registration(Credentials):
+class Registration(NewAccount):
     email: str | None = None
 
 
 class NewPassword(Body):
     current_password: str
-    new_password: str
+    new_password: NewSecret
 
 
 class Confirmation(Body):
     password: str
 
 
-class NewUser(Credentials):
+class NewUser(NewAccount):
     role: Literal["owner", "admin", "editor", "viewer"]
     email: str | None = None
 

@@ -43,10 +43,12 @@ from wce.web import (
     assets,
     auth,
     context,
+    description,
     endpoints,
     keys,
     landing,
     limits,
+    manual,
     observe,
     ops,
     overview,
@@ -66,6 +68,8 @@ _WAITING_COPIES: Final = 8
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _BLUEPRINTS: Final = (
     ops.bp,
+    description.bp,
+    manual.bp,
     assets.bp,
     landing.bp,
     auth.bp,

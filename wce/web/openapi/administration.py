@@ -1,0 +1,90 @@
+"""The operations of a cenv's administrators but those about scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from wce.core.audit import Verification
+from wce.core.users import User
+from wce.web import bodies
+from wce.web.openapi import answers
+from wce.web.openapi.basics import CSV, NDJSON
+from wce.web.openapi.operation import Operation, Parameter, listing
+
+_INTEGER: Final = {"type": "integer", "format": "int64"}
+_CHANGE: Final = ("not_found", "last_owner")
+
+USERS: Final[Mapping[str, Operation]] = {
+    "admin_users.list_users": Operation({200: listing("users", User)}, summary="All accounts of the cenv."),
+    "admin_users.create_user": Operation(
+        {201: User},
+        bodies.NewUser,
+        {"username": "grace", "password": "battery staple", "role": "editor"},
+        errors=("name_taken", "max_users", "busy"),
+        summary="Make an account for somebody else.",
+        more="The role must be below your own.",
+    ),
+    "admin_users.find_user": Operation({200: User}, errors=("not_found",)),
+    "admin_users.update_user": Operation(
+        {200: User},
+        bodies.UserChanges,
+        {"role": "viewer"},
+        errors=(*_CHANGE, "busy"),
+        more="A lower role, disabling and a new password end his sessions.",
+    ),
+    "admin_users.delete_user": Operation(
+        {204: None}, errors=_CHANGE, more="His permissions and policies go with him. His id is never used again."
+    ),
+    "admin_users.hand_over": Operation(
+        {200: User}, bodies.Confirmation, {"password": "correct horse"}, errors=(*_CHANGE, "bad_credentials", "busy")
+    ),
+}
+
+ACCESS: Final[Mapping[str, Operation]] = {
+    "admin_access.list_permissions": Operation(
+        {200: listing("permissions", answers.Permission)}, more="Who is no admin sees those of the tables that he may pass on."
+    ),
+    "admin_access.grant": Operation(
+        {201: answers.Permission, 200: answers.Permission},
+        bodies.NewPermission,
+        {"user_id": 2, "table_name": "notes", "can_read": True, "can_write": True},
+        errors=("forbidden", "not_found", "no_such_table", "table_forbidden"),
+    ),
+    "admin_access.revoke": Operation({204: None}, errors=("forbidden", "not_found", "table_forbidden")),
+    "admin_access.list_policies": Operation({200: listing("policies", answers.Policy)}, summary="All row policies."),
+    "admin_access.create_policy": Operation(
+        {201: answers.Policy},
+        bodies.NewPolicy,
+        {"table_name": "notes", "policy_type": "read", "sql_condition": "owner = $username"},
+        errors=("bad_policy", "no_such_table", "not_found"),
+        summary="Add a row policy.",
+    ),
+    "admin_access.delete_policy": Operation({204: None}, errors=("not_found",), summary="Remove a row policy."),
+}
+
+CONFIG: Final[Mapping[str, Operation]] = {
+    "admin_config.show": Operation({200: answers.Settings}),
+    "admin_config.update": Operation({200: answers.Settings}, dict[str, object], {"max_users": 20, "allow_registration": False}),
+}
+
+AUDIT: Final[Mapping[str, Operation]] = {
+    "admin_audit.find": Operation(
+        {200: answers.AuditEntries},
+        also=(CSV, NDJSON),
+        parameters=(
+            Parameter("user", "The name or the id of who acted."),
+            Parameter("action", "Exact, or a beginning with a star: `login.*`."),
+            Parameter("resource", "A type, an id, or `type/id`."),
+            Parameter("from", "Unix seconds, inclusive.", _INTEGER),
+            Parameter("to", "Unix seconds, exclusive.", _INTEGER),
+            Parameter("limit", "How many entries.", {"type": "integer", "minimum": 1, "maximum": 1000}),
+            Parameter("cursor", "next_cursor of the page before."),
+            Parameter("format", "In place of Accept.", {"type": "string", "enum": ["json", "csv", "ndjson"]}),
+        ),
+        headers={"X-Next-Cursor": "As next_cursor, for the forms that have no room for it."},
+        errors=("validation",),
+        summary="Entries of the audit log, newest first.",
+    ),
+    "admin_audit.verify": Operation({200: Verification}, summary="Whether every entry of the audit log follows from the one before it."),
+}
