@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from wce.core import audit
 from wce.core.passwords import Passwords
 from wce.core.users import check_username, insert_user
@@ -9,14 +11,14 @@ from wce.model import Actor, AuditEntry, Role
 from wce.store.session import Session
 from wce.store.store import Store
 
-_FIRST_ID = 1
+FIRST_ID: Final = 1  # of the owner
 
 
 def create_cenv(store: Store, passwords: Passwords, username: str, password: str, ip_address: str = "", user_agent: str = "") -> str:
     """Make a cenv that this user owns; returns its id. The password is hashed before the file is begun."""
     check_username(username)
     password_hash = passwords.hash(password)
-    owner = Actor(_FIRST_ID, username, Role.OWNER, None, ip_address, user_agent)
+    owner = Actor(FIRST_ID, username, Role.OWNER, None, ip_address, user_agent)
 
     def fill(session: Session) -> None:
         with session.transaction(owner) as transaction:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from wce.core.cenvs import create_cenv
-from wce.errors import WceError, invalid
+from wce.core import examples
+from wce.core.cenvs import FIRST_ID, create_cenv
+from wce.errors import WceError
+from wce.model import Actor, Role
 from wce.web import bodies, responses
 from wce.web.access import access
 from wce.web.context import current, public_url
@@ -50,9 +52,13 @@ def create() -> Response:
     if not app.settings.allow_new_cenvs:
         raise WceError("forbidden", "This server does not let visitors create cenvs.")
     body = bodies.read(bodies.NewCenv, bodies.LOGIN_BYTES)
-    if body.example is not None:
-        raise invalid("example", "no example has this name")
+    example = None if body.example is None else examples.find_example(body.example)
     context = current()
     made = create_cenv(app.store, app.passwords, body.username, body.password, context.ip_address, context.user_agent)
     url = f"{public_url()}/{made}/"
-    return responses.json({"cenv_id": made, "cenv_url": url}, 201, location=url)
+    value: dict[str, object] = {"cenv_id": made, "cenv_url": url}
+    if example is not None:
+        owner = Actor(FIRST_ID, body.username, Role.OWNER, None, context.ip_address, context.user_agent)
+        tools = examples.Tools(app.store, app.guard, app.queries, app.passwords, app.config, app.scripts.check)
+        value["users"] = examples.install(tools, made, owner, example)
+    return responses.json(value, 201, location=url)

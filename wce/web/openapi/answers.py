@@ -69,6 +69,7 @@ class MadeCenv(Answer):
 
     cenv_id: str
     cenv_url: str
+    users: Annotated[dict[str, str], Field(description="The passwords of the users that the example brings; told once.")] = {}
 
 
 class Alive(Answer):
