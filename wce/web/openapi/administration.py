@@ -68,6 +68,10 @@ CONFIG: Final[Mapping[str, Operation]] = {
     "admin_config.update": Operation({200: answers.Settings}, dict[str, object], {"max_users": 20, "allow_registration": False}),
 }
 
+FILES: Final[Mapping[str, Operation]] = {
+    "admin_files.send": Operation({200: "application/vnd.sqlite3"}, errors=("busy", "disk_full"), summary="Take the cenv along as a file."),
+}
+
 AUDIT: Final[Mapping[str, Operation]] = {
     "admin_audit.find": Operation(
         {200: answers.AuditEntries},
