@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final
 
-import orjson
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Response
 
 from wce.core import scripts, tables
 from wce.web import current, responses
 from wce.web.access import access
 from wce.web.context import actor, grants
-from wce.web.openapi import document
-from wce.web.openapi.cenv import Template
+from wce.web.openapi import made
 from wce.web.services import services
 
-_KEY: Final = "wce.description"
 _CHECK_FIRST: Final = "public, no-cache"  # may be kept, and is asked about before it is used
 
 bp = Blueprint("description", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """Made once for an application, and sent as it is."""
-
-    value: dict[str, Any]
-    plain: bytes
-    zipped: bytes
-    etag: str
-    template: Template
-
-
-def of(app: Flask) -> Description:
-    """That of the application, made at the first call."""
-    found = app.extensions.get(_KEY)
-    if found is None:
-        value = document.build(app.url_map, app.view_functions)
-        plain = orjson.dumps(value)
-        etag = f'"{hashlib.sha256(plain).hexdigest()[:16]}"'
-        found = app.extensions[_KEY] = Description(value, plain, gzip.compress(plain, 9, mtime=0), etag, Template(value))
-    return cast(Description, found)
 
 
 @bp.get("/openapi.json")
 @access("public")
 def server() -> Response:
     """The API of this server as OpenAPI 3.1."""
-    found, request = of(current.application()), current.request()
+    found, request = made.of(current.application()), current.request()
     headers = {"ETag": found.etag, "Cache-Control": _CHECK_FIRST, "Vary": "Accept-Encoding"}
     if found.etag in request.headers.get("If-None-Match", ""):
         return Response(status=304, headers=headers)
@@ -69,4 +41,4 @@ def of_cenv(cenv_id: str) -> Response:
     with app.store.session(cenv_id) as session:
         endpoints = scripts.list_endpoints(session)
     seen = tables.list_tables(app.guard.catalogue(cenv_id), grants())
-    return responses.body(of(current.application()).template.fill(cenv_id, actor().role, endpoints, seen), responses.JSON)
+    return responses.body(made.of(current.application()).template.fill(cenv_id, actor().role, endpoints, seen), responses.JSON)

@@ -14,10 +14,11 @@ from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
 from wce.errors import WceError
-from wce.web import current, description, responses
+from wce.web import current, responses
 from wce.web.access import access
 from wce.web.headers import ResponseClass
 from wce.web.markdown import Page, Section, excerpt, render
+from wce.web.openapi import made
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "docs"
 _KEY: Final = "wce.manual.api"
@@ -126,7 +127,7 @@ def api() -> Response:
     """The description of the API, for people."""
     app = current.application()
     if _KEY not in app.extensions:
-        value = description.of(app).value
+        value = made.of(app).value
         app.extensions[_KEY] = Markup(render_template("_docs_api.html", api=value, groups=_by_tag(value)))  # noqa: S704 (a template made it)
     return responses.page("docs_api.html", html=app.extensions[_KEY], here="/docs/api", contents=contents())
 

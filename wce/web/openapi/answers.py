@@ -104,6 +104,7 @@ class Me(Answer):
     cenv_id: str
     permissions: dict[str, Rights]
     csrf_token: str = ""
+    key: Annotated[dict[str, Any], Field(description="The id and the scope of the API key that was sent.")] = {}
 
 
 class Result(Answer):

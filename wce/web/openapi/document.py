@@ -15,9 +15,21 @@ from wce.web.openapi import refusals, schemas
 from wce.web.openapi.administration import ACCESS, AUDIT, CONFIG, FILES, USERS
 from wce.web.openapi.authoring import SCRIPTS
 from wce.web.openapi.basics import ACCOUNT, SERVER, SQL
+from wce.web.openapi.credentials import CREDENTIALS
 from wce.web.openapi.operation import HTML, JSON, Operation
 
-OPERATIONS: Final[Mapping[str, Operation]] = {**SERVER, **ACCOUNT, **SQL, **USERS, **ACCESS, **SCRIPTS, **CONFIG, **AUDIT, **FILES}
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    **SERVER,
+    **ACCOUNT,
+    **CREDENTIALS,
+    **SQL,
+    **USERS,
+    **ACCESS,
+    **SCRIPTS,
+    **CONFIG,
+    **AUDIT,
+    **FILES,
+}
 VERSION: Final = "1"
 _PAGE: Final = Operation({200: HTML})
 _AUTOMATIC: Final = frozenset({"HEAD", "OPTIONS"})
