@@ -102,7 +102,7 @@ def test_every_body_has_an_example_that_the_model_takes(name: str) -> None:
 def test_a_view_reads_the_model_that_the_description_has(app: Flask, owner: Caller, name: str) -> None:
     """What a body lacks and what it has too much of is told by the model that really reads it."""
     operation: Operation = document.OPERATIONS[name]
-    rule = next(rule for rule in app.url_map.iter_rules(name) if rule.methods and rule.methods & {"POST", "PUT", "PATCH"})
+    rule = next(rule for rule in app.url_map.iter_rules(name) if rule.methods and rule.methods & {"POST", "PUT", "PATCH", "DELETE"})
     (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     path = re.sub(r"<(?:\w+:)?(\w+)>", "1", rule.rule.replace("<cenv:cenv_id>", owner.cenv))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from wce.core.logins import SessionInfo
-from wce.web import bodies
+from wce.web import account_bodies, bodies
 from wce.web.openapi import answers
 from wce.web.openapi.operation import BINARY, HTML, TEXT, Operation, Parameter, listing
 
@@ -47,10 +47,10 @@ SERVER: Final[Mapping[str, Operation]] = {
 ACCOUNT: Final[Mapping[str, Operation]] = {
     "auth.login": Operation(
         {200: answers.Token},
-        bodies.Credentials,
+        account_bodies.Login,
         _ADA,
-        errors=("bad_credentials", "busy"),
-        summary="Sign in: a token, and the same as a cookie.",
+        errors=("bad_credentials", "totp_required", "busy"),
+        summary="Sign in; the cookie is the same session.",
     ),
     "auth.register": Operation(
         {200: answers.Token},

@@ -62,13 +62,15 @@ CREDENTIALS: Final[Mapping[str, Operation]] = {
         {201: MadeKey},
         account_bodies.NewKey,
         {"name": "nightly report", "scope": {"read_only": True, "tables": ["notes"]}, "expires_in_days": 90},
-        errors=_CHECKED,
+        errors=(*_CHECKED, "name_taken"),
     ),
     "keys.delete_key": Operation({204: None}, errors=("forbidden",)),
     "totp.show": Operation({200: Status}, errors=("forbidden",)),
     "totp.begin": Operation({201: Device}, bodies.Confirmation, _PASSWORD, errors=_CHECKED),
-    "totp.switch_off": Operation({204: None}, bodies.Confirmation, _PASSWORD, errors=_CHECKED),
-    "totp.confirm": Operation({200: RecoveryCodes}, account_bodies.Code, {"totp": "123456"}, errors=(*_CHECKED, "totp_required")),
-    "totp.renew_codes": Operation({200: RecoveryCodes}, bodies.Confirmation, _PASSWORD, errors=_CHECKED),
+    "totp.switch_off": Operation({204: None}, bodies.Confirmation, _PASSWORD, errors=(*_CHECKED, "not_found")),
+    "totp.confirm": Operation(
+        {200: RecoveryCodes}, account_bodies.Code, {"totp": "123456"}, errors=(*_CHECKED, "totp_required", "not_found")
+    ),
+    "totp.renew_codes": Operation({200: RecoveryCodes}, bodies.Confirmation, _PASSWORD, errors=(*_CHECKED, "not_found")),
     "totp.reset": Operation({204: None}),
 }

@@ -40,6 +40,8 @@ _SIGNING: Final[Mapping[str, list[Any]]] = {"public": [], "anyone": [{}, *_SIGNE
 _TAGS: Final = {
     **dict.fromkeys(("ops", "landing", "assets", "description", "manual"), "Server"),
     "auth": "Account",
+    "totp": "Account",
+    "keys": "API keys",
     "query": "SQL",
     "endpoints": "Endpoints of a cenv",
     "admin_access": "Permissions and policies",
