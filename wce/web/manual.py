@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, request
-from markupsafe import Markup
 
 from wce.errors import WceError
 from wce.web import current, responses
@@ -40,7 +39,7 @@ class Hit:
     page: str
     section: Section
     address: str
-    excerpt: Markup
+    excerpt: str
 
 
 @cache
@@ -128,7 +127,7 @@ def api() -> Response:
     app = current.application()
     if _KEY not in app.extensions:
         value = made.of(app).value
-        app.extensions[_KEY] = Markup(render_template("_docs_api.html", api=value, groups=_by_tag(value)))  # noqa: S704 (a template made it)
+        app.extensions[_KEY] = render_template("_docs_api.html", api=value, groups=_by_tag(value))
     return responses.page("docs_api.html", html=app.extensions[_KEY], here="/docs/api", contents=contents())
 
 
@@ -146,7 +145,7 @@ def find(asked: str) -> list[Hit]:
             if all(word in folded or word in body for word in words):
                 score = sum(20 * (word in folded) + min(body.count(word), 5) for word in words)
                 address = address_of(name) + (f"#{section.anchor}" if section.level > 1 else "")
-                scored.append((-score, name, Hit(found.title, section, address, Markup(excerpt(section.text, words)))))  # noqa: S704 (it escapes)
+                scored.append((-score, name, Hit(found.title, section, address, excerpt(section.text, words))))
     scored.sort(key=lambda item: item[:2])
     return [hit for _, _, hit in scored[:_MOST_FOUND]]
 
@@ -157,7 +156,7 @@ def _show(name: str) -> Response:
     found = page(name)
     below = [section for section in found.sections if section.level == 2]
     here = address_of(name)
-    return responses.page("docs.html", page=found, html=Markup(found.html), below=below, here=here, contents=contents())  # noqa: S704 (ours)
+    return responses.page("docs.html", page=found, html=found.html, below=below, here=here, contents=contents())
 
 
 def _missing() -> Response:

@@ -11,7 +11,9 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-_PARSER: Final = MarkdownIt("commonmark", {"html": False}).enable(["table"])
+from wce.sandbox.highlight import highlight
+
+_PARSER: Final = MarkdownIt("commonmark", {"html": False, "highlight": highlight}).enable(["table"])
 _NOT_IN_ANCHORS: Final = re.compile(r"[^\w\- ]")
 _SCHEME: Final = re.compile(r"https?://|mailto:")
 Resolve = Callable[[str], str | None]

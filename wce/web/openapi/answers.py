@@ -107,6 +107,24 @@ class Me(Answer):
     key: Annotated[dict[str, Any], Field(description="The id and the scope of the API key that was sent.")] = {}
 
 
+class Door(Answer):
+    """What a visitor learns of a cenv."""
+
+    title: str
+    allow_registration: bool
+
+
+class Overview(Answer):
+    """What a first screen shows; all but title and tables is for administrators."""
+
+    title: str
+    tables: list[dict[str, Any]]
+    size: dict[str, Any] = {}
+    setup: dict[str, Any] = {}
+    sessions: int = 0
+    activity: list[dict[str, Any]] = []
+
+
 class Result(Answer):
     """What a statement answered. Rows are objects by column, or arrays if `format` said so."""
 

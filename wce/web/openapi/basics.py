@@ -52,6 +52,12 @@ ACCOUNT: Final[Mapping[str, Operation]] = {
         errors=("bad_credentials", "totp_required", "busy"),
         summary="Sign in; the cookie is the same session.",
     ),
+    "auth.how_to_log_in": Operation(
+        {200: answers.Door, 303: None},
+        also=("text/html",),
+        summary="Whether visitors may register; for a browser the page for signing in.",
+    ),
+    "overview.overview_of": Operation({200: answers.Overview}, summary="What there is, for the first screen."),
     "auth.register": Operation(
         {200: answers.Token},
         bodies.Registration,

@@ -17,6 +17,7 @@ from wce.web.openapi.authoring import SCRIPTS
 from wce.web.openapi.basics import ACCOUNT, SERVER, SQL
 from wce.web.openapi.credentials import CREDENTIALS
 from wce.web.openapi.operation import HTML, JSON, Operation
+from wce.web.screens import is_screen
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     **SERVER,
@@ -41,6 +42,7 @@ _TAGS: Final = {
     **dict.fromkeys(("ops", "landing", "assets", "description", "manual"), "Server"),
     "auth": "Account",
     "totp": "Account",
+    "overview": "Account",
     "keys": "API keys",
     "query": "SQL",
     "endpoints": "Endpoints of a cenv",
@@ -69,6 +71,7 @@ class Call:
     access: Access
     operation: Operation
     summary: str
+    screen: bool  # a browser gets a page
 
 
 class UndescribedError(LookupError):
@@ -85,7 +88,7 @@ def calls(url_map: Map, views: Views) -> Iterator[Call]:
             raise UndescribedError(f"{rule.endpoint} ({rule.rule}) has no entry in the tables of wce/web/openapi")
         summary = operation.summary or (view.__doc__ or "").strip().split("\n", 1)[0]
         for method in sorted(set(rule.methods or ()) - _AUTOMATIC):
-            yield Call(method, path_of(rule), rule.endpoint, rule, access, operation, summary)
+            yield Call(method, path_of(rule), rule.endpoint, rule, access, operation, summary, is_screen(view))
 
 
 def path_of(rule: Rule) -> str:
@@ -137,6 +140,9 @@ def _operation(call: Call, known: Mapping[int, Any], shared: dict[str, Any]) -> 
         content = {"schema": known[id(operation.body)], **({"example": operation.example} if operation.example else {})}
         found["requestBody"] = {"required": True, "content": {JSON: content}}
     good = {str(status): _answer(call, status, value, known) for status, value in operation.answers.items()}
+    if call.screen:
+        good["200"]["content"][HTML] = {}
+        good["303"] = {"description": "For a browser without a session: to the page for signing in."}
     codes = refusals.codes(call.method, call.access, operation, in_cenv=in_cenv)
     if call.rule.arguments - {"cenv_id"}:
         codes.add("not_found")
