@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,14 +50,13 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What putting an example in takes. `check` raises for a script that cannot be read."""
+    """What putting an example in takes."""
 
     store: Store
     guard: Guard
     queries: Queries
     passwords: Passwords
     config: Config
-    check: Callable[[str], None]
 
 
 @cache
@@ -100,10 +99,14 @@ def _install(tools: Tools, cenv: str, owner: Actor, example: Example) -> dict[st
         for item in example.part("policies"):
             _policy(tools, session, owner, item, ids)
         for item in example.part("endpoints"):
-            scripts.save_endpoint(session, tools.check, owner, scripts.NewEndpoint(**item | {"script": example.text(item["script"])}))
+            scripts.save_endpoint(session, _no_check, owner, scripts.NewEndpoint(**item | {"script": example.text(item["script"])}))
         with session.transaction(owner) as transaction:
             audit.record(transaction, AuditEntry("cenv.example", "cenv", cenv, {"example": example.name}))
     return made
+
+
+def _no_check(source: str) -> None:
+    """The scripts came with this server and its tests have run them, so nobody waits for a worker to read them."""
 
 
 def _settle(tools: Tools, session: Session, owner: Actor, example: Example) -> None:

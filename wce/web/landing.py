@@ -59,6 +59,6 @@ def create() -> Response:
     value: dict[str, object] = {"cenv_id": made, "cenv_url": url}
     if example is not None:
         owner = Actor(FIRST_ID, body.username, Role.OWNER, None, context.ip_address, context.user_agent)
-        tools = examples.Tools(app.store, app.guard, app.queries, app.passwords, app.config, app.scripts.check)
+        tools = examples.Tools(app.store, app.guard, app.queries, app.passwords, app.config)
         value["users"] = examples.install(tools, made, owner, example)
     return responses.json(value, 201, location=url)
