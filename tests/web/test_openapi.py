@@ -18,8 +18,10 @@ from pydantic import TypeAdapter
 from tests.web.callers import Caller
 from tests.web.described import closed, judge
 from tests.web.test_routes import every_route
+from wce.core.scripts import NewEndpoint, save_endpoint
 from wce.core.users import check_username
 from wce.errors import TITLES, WceError
+from wce.model import Actor, Role
 from wce.web import bodies
 from wce.web.headers import ResponseClass
 from wce.web.openapi import document, schemas
@@ -167,12 +169,14 @@ def test_pages_are_described_by_their_class(described: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def publish(owner: Caller) -> Callable[..., None]:
-    """Call it with path, method and access for an endpoint of the owner's cenv."""
+def publish(app: Flask, owner: Caller) -> Callable[..., None]:
+    """Call it with path, method and access for an endpoint of the owner's cenv; no worker reads its script."""
+    store = app.extensions["wce"].store
 
     def save(path: str, method: str = "GET", access: str = "user", **more: Any) -> None:
-        body = {"path": path, "method": method, "access": access, "script": "def handler(request):\n    return 1\n"}
-        assert owner.post("/admin/endpoints", body | more).status_code == 201
+        new = NewEndpoint(path, method, "def handler(request):\n    return 1\n", access=access, **more)
+        with store.session(owner.cenv) as session:
+            save_endpoint(session, lambda source: None, Actor(owner.user_id, "owner", Role.OWNER), new)
 
     return save
 
