@@ -95,21 +95,21 @@ def index() -> Response:
     return _show(_INDEX)
 
 
-@bp.get("/<name>")
+@bp.get("/<title>")
 @access("public", ResponseClass.UI)
-def show(name: str) -> Response:
+def show(title: str) -> Response:
     """A page of the manual."""
-    return _show("api" if name == _API else name) if name not in _ADDRESSES else _missing()
+    return _show("api" if title == _API else title) if title not in _ADDRESSES else _missing()
 
 
-@bp.get("/images/<name>")
+@bp.get("/images/<picture_name>")
 @access("public", ResponseClass.UI)
-def picture(name: str) -> Response:
+def picture(picture_name: str) -> Response:
     """A picture in a page of the manual."""
-    if name not in pictures():
+    if picture_name not in pictures():
         _missing()
-    content = (FOLDER / "images" / name).read_bytes()
-    return Response(content, mimetype=mimetypes.guess_type(name)[0], headers={"Cache-Control": "public, max-age=3600"})
+    content = (FOLDER / "images" / picture_name).read_bytes()
+    return Response(content, mimetype=mimetypes.guess_type(picture_name)[0], headers={"Cache-Control": "public, max-age=3600"})
 
 
 @bp.get("/search")
