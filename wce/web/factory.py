@@ -43,6 +43,7 @@ from wce.web import (
     assets,
     auth,
     context,
+    data,
     description,
     endpoints,
     keys,
@@ -84,6 +85,7 @@ _BLUEPRINTS: Final = (
     admin_schedules.bp,
     admin_files.bp,
     query.bp,
+    data.bp,
     overview.bp,
     endpoints.bp,
 )

@@ -1,0 +1,42 @@
+// Values of SQL as people see and type them.
+import { h } from './dom.js';
+import { bytes } from './format.js';
+
+const LONG = 120;
+
+export const isBlob = value => typeof value === 'object' && value !== null && '$base64' in value;
+export const blobSize = value => Math.floor(value.$base64.replace(/=+$/, '').length * 3 / 4);
+const json = value => { try { const found = JSON.parse(value); return typeof found === 'object' ? found : undefined; } catch { return undefined; } };
+
+/** A cell's content; long texts are cut, and the viewer shows the whole. */
+export function shown(value) {
+  if (value === null) return h('em', { class: 'null' }, 'NULL');
+  if (isBlob(value)) return h('em', { class: 'null' }, `BLOB ${bytes(blobSize(value))}`);
+  const text = String(value);
+  return text.length > LONG ? `${text.slice(0, LONG)}…` : text;
+}
+
+/** The whole value for the viewer: JSON laid out, a BLOB as hexadecimal. */
+export function whole(value) {
+  if (value === null) return 'NULL';
+  if (isBlob(value)) return [...atob(value.$base64)].map((c, i) => c.charCodeAt(0).toString(16).padStart(2, '0') + (i % 16 === 15 ? '\n' : ' ')).join('');
+  const found = typeof value === 'string' && /^\s*[[{]/.test(value) ? json(value) : undefined;
+  return found === undefined ? String(value) : JSON.stringify(found, null, 2);
+}
+
+/** What somebody typed, as the column's type would have it: numbers stay numbers, an empty text of a column that is no text is NULL. */
+export function typed(text, type) {
+  const numeric = /INT|REAL|NUM|DOUB|FLOA|DEC|BOOL/i.test(type);
+  if (text === '' && (numeric || /BLOB|DATE|TIME/i.test(type))) return null;
+  if (numeric && /^\s*-?\d{1,15}\s*$/.test(text)) return Number(text);
+  return numeric && text.trim() !== '' && Number.isFinite(Number(text)) && !/^\s*-?\d+\s*$/.test(text) ? Number(text) : text;
+}
+
+/** One condition of a column's filter: "= 5", "> 3", "!= x", "null", "not null", else a part of the text. Answers [sql, params]. */
+export function condition(column, text, type) {
+  const asked = text.trim(), operator = /^(<=|>=|<>|!=|=|<|>)\s*(.*)$/.exec(asked);
+  if (/^null$/i.test(asked)) return [`${column} IS NULL`, []];
+  if (/^not null$/i.test(asked)) return [`${column} IS NOT NULL`, []];
+  if (operator) return [`${column} ${operator[1]} ?`, [typed(operator[2], type)]];
+  return [`${column} LIKE ? ESCAPE '\\'`, [`%${asked.replace(/[\\%_]/g, '\\$&')}%`]];
+}

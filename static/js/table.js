@@ -1,0 +1,199 @@
+// One table: its rows page by page, sorted and filtered, edited in place.
+import { CENV, get, ident, post, query, save, send } from './api.js';
+import { condition, isBlob, shown, typed, whole } from './cells.js';
+import { $, button, debounce, empty, fill, h, icon } from './dom.js';
+import { num, plural } from './format.js';
+import { act, confirm, dialog, formDialog, toast } from './ui.js';
+
+const PAGE = 100;
+const name = decodeURIComponent(location.pathname.slice(`${CENV}/data/`.length));
+const asked = new URLSearchParams(location.search);
+let table, rows = [], more = false, page = Number(asked.get('page')) || 0, sort = asked.get('sort') ?? '', search = asked.get('search') ?? '';
+const filters = new Map([...asked].filter(([key]) => key.startsWith('f.')).map(([key, text]) => [key.slice(2), text]));
+const chosen = new Set();
+
+const column = wanted => table.columns.find(item => item.name === wanted);
+const mayEdit = () => table.type === 'table' && table.can_write && table.key.length > 0;
+const mayDelete = () => table.type === 'table' && table.can_delete && table.key.length > 0;
+const valueOf = (row, wanted) => row[table.columns.findIndex(item => item.name === wanted)];
+const whereKey = () => table.key.map(part => `${ident(part)} IS ?`).join(' AND ');
+const keyOf = row => table.key.map(part => valueOf(row, part));
+
+/** WHERE and its parameters out of filters and search. */
+function where() {
+  const parts = [], params = [];
+  const add = ([sql, values]) => { parts.push(sql); params.push(...values); };
+  for (const [key, text] of filters) if (column(key)) add(condition(ident(key), text, column(key).type));
+  if (search) {
+    const each = table.columns.map(item => condition(ident(item.name), search, ''));
+    add([`(${each.map(([sql]) => sql).join(' OR ')})`, each.flatMap(([, values]) => values)]);
+  }
+  return [parts.length ? ` WHERE ${parts.join(' AND ')}` : '', params];
+}
+
+function order() {
+  const [, down, by] = /^(-?)(.*)$/.exec(sort);
+  if (by && column(by)) return ` ORDER BY ${ident(by)}${down ? ' DESC' : ''}${table.key.length ? ', ' + table.key.map(ident).join(', ') : ''}`;
+  return table.key.length ? ` ORDER BY ${table.key.map(ident).join(', ')}` : '';
+}
+
+const select = () => `SELECT ${table.columns.map(item => ident(item.name)).join(', ')} FROM ${ident(table.name)}${where()[0]}${order()}`;
+
+/** Keep the view in the address, so that it can be shared and the browser's Back goes back. */
+function remember() {
+  const now = new URLSearchParams();
+  if (page) now.set('page', page);
+  if (sort) now.set('sort', sort);
+  if (search) now.set('search', search);
+  for (const [key, text] of filters) now.set(`f.${key}`, text);
+  history.replaceState(null, '', `${location.pathname}${now.size ? '?' + now : ''}`);
+}
+
+async function load() {
+  const [condition_, params] = where();
+  const found = await query(`${select()} LIMIT ${PAGE + 1} OFFSET ${page * PAGE}`, params, { max_rows: PAGE + 1 });
+  more = found.rows.length > PAGE;
+  rows = found.rows.slice(0, PAGE);
+  chosen.clear();
+  remember();
+  body();
+  const { rows: [[total]] } = await query(`SELECT count(*) FROM ${ident(table.name)}${condition_}`, params);
+  fill($('#count'), total ? `${num(page * PAGE + 1)}–${num(page * PAGE + rows.length)} of ${plural(total, 'row')}` : 'No rows');
+}
+
+const reload = () => act(load);
+const restart = () => { page = 0; return reload(); };
+
+async function write(row, item, text) {
+  const value = typed(text, item.type);
+  const { changes } = await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = ? WHERE ${whereKey()}`, params: [value, ...keyOf(row)] });
+  if (!changes) toast('The row is no longer there, or no longer yours to change.', { kind: 'error' });
+  await load();
+}
+
+/** Turn a cell into an input; Enter writes it, Escape leaves it. */
+function edit(cell, row, item) {
+  const value = valueOf(row, item.name);
+  if (!mayEdit() || item.generated || isBlob(value) || cell.querySelector('input')) return;
+  const input = h('input', { class: 'cell-input', value: value === null ? '' : String(value), 'aria-label': `${item.name}, Enter to save` });
+  let done = false;
+  const end = keep => { if (done) return; done = true; if (keep && input.value !== (value === null ? '' : String(value))) act(() => write(row, item, input.value)).then(body); else body(); };
+  input.addEventListener('keydown', event => { event.stopPropagation(); if (event.key === 'Enter') end(true); if (event.key === 'Escape') end(false); });
+  input.addEventListener('blur', () => end(true));
+  fill(cell, input);
+  input.select();
+}
+
+function view(row, item) {
+  const value = valueOf(row, item.name);
+  dialog(`${item.name}`, h('div', { class: 'dialog-body' }, h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Value' }, whole(value)),
+    mayEdit() && !isBlob(value) && !item.generated && value !== null && h('div', {}, button('Set to NULL', { kind: 'sm', disabled: item.not_null, onclick: event => { event.currentTarget.closest('dialog').close(); act(async () => { await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = NULL WHERE ${whereKey()}`, params: keyOf(row) }); await load(); }); } }))), { wide: true });
+}
+
+function cell(row, item) {
+  const value = valueOf(row, item.name), lead = table.references.find(reference => reference.columns.length === 1 && reference.columns[0] === item.name);
+  const content = lead && value !== null ? h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(lead.table)}?${new URLSearchParams({ [`f.${lead.to_columns[0]}`]: `= ${value}` })}`, title: `Open this row of ${lead.table}` }, shown(value)) : shown(value);
+  const el = h('td', { class: typeof value === 'number' ? 'n' : '', tabindex: '-1' }, content);
+  el.addEventListener('dblclick', () => (mayEdit() && !isBlob(value) && String(value ?? '').length < 200 ? edit(el, row, item) : view(row, item)));
+  el.addEventListener('keydown', event => { if (event.key === 'Enter' && event.target === el) { event.preventDefault(); edit(el, row, item); } if (event.key === ' ' && event.target === el) { event.preventDefault(); view(row, item); } });
+  return el;
+}
+
+function line(row, at) {
+  const box = mayDelete() && h('input', { type: 'checkbox', 'aria-label': `Choose row ${page * PAGE + at + 1}`, onchange: event => { if (event.target.checked) chosen.add(row); else chosen.delete(row); $('#delete').hidden = !chosen.size; } });
+  return h('tr', {}, h('td', { class: 'rn' }, box || String(page * PAGE + at + 1)), table.columns.map(item => cell(row, item)));
+}
+
+function body() {
+  const old = $('#grid tbody');
+  if (!old) return;
+  fill(old, rows.map(line));
+  $('#nothing')?.remove();
+  if (!rows.length) $('#grid').append(h('div', { id: 'nothing' }, filters.size || search ? empty('list-filter', 'No row fits', 'Change the filters, or clear them.') : empty('rows-3', 'No rows yet', table.can_write ? 'Insert the first one, or load a file.' : 'Rows that you may see appear here.')));
+  $('tbody td:not(.rn)')?.setAttribute('tabindex', '0');
+  $('#back').disabled = !page;
+  $('#next').disabled = !more;
+  $('#clear').hidden = !filters.size && !search;
+  $('#delete').hidden = true;
+}
+
+function head() {
+  const title = item => {
+    const on = sort.replace(/^-/, '') === item.name, down = sort.startsWith('-');
+    return h('th', { scope: 'col', 'aria-sort': on ? (down ? 'descending' : 'ascending') : 'none' }, h('button', { type: 'button', title: item.type, onclick: () => { sort = on ? (down ? '' : `-${item.name}`) : item.name; head(); restart(); } }, table.key.includes(item.name) && icon('key-round', 'pk'), item.name, on && icon(down ? 'arrow-down' : 'arrow-up')));
+  };
+  const box = item => h('td', {}, h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', placeholder: 'filter', 'aria-label': `Filter ${item.name}: a part of it, = 5, > 3, null`, title: 'A part of it, = 5, > 3, null, not null',
+    oninput: debounce(event => { const text = event.target.value.trim(); if (text) filters.set(item.name, text); else filters.delete(item.name); restart(); }) }));
+  const top = [h('tr', {}, h('th', { class: 'rn' }, h('span', { class: 'sr' }, 'Row')), table.columns.map(title)), h('tr', { class: 'filter-row' }, h('td', { class: 'rn' }), table.columns.map(box))];
+  const old = $('#grid table');
+  if (old) fill($('thead', old), top); else fill($('#grid'), h('table', { class: 'grid' }, h('thead', {}, top), h('tbody'))).removeAttribute('aria-busy');
+}
+
+async function insert() {
+  const open = table.columns.filter(item => !item.generated);
+  const done = await formDialog({
+    title: `Insert into ${table.name}`, action: 'Insert the row', wide: open.length > 6, text: 'What stays empty gets its default.',
+    fields: open.map(item => ({ name: item.name, label: `${item.name}${item.type ? ` · ${item.type}` : ''}`, placeholder: item.default ?? (item.primary_key ? 'given by the database' : item.not_null ? '' : 'NULL'), mono: true })),
+    submit: async given => {
+      const set = open.filter(item => given[item.name] !== '');
+      const sql = set.length ? `(${set.map(item => ident(item.name)).join(', ')}) VALUES (${set.map(() => '?').join(', ')})` : 'DEFAULT VALUES';
+      await post('/query', { sql: `INSERT INTO ${ident(table.name)} ${sql}`, params: set.map(item => typed(given[item.name], item.type)) });
+    },
+  });
+  if (done) { toast(`One row more in ${table.name}.`); await load(); }
+}
+
+/** Delete the chosen rows in one transaction; Undo inserts them again as they were. */
+async function remove() {
+  const gone = [...chosen], kept = table.columns.filter(item => !item.generated);
+  if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: 'Rows that refer to them may go or change with them.', action: 'Delete' })) return;
+  await post('/transaction', { statements: gone.map(row => ({ sql: `DELETE FROM ${ident(table.name)} WHERE ${whereKey()}`, params: keyOf(row) })) });
+  const again = { sql: `INSERT INTO ${ident(table.name)} (${kept.map(item => ident(item.name)).join(', ')}) VALUES (${kept.map(() => '?').join(', ')})` };
+  toast(`${plural(gone.length, 'row')} deleted.`, table.can_write ? { action: { label: 'Undo', run: () => act(async () => { await post('/transaction', { statements: gone.map(row => ({ ...again, params: kept.map(item => valueOf(row, item.name)) })) }); await load(); }) } } : {});
+  await load();
+}
+
+function structure() {
+  const lines = table.columns.map(item => h('tr', {}, h('td', { class: 'mono' }, item.name), h('td', { class: 'mono dim' }, item.type || '–'), h('td', {}, [item.primary_key && 'primary key', item.not_null && 'not null', item.default !== null && `default ${item.default}`, item.generated && `generated, ${item.generated}`].filter(Boolean).join(', '))));
+  const list = (title, items) => items.length > 0 && [h('h3', {}, title), h('ul', { class: 'plain' }, items.map(text => h('li', { class: 'mono' }, text)))];
+  dialog(`Structure of ${table.name}`, h('div', { class: 'dialog-body' }, h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Column', 'Type', 'Rules'].map(text => h('th', {}, text)))), h('tbody', {}, lines)),
+    list('References', table.references.map(item => `${item.columns.join(', ')} → ${item.table} (${item.to_columns.join(', ')})`)), list('Indexes', table.indexes.map(item => `${item.name} (${item.columns.map(part => part ?? 'expression').join(', ')})${item.unique ? ' unique' : ''}`)),
+    table.sql && h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Definition' }, table.sql)), { wide: true });
+}
+
+async function download() {
+  const kinds = { csv: 'text/csv', ndjson: 'application/x-ndjson', json: 'application/json' };
+  const { kind } = await formDialog({ title: `Export ${table.name}`, action: 'Export', text: 'All rows that fit the filters, up to the limit of this cenv.', fields: [{ name: 'kind', label: 'As', options: [['csv', 'CSV'], ['ndjson', 'NDJSON, one row a line'], ['json', 'JSON']] }], submit: given => given }) ?? {};
+  if (!kind) return;
+  const answer = await send('POST', '/query', { sql: select(), params: where()[1] }, { accept: kinds[kind] });
+  save(await answer.blob(), `${table.name}.${kind}`);
+  if (answer.headers.get('X-Truncated') === 'true') toast('There are more rows than this cenv gives at once (query_max_rows).', { kind: 'error' });
+}
+
+/** Arrow keys walk over the cells. */
+$('#grid').addEventListener('keydown', event => {
+  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key], at = event.target.closest('tbody td');
+  if (!step || !at || event.target !== at) return;
+  const next = at.parentElement.parentElement.rows[at.parentElement.rowIndex - 2 + step[0]]?.cells[at.cellIndex + step[1]];
+  if (next && !next.classList.contains('rn')) { event.preventDefault(); at.tabIndex = -1; next.tabIndex = 0; next.focus(); }
+});
+$('#insert').addEventListener('click', () => act(insert));
+$('#delete').addEventListener('click', () => act(remove));
+$('#columns').addEventListener('click', structure);
+$('#export').addEventListener('click', () => act(download));
+$('#back').addEventListener('click', () => { page -= 1; reload(); });
+$('#next').addEventListener('click', () => { page += 1; reload(); });
+$('#clear').addEventListener('click', () => { filters.clear(); search = ''; $('#search').value = ''; head(); restart(); });
+$('#search').value = search;
+$('#search').addEventListener('input', debounce(() => { search = $('#search').value.trim(); restart(); }));
+
+act(async () => {
+  table = await get(`/data/${encodeURIComponent(name)}`);
+  document.title = `${table.name} · ${document.title.split(' · ').slice(1).join(' · ')}`;
+  $('#name').textContent = $('#crumb').textContent = table.name;
+  fill($('#kind'), table.type === 'table' ? (table.key.length ? (table.can_write ? 'double click to edit' : 'read only') : 'no key: read only') : table.type);
+  $('#insert').hidden = table.type === 'view' || !table.can_write;
+  if (!table.can_read) { fill($('#grid'), empty('lock', 'You may not read this table', 'Somebody who administers this cenv can let you.')).removeAttribute('aria-busy'); return; }
+  head();
+  await load();
+});

@@ -1,0 +1,22 @@
+// The tables of a cenv.
+import { CENV, get } from './api.js';
+import { $, empty, fill, h, icon } from './dom.js';
+import { plural } from './format.js';
+import { act } from './ui.js';
+
+const ICONS = { table: 'table-2', view: 'eye', virtual: 'search' };
+const RIGHTS = [['can_read', 'read'], ['can_write', 'write'], ['can_delete', 'delete'], ['can_grant', 'pass on']];
+
+function row(table) {
+  const rights = RIGHTS.filter(([right]) => table[right]).map(([, text]) => text).join(', ');
+  const leads = [...new Set(table.references.map(reference => reference.table))];
+  return h('tr', {}, h('td', {}, h('a', { class: 'object', href: `${CENV}/data/${encodeURIComponent(table.name)}` }, icon(ICONS[table.type]), h('b', { class: 'mono' }, table.name))), h('td', { class: 'dim' }, table.type),
+    h('td', {}, plural(table.columns.length, 'column')), h('td', { class: 'mono dim' }, table.key.join(', ')), h('td', { class: 'mono' }, leads.map((name, i) => [i ? ', ' : '', h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(name)}` }, name)])), h('td', { class: 'dim' }, rights));
+}
+
+act(async () => {
+  const { tables } = await get('/data');
+  fill($('#tables'), tables.length
+    ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Name', 'Kind', 'Columns', 'Key', 'Refers to', 'You may'].map(text => h('th', {}, text)))), h('tbody', {}, tables.map(row)))
+    : empty('table-2', 'No tables yet', 'Send CREATE TABLE in the console, or load a file; tables that somebody lets you use are listed here as well.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console'))).removeAttribute('aria-busy');
+});

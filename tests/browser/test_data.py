@@ -1,0 +1,131 @@
+"""Looking at tables and editing them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
+from tests.browser.place import Place
+
+
+def cell(page: Page, text: str) -> Locator:
+    return page.locator("#grid tbody td", has_text=re.compile(f"^{re.escape(text)}$")).first
+
+
+def test_rows_are_searched_filtered_sorted_and_paged(open_page: Open) -> None:
+    page = open_page("/data")
+    page.get_by_role("link", name="orders").first.click()
+    expect(page.locator("#count")).to_contain_text("1–100 of 1 400 rows".replace("1 400", "1\u202f400"))
+    page.get_by_role("button", name="Next page").click()
+    expect(page.locator("#count")).to_contain_text("101–200")
+
+    page.get_by_label("Filter status").fill("refunded")
+    page.get_by_label("Filter total").fill("> 300")
+    expect(page.locator("#grid tbody tr").first).to_contain_text("refunded")
+    page.get_by_role("button", name="total").click()
+    expect(page.locator("th[aria-sort=ascending]")).to_contain_text("total")
+    page.get_by_role("button", name="total").click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("total")
+    page.reload()
+    expect(page.get_by_label("Filter total")).to_have_value("> 300")
+
+    page.get_by_role("button", name="Clear filters").click()
+    page.get_by_label("Search every column").fill("no such thing")
+    expect(page.locator("#nothing")).to_contain_text("No row fits")
+    assert_accessible(page)
+
+
+def test_a_foreign_key_leads_to_its_row(open_page: Open) -> None:
+    page = open_page("/data/orders")
+    link = page.locator("#grid tbody a").first
+    number = link.inner_text()
+
+    link.click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("customers")
+    expect(page.locator("#count")).to_have_text("1–1 of 1 row")
+    expect(page.locator("#grid tbody")).to_contain_text(f"Customer {number}")
+
+
+def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE TABLE shelf (id INTEGER PRIMARY KEY, title TEXT NOT NULL, price REAL, facts TEXT)"})
+    page = open_page("/data/shelf")
+    expect(page.locator("#nothing")).to_contain_text("No rows yet")
+    page.get_by_role("button", name="Insert").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Insert the row").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("NOT NULL")
+    dialog.locator("[name=title]").fill("A lamp")
+    dialog.locator("[name=price]").fill("12.5")
+    dialog.locator("[name=facts]").fill('{"colour": ["red"]}')
+    dialog.get_by_role("button", name="Insert the row").click()
+
+    cell(page, "A lamp").dblclick()
+    page.locator(".cell-input").fill("A chair")
+    page.keyboard.press("Enter")
+    expect(cell(page, "A chair")).to_be_visible()
+    assert place.send("POST", "/query", {"sql": "SELECT title, price FROM shelf"}).json()["rows"] == [{"title": "A chair", "price": 12.5}]
+    cell(page, '{"colour": ["red"]}').focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("dialog", name="facts")).to_contain_text('"colour": [')
+    page.keyboard.press("Escape")
+
+    page.get_by_label("Choose row 1").check()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#nothing")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+
+    expect(cell(page, "A chair")).to_be_visible()
+    place.made("/query", {"sql": "DROP TABLE shelf"})
+
+
+def test_the_structure_and_the_rows_can_be_taken_away(open_page: Open) -> None:
+    page = open_page("/data/orders")
+    page.get_by_role("button", name="Structure").click()
+    expect(page.get_by_role("dialog")).to_contain_text("customer_id → customers (id)")
+    page.keyboard.press("Escape")
+    page.get_by_label("Filter status").fill("open")
+    expect(page.locator("#count")).not_to_contain_text("1\u202f400")
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("dialog").get_by_role("button", name="Export").click()
+
+    text = download.value.path().read_text()
+
+    assert download.value.suggested_filename == "orders.csv"
+    assert text.startswith("id,customer_id,product_id,total,status,created_at")
+    assert "paid" not in text
+
+
+def test_everybody_sees_his_own_rows_and_may_do_no_more_than_he_may(open_page: Open) -> None:
+    page = open_page("/data/customers", who="grace")
+    expect(page.locator("#count")).to_contain_text("of 120 rows")
+    page.goto(page.url.replace("customers", "products"))
+    expect(page.locator("#count")).to_contain_text("of 60 rows")
+    expect(page.get_by_role("button", name="Insert")).to_be_visible()
+    assert page.get_by_label("Choose row 1").count() == 0
+
+    page = open_page("/data/products", who="vera")
+
+    expect(page.locator("#kind")).to_have_text("read only")
+    assert not page.get_by_role("button", name="Insert").is_visible()
+
+
+@pytest.mark.parametrize("path", ["/data", "/data/customers"])
+def test_data_is_for_everybody(open_page: Open, path: str) -> None:
+    page = open_page(path)
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    expect(page.locator("tbody tr").first).to_be_visible()
+
+    assert_accessible_in_both_themes(page)
+
+
+def test_data_fits_a_phone(open_page: Open) -> None:
+    page = open_page("/data/orders", viewport={"width": 390, "height": 844})
+    expect(page.locator("#grid tbody tr").first).to_be_visible()
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
