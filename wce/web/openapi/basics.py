@@ -7,7 +7,7 @@ from typing import Final
 
 from wce.core.logins import SessionInfo
 from wce.web import account_bodies, bodies
-from wce.web.openapi import answers
+from wce.web.openapi import answers, structures
 from wce.web.openapi.operation import BINARY, HTML, TEXT, Operation, Parameter, listing
 
 CSV: Final = "text/csv"
@@ -105,6 +105,8 @@ SQL: Final[Mapping[str, Operation]] = {
     ),
     "query.list_tables": Operation({200: answers.Tables}),
     "query.find_table": Operation({200: answers.Tables}, errors=("no_such_table",)),
+    "data.list_tables": Operation({200: structures.BuiltTables}),
+    "data.show_table": Operation({200: structures.BuiltTable}, errors=("no_such_table",)),
     "description.of_cenv": Operation({200: dict[str, object]}),
     "endpoints.answer": Operation(
         {200: "*/*"},
