@@ -1,0 +1,86 @@
+// One's own second factor and API keys.
+import { CENV, api, del, get, post } from './api.js';
+import { $, button, empty, fill, h, icon, iconButton } from './dom.js';
+import { ago, date, plural } from './format.js';
+import { act, confirm, dialog, field, formDialog, toast } from './ui.js';
+
+const password = { name: 'password', label: 'Your password', type: 'password', required: true, autocomplete: 'current-password' };
+
+/** Show something that is told this once, with a button that copies it. */
+function once(title, text, secret) {
+  dialog(title, h('div', { class: 'dialog-body' }, h('p', {}, text), h('pre', { class: 'listing', tabindex: '0', 'aria-label': title }, secret),
+    h('div', {}, button('Copy', { icon: 'copy', onclick: () => act(async () => { await navigator.clipboard.writeText(secret); toast('Copied.'); }) }))), { wide: true });
+}
+
+const recovery = codes => once('Recovery codes', 'Each of them stands in for one code of the app. Keep them where the app is not: they are shown this once.', codes.join('\n'));
+
+async function setUp() {
+  const made = await formDialog({ title: 'Set up a second factor', action: 'Go on', text: 'You need an authenticator app on your phone.', fields: [password], submit: given => post('/totp', given) });
+  if (!made) return;
+  const done = await formDialog({
+    title: 'Scan and confirm', action: 'Switch it on', fields: [
+      h('div', { class: 'qr' }, h('img', { src: `data:image/svg+xml,${encodeURIComponent(made.qr_svg)}`, alt: 'QR code for the app', width: 196, height: 196 }), h('p', {}, 'Scan this with the app, or type the secret: ', h('code', { class: 'mono' }, made.secret))),
+      field({ name: 'totp', label: 'Code of the app', required: true, autocomplete: 'one-time-code', hint: 'Six digits' })],
+    submit: given => post('/totp/confirm', given),
+  });
+  if (!done) return;
+  await showFactor();
+  recovery(done.recovery_codes);
+}
+
+async function renew() {
+  const done = await formDialog({ title: 'New recovery codes', action: 'Make new ones', text: 'The old ones count no longer.', fields: [password], submit: given => post('/totp/recovery-codes', given) });
+  if (!done) return;
+  await showFactor();
+  recovery(done.recovery_codes);
+}
+
+async function off() {
+  const done = await formDialog({ title: 'Switch the second factor off', action: 'Switch it off', danger: true, text: 'The password alone is asked for then.', fields: [password], submit: given => api('DELETE', '/totp', given) });
+  if (done) { toast('The second factor is off.'); await showFactor(); }
+}
+
+async function showFactor() {
+  const { enabled, since, recovery_codes_left: left } = await get('/totp');
+  fill($('#totp'), enabled
+    ? h('div', { class: 'inline' }, h('span', { class: 'tag ok' }, 'on'), h('span', { class: 'dim grow' }, `since ${date(since)} · ${plural(left, 'recovery code')} left`), button('New recovery codes', { kind: 'sm', onclick: () => act(renew) }), button('Switch off', { kind: 'sm', onclick: () => act(off) }))
+    : h('div', { class: 'inline' }, h('span', { class: 'tag' }, 'off'), h('span', { class: 'dim grow' }, 'Who learns your password could sign in with it.'), button('Set up', { icon: 'smartphone', onclick: () => act(setUp) }))).removeAttribute('aria-busy');
+}
+
+const words = text => text.split(/[\s,]+/).filter(Boolean);
+
+async function newKey() {
+  const administers = ['admin', 'owner'].includes(document.body.dataset.role);
+  const made = await formDialog({
+    title: 'New API key', action: 'Make the key', text: 'What it may do can only be less than what you may do.',
+    fields: [{ name: 'name', label: 'Name', required: true, placeholder: 'nightly report' }, { name: 'days', label: 'Expires after days', type: 'number', min: 1, hint: 'Empty: it does not expire' },
+      { name: 'read_only', label: 'May only read', type: 'checkbox', value: true }, { name: 'tables', label: 'Only these tables', placeholder: 'all that you may use', mono: true }, { name: 'endpoints', label: 'Only these endpoints', placeholder: 'all that you may call', mono: true },
+      ...(administers ? [{ name: 'administration', label: 'May administer this cenv', type: 'checkbox' }, { ...password, required: false, hint: 'Asked for where the key may administer' }] : [])],
+    submit: given => post('/keys', {
+      name: given.name, ...(given.days && { expires_in_days: given.days }), ...(given.password && { password: given.password }),
+      scope: { ...(given.read_only && { read_only: true }), ...(given.tables && { tables: words(given.tables) }), ...(given.endpoints && { endpoints: words(given.endpoints) }), ...(given.administration && { administration: true }) },
+    }),
+  });
+  if (!made) return;
+  await showKeys();
+  once(`The key ${made.name}`, `It is shown this once. Programs send it as “Authorization: Bearer …” to ${location.origin}${CENV}/.`, made.key);
+}
+
+const told = ({ read_only, tables, endpoints, administration }) => [read_only ? 'reads only' : 'reads and writes', tables && `tables ${tables.join(', ')}`, endpoints && `endpoints ${endpoints.join(', ')}`, administration && 'administers'].filter(Boolean).join(' · ');
+
+async function revoke(key) {
+  if (!await confirm({ title: `Revoke the key ${key.name}`, text: 'Programs that use it are refused from now on.', action: 'Revoke' })) return;
+  await del(`/keys/${key.id}`);
+  toast(`The key ${key.name} is revoked.`);
+  await showKeys();
+}
+
+async function showKeys() {
+  const { keys } = await get('/keys');
+  const line = key => h('li', {}, h('span', { class: 'feed-ic tone-accent' }, icon('key-round')), h('div', { class: 'grow' }, h('b', {}, key.name), h('small', {}, `${told(key.scope ?? {})} · ${key.last_used ? `used ${ago(key.last_used)}` : 'never used'} · ${key.expires_at ? `until ${date(key.expires_at)}` : 'does not expire'}`)), iconButton(`Revoke the key ${key.name}`, 'trash-2', { onclick: () => act(() => revoke(key)) }));
+  fill($('#keys'), keys.length ? keys.map(line) : h('li', {}, empty('key-round', 'No keys', 'Make one for a program that should not know your password.'))).removeAttribute('aria-busy');
+}
+
+$('#new-key').addEventListener('click', () => act(newKey));
+act(showFactor);
+act(showKeys);
