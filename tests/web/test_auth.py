@@ -66,6 +66,16 @@ def test_a_logout_ends_the_token_at_once(owner: Caller) -> None:
     assert owner.get("/me").json["code"] == "bad_token"
 
 
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}, {"Origin": "https://evil.example"}])
+def test_a_page_of_somebody_else_signs_nobody_out(owner: Caller, headers: dict[str, str]) -> None:
+    cookie = {"Cookie": f"wce_{owner.cenv[:8]}={owner.token}"}
+
+    answer = Caller(owner.client, owner.cenv).post("/logout", headers=headers | cookie)
+
+    assert "Set-Cookie" not in answer.headers
+    assert owner.get("/me").status_code == 200
+
+
 def test_who_is_not_signed_in_may_sign_out(visitor: Caller) -> None:
     assert visitor.post("/logout").status_code == 204
 

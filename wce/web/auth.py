@@ -15,7 +15,7 @@ from wce.model import Role
 from wce.store.session import Session
 from wce.web import account_bodies, bodies, cookies, delays, responses
 from wce.web.access import access
-from wce.web.context import actor, cenv, cenv_settings, current, grants
+from wce.web.context import actor, cenv, cenv_settings, current, grants, own_origin
 from wce.web.screens import next_place, screen
 from wce.web.services import services
 
@@ -75,7 +75,9 @@ def logout(cenv_id: str) -> Response:
     """End this session; without one there is nothing to end."""
     with services().store.session(cenv_id) as session:
         logins.log_out(session, actor())
-    return _forget()
+    if cookies.counts(request.method, request.headers, own_origin()):
+        return _forget()
+    return responses.no_content()  # a page of somebody else must not take the visitor's cookie
 
 
 @bp.get("/me")
