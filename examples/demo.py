@@ -78,7 +78,7 @@ def open_shop(url: str) -> Shop:
         owner.call("PUT", "admin/config", {"rate_limit_ip": "1000 per minute"})  # four people at one address, in a hurry
         with closing(sqlite_file.open_file(CHINOOK / "chinook.sqlite")) as database:
             load(owner, sqlite_file.read(database))
-        owner.transaction([statement(sql) for sql in (AGENT_TABLE, *read_sql("views.sql").values())])
+        owner.transaction_of([statement(sql) for sql in (AGENT_TABLE, *read_sql("views.sql").values())])
         for table, condition in POLICIES.items():
             owner.call("POST", "admin/policies", {"table_name": table, "policy_type": "read", "sql_condition": condition})
         for username, employee in AGENTS.items():
@@ -90,7 +90,7 @@ def look(client: Client) -> str:
     """What one user sees, in a line."""
     started = time.monotonic()
     queries = read_sql("queries.sql")
-    answers = {name: client.query(sql)["rows"] for name, sql in queries.items()}
+    answers = {name: client.query(sql, as_lists=True).rows for name, sql in queries.items()}
     customers, invoices, lines, tracks = answers["how_much_of_everything"][0]
     seconds = time.monotonic() - started
     return f"{customers} customers, {invoices} invoices, {lines} lines, {tracks} tracks; {len(queries)} queries in {seconds:.2f} s"

@@ -25,7 +25,7 @@ class LoadError(Exception):
 
 def existing_objects(client: Client) -> set[str]:
     """The folded names of everything in the cenv's schema."""
-    return {str(row[0]).lower() for row in client.query("SELECT name FROM sqlite_master")["rows"]}
+    return {str(row[0]).lower() for row in client.query("SELECT name FROM sqlite_master", as_lists=True).rows}
 
 
 def make_schema(client: Client, source: Source, *, resume: bool) -> set[str]:
@@ -37,13 +37,13 @@ def make_schema(client: Client, source: Source, *, resume: bool) -> set[str]:
     wanted = [(table.name, table.create) for table in source.tables] + list(source.before)
     missing = [statement(sql) for name, sql in wanted if name.lower() not in there]
     if missing:
-        client.transaction(missing)
+        client.transaction_of(missing)
     return there
 
 
 def count_rows(client: Client, table: Table) -> int:
     """How many rows an interrupted load left; each request was all or nothing, in a fixed order, so the next row is known."""
-    present = int(client.query(f"SELECT count(*) FROM {quote(table.name)}")["rows"][0][0])
+    present = int(client.query(f"SELECT count(*) FROM {quote(table.name)}", as_lists=True).rows[0][0])
     if present > table.count:
         raise LoadError(f"{table.name} has {present:,} rows in the cenv and {table.count:,} in the file; this is not the load that stopped")
     return present
@@ -55,7 +55,7 @@ def fill(client: Client, table: Table, present: int, report: Callable[[int], Non
     sent = 0
     for rows, statements in batches(table, present):
         try:
-            client.transaction(statements)
+            client.transaction_of(statements)
         except ApiError as error:
             raise LoadError(f"{table.name}, after {present + sent:,} rows: {error}") from error
         report(rows)
@@ -67,7 +67,7 @@ def finish(client: Client, source: Source, there: set[str]) -> None:
     """Indexes, triggers and views, all at once when the rows are in."""
     missing = [statement(sql) for name, sql in source.after if name.lower() not in there]
     if missing:
-        client.transaction(missing)
+        client.transaction_of(missing)
 
 
 def load(client: Client, source: Source, *, resume: bool = False) -> int:

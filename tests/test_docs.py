@@ -222,7 +222,7 @@ def runnable(name: str) -> tuple[str, list[str]]:
 
 
 @needs_curl
-@pytest.mark.parametrize("name", ["README.md", "docs/getting-started.md", "docs/endpoints.md", "docs/examples.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/getting-started.md", "docs/endpoints.md", "docs/examples.md", "docs/cookbook.md"])
 def test_the_commands_work_as_they_stand(server: Any, name: str) -> None:
     script, answers = runnable(name)
 

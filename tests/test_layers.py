@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "wce").rglob("*.py"))
 PRODUCT = [*FILES, ROOT / "app.py"]
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PRODUCT if path.exists()}
-LAYERS = ("", "store", "guard", "core", "sandbox", "web", "cli")
+LAYERS = ("", "client", "store", "guard", "core", "sandbox", "web", "cli")
 # Who alone may import a library; everybody else gets it through them.
 HOMES = {
     "flask": "wce.web",

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loading.client import Client
+
+from wce.client import Client
 
 PASSWORD = "correct horse battery"
 Run = Callable[..., subprocess.CompletedProcess[str]]

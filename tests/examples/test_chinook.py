@@ -10,7 +10,8 @@ from typing import Any
 
 import demo
 import pytest
-from loading.client import ApiError, Client
+
+from wce.client import ApiError, Client
 
 QUERIES = demo.read_sql("queries.sql")
 
@@ -64,25 +65,25 @@ def test_an_agent_gets_the_answer_of_the_filtered_copy(
     cursor = filtered[agent].execute(QUERIES[query])
     expected = [list(row) for row in cursor]
 
-    answer = clients[agent].query(QUERIES[query])
+    answer = clients[agent].query(QUERIES[query], as_lists=True)
 
-    assert answer["columns"] == [column[0] for column in cursor.description]
-    assert answer["rows"] == expected
-    assert not answer["truncated"]
+    assert answer.columns == [column[0] for column in cursor.description]
+    assert answer.rows == expected
+    assert not answer.truncated
 
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_no_question_has_the_same_answer_for_all(clients: dict[str, Client], query: str) -> None:
     """Else the test above would prove nothing."""
-    answers = [str(client.query(QUERIES[query])["rows"]) for client in clients.values()]
+    answers = [str(client.query(QUERIES[query], as_lists=True).rows) for client in clients.values()]
 
     assert len(set(answers)) == len(answers)
 
 
 def test_the_owner_sees_everything(clients: dict[str, Client]) -> None:
-    answer = clients["owner"].query(QUERIES["how_much_of_everything"])
+    answer = clients["owner"].query(QUERIES["how_much_of_everything"], as_lists=True)
 
-    assert answer["rows"] == [[59, 412, 2240, 3503]]
+    assert answer.rows == [[59, 412, 2240, 3503]]
 
 
 def test_the_whole_database_arrived(clients: dict[str, Client]) -> None:
@@ -90,7 +91,7 @@ def test_the_whole_database_arrived(clients: dict[str, Client]) -> None:
         names = [name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         counts = {name: source.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
 
-    found = {name: clients["owner"].query(f"SELECT count(*) FROM {name}")["rows"][0][0] for name in names}
+    found = {name: clients["owner"].query(f"SELECT count(*) FROM {name}", as_lists=True).rows[0][0] for name in names}
 
     assert found == counts
     assert (len(found), sum(found.values())) == (11, 15_607)
@@ -111,10 +112,10 @@ def test_an_agent_cannot_write(clients: dict[str, Client]) -> None:
 
 
 def test_a_customer_that_changes_hands_is_seen_by_the_new_agent_at_once(clients: dict[str, Client]) -> None:
-    (before,) = clients["steve"].query("SELECT count(*) FROM Customer")["rows"]
+    (before,) = clients["steve"].query("SELECT count(*) FROM Customer", as_lists=True).rows
 
     clients["owner"].query("UPDATE Customer SET SupportRepId = 5 WHERE CustomerId = 1")
-    (after,) = clients["steve"].query("SELECT count(*) FROM Customer")["rows"]
+    (after,) = clients["steve"].query("SELECT count(*) FROM Customer", as_lists=True).rows
     clients["owner"].query("UPDATE Customer SET SupportRepId = 3 WHERE CustomerId = 1")
 
     assert after[0] == before[0] + 1

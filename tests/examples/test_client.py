@@ -1,15 +1,19 @@
-"""The loader's client against a server that misbehaves as real ones do."""
+"""The client against a server that misbehaves as real ones do."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from loading.client import ApiError, Client
+
+from tests.conftest import ROOT
+from wce.client import ApiError, Client
 
 Answer = tuple[int, dict[str, str], bytes] | None
 
@@ -66,7 +70,7 @@ def client(script: Script) -> Iterator[Client]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client would have slept."""
     asked: list[float] = []
-    monkeypatch.setattr("loading.client.time.sleep", asked.append)
+    monkeypatch.setattr("wce.client.time.sleep", asked.append)
     return asked
 
 
@@ -94,7 +98,7 @@ def test_it_asks_again_when_the_server_is_busy(script: Script, client: Client, w
 def test_a_write_whose_answer_got_lost_is_sent_again_under_the_same_key(script: Script, client: Client) -> None:
     script.answers = [None, OK]
 
-    client.transaction(['{"sql":"SELECT 1"}'])
+    client.transaction_of(['{"sql":"SELECT 1"}'])
 
     first, second = script.requests
     assert first["headers"]["Idempotency-Key"] == second["headers"]["Idempotency-Key"]
@@ -158,3 +162,54 @@ def test_the_token_of_a_login_goes_with_what_follows(script: Script, client: Cli
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="is not an http"):
         Client(url)
+
+
+def test_values_go_both_ways_and_a_blob_is_bytes(script: Script, client: Client) -> None:
+    answer = {"columns": ["id", "raw"], "rows": [{"id": 1, "raw": {"$base64": "AAE="}}], "changes": 1, "last_row_id": 1, "truncated": True}
+    script.answers = [(200, {}, json.dumps(answer).encode())]
+
+    found = client.query("SELECT :raw", {"raw": b"\0\1", "n": None}, max_rows=1, key="once")
+
+    assert (found.columns, found.rows) == (["id", "raw"], [{"id": 1, "raw": b"\0\1"}])
+    assert (found.changes, found.last_row_id, found.truncated) == (1, 1, True)
+    sent = script.requests[0]
+    assert sent["body"] == {"sql": "SELECT :raw", "params": {"raw": {"$base64": "AAE="}, "n": None}, "format": "objects", "max_rows": 1}
+    assert sent["headers"]["Idempotency-Key"] == "once"
+
+
+def test_rows_may_be_lists(script: Script, client: Client) -> None:
+    script.answers = [(200, {}, b'{"rows": [[1, {"$base64": "AAE="}]]}')]
+
+    assert client.query("SELECT 1, x", [b"x"], as_lists=True).rows == [[1, b"\0\1"]]
+    assert script.requests[0]["body"]["params"] == [{"$base64": "eA=="}]
+
+
+def test_a_transaction_takes_texts_and_texts_with_values(script: Script, client: Client) -> None:
+    script.answers = [(200, {}, b'{"results": [{"changes": 1}, {"rows": [{"n": 1}]}]}')]
+
+    first, second = client.transaction([("INSERT INTO t VALUES (?)", [1]), "SELECT count(*) AS n FROM t"])
+
+    assert (first.changes, second.rows) == (1, [{"n": 1}])
+    assert script.requests[0]["body"] == {
+        "statements": [{"sql": "INSERT INTO t VALUES (?)", "params": [1]}, {"sql": "SELECT count(*) AS n FROM t"}]
+    }
+
+
+def test_a_new_cenv_is_the_clients_from_then_on(script: Script, client: Client) -> None:
+    script.answers = [(201, {}, b'{"cenv_id": "c", "cenv_url": "u"}'), (200, {}, b'{"token": "t"}'), OK]
+
+    made = client.create_cenv("ada", "secret", "todo")
+    client.endpoint("POST", "/notes/a b?x=1", {})
+
+    assert made["cenv_url"] == "u"
+    assert [request["path"] for request in script.requests] == ["/new", "/c/login", "/c/api/notes/a%20b?x=1"]
+    assert script.requests[0]["body"]["example"] == "todo"
+    assert script.requests[2]["headers"]["Authorization"] == "Bearer t"
+
+
+def test_the_client_needs_nothing_but_the_standard_library() -> None:
+    script = "import sys, wce.client; print({'flask', 'pydantic', 'requests', 'wce.errors'} & set(sys.modules) or [])"
+
+    done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.strip() == "[]"

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from load import LoadError, load, make_schema
 from loading import csv_file, sqlite_file
-from loading.client import ApiError, Client
 from loading.source import Source, SourceError, Table, batches
+
+from wce.client import ApiError, Client
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -45,7 +46,7 @@ def everything(tmp_path: Path) -> Path:
 
 
 def rows(client: Client, sql: str) -> list[list[object]]:
-    found: list[list[object]] = client.query(sql)["rows"]
+    found: list[list[object]] = client.query(sql, as_lists=True).rows
     return found
 
 
@@ -110,7 +111,7 @@ def test_an_interrupted_load_goes_on_where_it_stopped(owner: Client, tmp_path: P
     source = csv_file.read(file, "numbers")
     make_schema(owner, source, resume=False)
     first_rows, statements = next(iter(batches(source.tables[0], 0)))
-    owner.transaction(statements)
+    owner.transaction_of(statements)
 
     done = run_load(file, "--resume")
 
