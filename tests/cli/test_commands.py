@@ -171,3 +171,13 @@ def test_every_way_to_call_it_works(folder):
     for command in ([sys.executable, "-m", "wce"], [str(Path(sys.executable).parent / "flask"), "wce"]):
         done = subprocess.run([*command, "--json", "list"], cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=60)
         assert json.loads(done.stdout) == {"cenvs": []}
+
+
+def test_a_new_cenv_may_be_an_example(ask, run, store):
+    told = ask("new", "ada", "--password", "correct horse", "--example", "todo")
+
+    assert told["users"].keys() == {"grace", "linus"}
+    assert told["cenv_id"] in store.cenvs()
+    assert run("new", "ada", "--password", "correct horse", "--example", "todo").stdout.splitlines()[1].startswith("grace  ")
+    refused = run("new", "ada", "--password", "correct horse", "--example", "nothing")
+    assert (refused.exit_code, "must be one of" in refused.stderr) == (1, True)

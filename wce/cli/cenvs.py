@@ -9,9 +9,13 @@ from typing import Final
 import click
 
 from wce.cli.desk import CHECK_FAILED, Command, Desk, table
-from wce.core import audit, operator
-from wce.core.cenvs import create_cenv
+from wce.core import audit, examples, operator
+from wce.core.cenvs import FIRST_ID, create_cenv
+from wce.core.permissions import GrantsCache
+from wce.core.query import Queries
+from wce.core.settings import Config
 from wce.errors import WceError
+from wce.model import Actor, Role
 
 _AT: Final = "%Y-%m-%d %H:%M"
 
@@ -40,15 +44,23 @@ def list_cenvs(desk: Desk) -> None:
 @click.command("new", cls=Command)
 @click.argument("username")
 @click.password_option(help="The owner's password; asked for where it is not given.")
+@click.option("--example", metavar="NAME", help="Begin as an application: todo, guestbook, … (docs/examples.md).")
 @click.pass_obj
-def new(desk: Desk, username: str, password: str) -> None:
+def new(desk: Desk, username: str, password: str, example: str | None) -> None:
     """A new cenv that USERNAME owns. Works beside a running server.
 
     \b
-    Example: python -m wce new ada
+    Example: python -m wce new ada --example todo
     """
+    chosen = None if example is None else examples.find_example(example)
     made = create_cenv(desk.store, desk.passwords(), username, password)
-    desk.show({"cenv_id": made}, lambda: [made])
+    if chosen is None:
+        desk.show({"cenv_id": made}, lambda: [made])
+        return
+    queries = Queries(desk.store, desk.guard, GrantsCache())
+    tools = examples.Tools(desk.store, desk.guard, queries, desk.passwords(), Config(desk.settings.cenv_overrides))
+    users = examples.install(tools, made, Actor(FIRST_ID, username, Role.OWNER), chosen)
+    desk.show({"cenv_id": made, "users": users}, lambda: [made, *(f"{name}  {secret}" for name, secret in users.items())])
 
 
 @click.command("info", cls=Command)
