@@ -75,7 +75,7 @@ def cenv(tmp_path: Path) -> Iterator[Cenv]:
 @pytest.fixture(scope="session")
 def pool() -> Iterator[Pool]:
     """Real workers for all tests of this process."""
-    pool = Pool(2)
+    pool = Pool(2, patience_seconds=60.0)
     yield pool
     pool.close()
 
@@ -100,8 +100,10 @@ class Stage:
         return save_endpoint(self.world.session, self.scripts.check, author or self.world.owner, new)[0]
 
     def call(self, caller: Actor, endpoint: Endpoint, **request: Any) -> Reply:
-        config = self.config
-        return self.scripts.call(self.world.cenv, self.cenv.who(caller), config, endpoint, {"path": "/x"} | request)
+        request = {"path": "/x"} | request
+        return self.scripts.call(
+            self.world.cenv, self.cenv.who(caller), self.config, endpoint, request, request_id=str(request.get("id", ""))
+        )
 
     config: CenvSettings = field(default_factory=CenvSettings)
 

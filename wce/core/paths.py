@@ -99,6 +99,7 @@ class Routes(Generic[Target]):
     def __init__(self, targets: Iterable[Target]) -> None:
         """A target whose path this version cannot read is left out, so that it does not take the others with it."""
         self._root: _Node[Target] = _Node()
+        self._literal: dict[str, _Node[Target]] = {}
         for target in targets:
             pattern = _read(target.path)
             if pattern is None:
@@ -107,9 +108,14 @@ class Routes(Generic[Target]):
             for segment in pattern.shape:
                 node = node.below.setdefault(segment, _Node())
             node.targets[target.method] = (target, pattern.names)
+            if not pattern.names:
+                self._literal[target.path] = node
 
     def match(self, method: str, path: str) -> Match[Target]:
         """Who answers `path`, which begins with a slash and is decoded. HEAD goes where GET goes, OPTIONS to no endpoint."""
+        literal = self._literal.get(path)  # as specific as can be
+        if literal is not None and (known := literal.targets.get(method)) is not None:
+            return Match(known[0], {}, ())
         allowed: set[str] = set()
         for node, values in self._nodes(self._root, path[1:].split("/"), 0, ()) if path.startswith("/") else ():
             found = node.targets.get("GET" if method == "HEAD" else method)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final, Protocol
+
+from prometheus_client import Counter, Histogram
 
 from wce.cache import Cache
 from wce.core.authoring import CALLER
@@ -19,6 +21,7 @@ from wce.errors import WceError
 from wce.metrics import Metrics
 from wce.model import PUBLIC_ID, Actor
 from wce.sandbox import faults
+from wce.sandbox.fields import has_body, needed
 from wce.sandbox.messages import Budget, Fault, Job, Print, Reply, Template
 from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Parties
@@ -75,12 +78,13 @@ class _Script:
     item_id: int
     text: str
     key: str
+    fields: frozenset[str] | None = None
     entry: str = "handler"
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How a call ended: what the client gets, and what the log and the figures are told."""
+    """How a call ended: what the client gets, and what the log and the figures are told; `prints` of a failed one."""
 
     outcome: str
     answer: Reply | WceError
@@ -109,8 +113,9 @@ class Scripts:
         self._metrics = metrics
         self._now = now
         self._find = find
-        self._keys: Cache[str, str] = Cache(_CACHED)
+        self._texts: Cache[str, tuple[str, frozenset[str] | None]] = Cache(_CACHED)
         self._writers: Cache[tuple[str, str], bool] = Cache(_CACHED)
+        self._figures: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
 
     def check(self, source: str) -> None:
         """Raise `script_error` with the place, unless the source can be read as a script; none of it runs."""
@@ -119,10 +124,24 @@ class Scripts:
         except Fault as fault:
             raise faults.of_syntax(fault) from fault
 
+    def fields(self, source: str) -> frozenset[str] | None:
+        """The fields of its request that the script of an endpoint looks at; None where it may be any."""
+        return self._read(source)[1]
+
     def call(
-        self, cenv: str, who: Authenticated, config: CenvSettings, endpoint: Endpoint, request: Mapping[str, Any], body: bytes = b""
+        self,
+        cenv: str,
+        who: Authenticated,
+        config: CenvSettings,
+        endpoint: Endpoint,
+        request: Mapping[str, Any],
+        body: bytes = b"",
+        request_id: str = "",
     ) -> Reply:
-        """The answer of an endpoint, whose effect is committed then; raises WceError, and nothing of the effect stays."""
+        """The answer of an endpoint, whose effect is committed then; raises WceError, and nothing of the effect stays.
+
+        `request` may lack what `fields` does not name.
+        """
         script = self._script("endpoint", endpoint)
         terms = Terms(
             cenv,
@@ -132,13 +151,14 @@ class Scripts:
             who.state.grants,
             {"endpoint": endpoint.id},
         )
-        return self._logged(script, terms, request, body)
+        return self._logged(script, terms, request, request_id, body)
 
     def perform(self, cenv: str, config: CenvSettings, task: Task) -> Reply:
         """Run a hook or a schedule; raises WceError as `call`."""
         parties = Parties(task.item.modified_by, task.caller.user_id, task.run_as, task.caller.scope)
         terms = Terms(cenv, task.caller, parties, config, -1, {task.kind: task.item.id}, task.depth)
-        return self._logged(self._script(task.kind, task.item), terms, task.event, b"", task.settle)
+        script = replace(self._script(task.kind, task.item), fields=None)  # an event has fields of its own
+        return self._logged(script, terms, task.event, str(task.event.get("id", "")), settle=task.settle)
 
     def test(
         self, cenv: str, who: Authenticated, config: CenvSettings, source: str, request: Mapping[str, Any], body: bytes = b""
@@ -168,38 +188,43 @@ class Scripts:
             "queries": [asdict(item) for item in ran[:_MAX_RAN]],
         } | ({} if error is None else {"error": error})
 
-    def _logged(self, script: _Script, terms: Terms, request: Mapping[str, Any], body: bytes = b"", settle: Settle | None = None) -> Reply:
+    def _logged(
+        self,
+        script: _Script,
+        terms: Terms,
+        request: Mapping[str, Any],
+        request_id: str,
+        body: bytes = b"",
+        settle: Settle | None = None,
+    ) -> Reply:
         """Run it, and note how that went."""
         started_at, started = int(self._now()), time.perf_counter()
-        end = self._end(script, terms, request, body, settle)
+        try:
+            end = _End("ok", self._run(script, terms, request, body, settle)[0], None)
+        except _Stopped as stopped:
+            end = _end(stopped, request_id, frank=terms.actor.role.administers)
+        except WceError as error:
+            end = _End(error.code, error, {"kind": error.code, "message": error.detail})
         seconds = time.perf_counter() - started
-        self._metrics.script_calls.labels(script.kind, end.outcome).inc()
-        self._metrics.script_seconds.labels(script.kind).observe(seconds)
+        self._count(script.kind, end.outcome, seconds)
+        answer = end.answer
         if end.outcome != "busy":  # then it has not run; and whoever asks too often must not fill the log
             user_id = terms.actor.user_id if terms.actor.user_id != PUBLIC_ID else None
-            status = end.answer.status if isinstance(end.answer, Reply) else None
+            status, prints = (None, end.prints) if isinstance(answer, WceError) else (answer.status, answer.prints)
             took = round(seconds * 1000, 3)
-            request_id = str(request.get("id", ""))
-            self._runs.record(
-                terms.cenv,
-                Run(script.kind, script.item_id, started_at, took, status, end.noted, _plain(end.prints), user_id, request_id),
-            )
-        if isinstance(end.answer, WceError):
-            raise end.answer
-        return end.answer
+            run = Run(script.kind, script.item_id, started_at, took, status, end.noted, _plain(prints), user_id, request_id)
+            self._runs.record(terms.cenv, run)
+        if isinstance(answer, WceError):
+            raise answer
+        return answer
 
-    def _end(self, script: _Script, terms: Terms, request: Mapping[str, Any], body: bytes, settle: Settle | None) -> _End:
-        try:
-            reply = self._run(script, terms, request, body, settle)[0]
-        except _Stopped as stopped:
-            fault = stopped.fault
-            if fault.kind == faults.ABORT:
-                return _End("abort", faults.aborted(fault, str(request.get("id", ""))), None, fault.prints)
-            error = faults.told(fault, stopped.refusal, frank=terms.actor.role.administers)
-            return _End(fault.kind, error, faults.noted(fault, stopped.refusal), fault.prints)
-        except WceError as error:
-            return _End(error.code, error, {"kind": error.code, "message": error.detail})
-        return _End("ok", reply, None, reply.prints)
+    def _count(self, kind: str, outcome: str, seconds: float) -> None:
+        known = self._figures.get((kind, outcome))
+        if known is None:  # finding a figure by its labels takes as long as counting
+            known = (self._metrics.script_calls.labels(kind, outcome), self._metrics.script_seconds.labels(kind))
+            self._figures[kind, outcome] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def _run(
         self, script: _Script, terms: Terms, request: Mapping[str, Any], body: bytes, settle: Settle | None = None, *, trial: bool = False
@@ -209,9 +234,8 @@ class Scripts:
         self._desk.principals.grants(terms.cenv, terms.parties, terms.version)
         config = terms.config
         budget = Budget(seconds=float(config.script_timeout_seconds), memory_mb=config.script_memory_mb)
-        job = Job(
-            script=script.text, key=script.key, entry=script.entry, request=request, body=body, budget=budget, base=pages_of(terms.cenv)
-        )
+        body = body if has_body(script.fields) else b""
+        job = Job(script.text, script.key, request, script.entry, body, budget, pages_of(terms.cenv), script.fields)
         write = bool(self._writers.get((terms.cenv, script.key)))
         try:
             reply, work = self._once(terms, job, settle, trial=trial, write=write)
@@ -234,7 +258,19 @@ class Scripts:
         return reply, work
 
     def _script(self, kind: str, item: Saved) -> _Script:
-        return _Script(kind, item.id, item.script, self._keys.get_or(item.script, lambda: _key(item.script)))
+        return _Script(kind, item.id, item.script, *self._read(item.script))
+
+    def _read(self, source: str) -> tuple[str, frozenset[str] | None]:
+        """The key of a text, and what it looks at."""
+        return self._texts.get_or(source, lambda: (_key(source), needed(source)))
+
+
+def _end(stopped: _Stopped, request_id: str, *, frank: bool) -> _End:
+    fault = stopped.fault
+    if fault.kind == faults.ABORT:
+        return _End("abort", faults.aborted(fault, request_id), None)
+    error = faults.told(fault, stopped.refusal, frank=frank)
+    return _End(fault.kind, error, faults.noted(fault, stopped.refusal), fault.prints)
 
 
 def _key(source: str) -> str:

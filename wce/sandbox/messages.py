@@ -40,7 +40,8 @@ class Job:
     """One call of a script.
 
     `key` names the source by its content. `request` is plain JSON-able data: what the script's `request` (or a hook's `event`) is,
-    without the body. `base` stands before the paths of pages, for the templates that the script renders.
+    without the body. `base` stands before the paths of pages, for the templates that the script renders. `fields` are those of the
+    request that the script looks at, None where it may be any.
     """
 
     script: str
@@ -50,6 +51,7 @@ class Job:
     body: bytes = b""
     budget: Budget = Budget()
     base: str = "/"
+    fields: frozenset[str] | None = None
 
     def to_meta(self) -> dict[str, Any]:
         """The job without source and body, which cross raw."""
@@ -60,6 +62,7 @@ class Job:
             "request": dict(self.request),
             "base": self.base,
             "budget": self.budget.to_meta(),
+            "fields": None if self.fields is None else list(self.fields),
         }
 
 

@@ -6,10 +6,9 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from wce import lane
 from wce.errors import WceError
@@ -17,7 +16,7 @@ from wce.log import LOGGER
 from wce.metrics import Metrics
 from wce.sandbox.fairness import Ticket, Turns
 from wce.sandbox.messages import SCRIPT, Fault, Job, Rendered, RenderJob, Reply
-from wce.sandbox.process import PROGRAM, Find, Serve, StartError, Worker, nothing
+from wce.sandbox.process import PROGRAM, Find, GoneError, Serve, StartError, Worker, nothing
 from wce.sandbox.suspension import Suspensions
 
 NOBODY: Final = 65_534
@@ -27,6 +26,7 @@ _START_SECONDS: Final = 15.0
 _RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)  # after starts that failed
 _CLOSE_SECONDS: Final = 5.0
 _LOGGED_CHARS: Final = 500
+T = TypeVar("T")
 _CHECKING: Final = ""  # stands where a cenv's id does
 
 
@@ -74,6 +74,7 @@ class Pool:
         self._starts = 0
         self._ends: Counter[str] = Counter()
         self._seccomp = "not started"
+        self._tried = threading.Event()  # a first worker has come up, or not
         self._keeper: threading.Thread | None = None
         self._closed = False
 
@@ -89,18 +90,15 @@ class Pool:
 
         Raises Fault, or `busy` where the script is suspended, the line is full or no worker came free.
         """
-        with self._timed(cenv, job.key) as worker:
-            return worker.call(job, serve, find)
+        return self._timed(cenv, job.key, lambda worker: worker.call(job, serve, find))
 
     def render(self, cenv: str, job: RenderJob, serve: Serve, find: Find) -> Rendered:
         """Render a template, otherwise as `call`."""
-        with self._timed(cenv, job.key) as worker:
-            return worker.render(job, serve, find)
+        return self._timed(cenv, job.key, lambda worker: worker.render(job, serve, find))
 
     def check(self, source: str, syntax: str = SCRIPT) -> None:
         """Raise a Fault of kind `syntax`, with its place, unless the source can be read as a script or as a template; none of it runs."""
-        with self._worker(_CHECKING) as worker:
-            worker.check(source, syntax)
+        self._use(_CHECKING, lambda worker: worker.check(source, syntax))
 
     def state(self) -> PoolState:
         suspended = self._suspensions.count()
@@ -130,29 +128,31 @@ class Pool:
         for worker in left:
             self._bury(worker, "closed")
 
-    @contextmanager
-    def _timed(self, cenv: str, key: str) -> Iterator[Worker]:
-        """A worker for what is suspended after it has run out of time too often."""
+    def _timed(self, cenv: str, key: str, work: Callable[[Worker], T]) -> T:
+        """Do it with a worker, unless it is suspended for having run out of time too often."""
         self._suspensions.check(cenv, key)
-        with self._worker(cenv) as worker:
-            try:
-                yield worker
-            except Fault as fault:
-                if fault.kind == "time":
-                    self._suspensions.note(cenv, key)
-                raise
-
-    @contextmanager
-    def _worker(self, cenv: str) -> Iterator[Worker]:
-        worker = self._take(cenv)
         try:
-            yield worker
+            return self._use(cenv, work)
         except Fault as fault:
-            if fault.kind == "crash" and self._closed:
-                raise WceError("busy", "The server stops.", retry_after=1) from fault
+            if fault.kind == "time":
+                self._suspensions.note(cenv, key)
             raise
-        finally:
-            self._give_back(cenv, worker)
+
+    def _use(self, cenv: str, work: Callable[[Worker], T]) -> T:
+        """Do it with a worker of one's own."""
+        for _ in range(self._wanted + 1):
+            worker = self._take(cenv)
+            try:
+                return work(worker)
+            except GoneError:
+                continue  # killed from elsewhere while it was idle, as by a kernel without memory
+            except Fault as fault:
+                if fault.kind == "crash" and self._closed:
+                    raise WceError("busy", "The server stops.", retry_after=1) from fault
+                raise
+            finally:
+                self._give_back(cenv, worker)
+        raise WceError("busy", "No worker stays alive.", retry_after=1)
 
     def _take(self, cenv: str) -> Worker:
         """A warm worker of one's own, at once or in turn; raises `busy`."""
@@ -162,14 +162,14 @@ class Pool:
             if self._closed:
                 raise WceError("busy", "The server stops.", retry_after=1)
             # Whoever may run and waits has been given one already, so that nobody is overtaken.
-            self._drop_the_dead()
             if self._idle and self._turns.start(cenv):
                 return self._idle.pop()
             ticket = self._turns.join(cenv)
         self._tell_waiting(1)
         lane.waiting()
         try:
-            ticket.called.wait(self._patience_seconds)
+            if not ticket.called.wait(self._patience_seconds) and not self._tried.is_set():
+                ticket.called.wait(_START_SECONDS)  # the first worker of all is still on its way
         finally:
             self._tell_waiting(-1)
             # Looked at under the lock: a worker that was given after the wait ended is ours all the same.
@@ -185,7 +185,7 @@ class Pool:
             worker.end("closed")
         if worker.ended:
             self._note_end(worker)
-        worn = not worker.ended and (worker.calls >= _MAX_CALLS or worker.resident_bytes() > _MAX_RESIDENT_BYTES)
+        worn = not worker.ended and (worker.calls >= _MAX_CALLS or worker.holds_more(_MAX_RESIDENT_BYTES))
         with self._changed:
             self._turns.end(cenv)
             if worn or worker.ended:
@@ -199,21 +199,12 @@ class Pool:
 
     def _hand_out(self) -> None:
         """Give idle workers to those whose turn it is."""
-        self._drop_the_dead()
-        while self._idle and not self._closed:
+        while self._turns.waiting and self._idle and not self._closed:
             ticket: Ticket[Worker] | None = self._turns.next()
             if ticket is None:
                 return
             ticket.given = self._idle.pop()
             ticket.called.set()
-
-    def _drop_the_dead(self) -> None:
-        """An idle worker may have been killed from elsewhere, as by a kernel without memory."""
-        while self._idle and not self._idle[-1].alive():
-            worker = self._idle.pop()
-            self._alive.discard(worker)
-            self._retired.append(worker)
-            self._changed.notify_all()
 
     def _keep(self) -> None:
         """The keeper's thread: bury, and start what is missing."""
@@ -226,8 +217,10 @@ class Pool:
                 retired, self._retired = self._retired, []
                 missing = len(self._alive) < self._wanted
             for worker in retired:
-                self._bury(worker, "retired" if worker.alive() else "crash")
-            if missing and self._start_one():
+                self._bury(worker, "retired")
+            started = missing and self._start_one()
+            self._tried.set()
+            if started:
                 failures = 0
             elif missing:
                 with self._changed:

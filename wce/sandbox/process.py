@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import socket
 import struct
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,19 +17,20 @@ import orjson
 
 from wce import lane
 from wce.sandbox import wire
-from wce.sandbox.limits import Limits, reachable
+from wce.sandbox.limits import Limits, Memory, reachable
 from wce.sandbox.messages import SCRIPT, Budget, Fault, Job, Rendered, RenderJob, Reply, Template
 
 PROGRAM: Final = "from wce.sandbox.runtime import Runtime; from wce.sandbox.worker import main; main(Runtime)"
 # Before anything that starts threads is loaded.
-_PRELUDE: Final = "import sys; sys.path.insert(0, sys.argv[1]); from wce.sandbox import harden; harden.no_new_privs(); "
+_PRELUDE: Final = "import sys; sys.path.insert(0, sys.argv[1]); from wce.sandbox import harden; harden.before_threads(); "
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
 _ENVIRONMENT: Final = {"GOMAXPROCS": "2", "GOTRACEBACK": "none", "MALLOC_ARENA_MAX": "1", "LANG": "C.UTF-8"}
 _STOP_SECONDS: Final = 0.2
 _STDERR_BYTES: Final = 16_384
 _NO_MEMORY: Final = (b"out of memory", b"MemoryError", b"pthread_create failed", b"annot allocate memory")
-_PAGE_BYTES: Final = resource.getpagesize()
-_STATM_RESIDENT: Final = 1  # its place in the line
+_LOOK_EVERY: Final = 16  # calls, for its memory
+_QUICK_SECONDS: Final = 0.002  # in which nothing can take much memory
+_TOLERANCE_SECONDS: Final = 0.05  # by which a wait may be longer than the time that is left, to set it anew less often
 
 LEFT: Final = "seconds_left"  # of the call; told to whoever answers a message of its worker
 _MOST_TEMPLATES: Final = 200  # that one call may ask for
@@ -42,6 +41,10 @@ Serve = Callable[[dict[str, Any]], Message]
 Find = Callable[[str], Template | None]
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
+
+
+class GoneError(Exception):
+    """A worker that had ended before the call, so that nothing of it ran."""
 
 
 class StartError(Exception):
@@ -82,9 +85,11 @@ class Worker:
         self.stderr = b""  # what it said last
         self.lacking: list[str] = []  # what this machine did not let it be hardened by
         self._limits: Limits | None = None
-        self._statm: int | None = None
+        self._memory: Memory | None = None
         self._budget = Budget()
+        self._began = 0.0
         self._deadline = 0.0
+        self._armed = -1.0  # how long a read waits
         self._queries = 0
 
     def ready(self, seconds: float) -> None:
@@ -94,41 +99,38 @@ class Worker:
             meta, _ = wire.receive(self._sock, 0, self._wait)
             self.lacking = [str(item) for item in meta["lacking"]]
             self._limits = Limits(int(meta["data_bytes"]), self.pid) if self._outside else None
-            self._statm = os.open(f"/proc/{self.pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+            self._memory = Memory(self.pid)
         except (OSError, EOFError, wire.WireError) as error:
             self.end("crash")
             raise StartError(f"{error!r} {self.stderr.decode(errors='replace')}".strip()) from error
 
     def check(self, source: str, syntax: str = SCRIPT) -> None:
-        """Raise a Fault of kind `syntax` unless the source can be read; none of it runs."""
-        self._begin(Budget())
-        asked = {"op": "check", "syntax": syntax, "budget": self._budget.to_meta()}
-        meta, _ = self._exchange(asked, source.encode("utf-8", "replace"))
+        """Raise a Fault of kind `syntax` unless the source can be read; none of it runs. Raises GoneError as `call`."""
+        asked = {"op": "check", "syntax": syntax, "budget": Budget().to_meta()}
+        meta, _ = self._begin(Budget(), asked, source.encode("utf-8", "replace"))
         if meta.get("op") == "fault":
             raise self._fault(meta)
         if meta.get("op") != "done":
             raise self._lost("crash", "not an answer")
 
     def call(self, job: Job, serve: Serve, find: Find = nothing) -> Reply:
-        """Run one job; raises Fault, after which `ended` tells whether the worker lives on, and whatever `serve` and `find` raise."""
-        self._begin(job.budget)
-        return self._read(Reply.from_meta, *self._talk(self._exchange(job.to_meta(), job.body), serve, find, job.script))
+        """Run one job; raises whatever `serve` and `find` raise, GoneError, or Fault; then `ended` tells whether the worker lives on."""
+        first = self._begin(job.budget, job.to_meta(), job.body)
+        return self._read(Reply.from_meta, *self._talk(first, serve, find, job.script))
 
     def render(self, job: RenderJob, serve: Serve, find: Find) -> Rendered:
         """Render one template, with others that `find` gives by their names; raises as `call`."""
-        self._begin(job.budget)
-        source = job.template.source.encode("utf-8", "replace")
-        return self._read(Rendered.from_meta, *self._talk(self._exchange(job.to_meta(), source), serve, find))
+        first = self._begin(job.budget, job.to_meta(), job.template.source.encode("utf-8", "replace"))
+        return self._read(Rendered.from_meta, *self._talk(first, serve, find))
 
     def alive(self) -> bool:
         return not self.ended and self._process.poll() is None
 
-    def resident_bytes(self) -> int:
-        """The memory that it holds; 0 where that cannot be read any more."""
-        try:
-            return int(os.pread(self._statm or -1, 128, 0).split()[_STATM_RESIDENT]) * _PAGE_BYTES
-        except OSError:
-            return 0
+    def holds_more(self, most_bytes: int) -> bool:
+        """Whether it holds more memory than that; after a quick call nobody looks, as a rule."""
+        if self.calls % _LOOK_EVERY and time.monotonic() - self._began < _QUICK_SECONDS:
+            return False
+        return self._memory is not None and self._memory.resident_bytes() > most_bytes
 
     def kill(self) -> None:
         """End the process and wait for it; whoever talks to it finds it gone."""
@@ -142,37 +144,53 @@ class Worker:
         self.ended = reason
         self.kill()
         self._sock.close()
-        if self._statm is not None:
-            os.close(self._statm)
+        if self._memory is not None:
+            self._memory.close()
         if (pipe := self._process.stderr) is not None:
             os.set_blocking(pipe.fileno(), False)
             self.stderr = pipe.read(_STDERR_BYTES) or b""
             pipe.close()
 
-    def _begin(self, budget: Budget) -> None:
+    def _begin(self, budget: Budget, meta: dict[str, Any], body: bytes) -> Message:
+        """Start a call with its first frame and get the next; raises GoneError and Fault."""
         self.calls += 1
         self._budget = budget
-        self._deadline = time.monotonic() + budget.seconds
+        self._began = time.monotonic()
+        self._deadline = self._began + budget.seconds
         self._queries = 0
-        if self._limits is not None:
-            with suppress(ProcessLookupError):  # as the call is about to find
+        try:
+            if self._limits is not None:
                 self._limits.allow(budget)
+            self._send(wire.frame(meta, body))
+        except (ProcessLookupError, BrokenPipeError) as error:
+            self.end("crash")
+            raise GoneError from error
+        except (OSError, wire.WireError) as error:
+            raise self._failed(error) from error
+        return self._next()
 
     def _exchange(self, meta: dict[str, Any], body: bytes) -> Message:
         """Send one frame and get the next; whatever goes wrong ends the worker and comes out as a Fault."""
-        data = wire.frame(meta, body)
         try:
-            self._send(data)
-            lane.waiting()
+            self._send(wire.frame(meta, body))
+        except (OSError, wire.WireError) as error:
+            raise self._failed(error) from error
+        return self._next()
+
+    def _next(self) -> Message:
+        lane.waiting()
+        try:
             return wire.receive(self._sock, self._budget.output_bytes, self._wait)
-        except (TimeoutError, BlockingIOError) as error:
-            raise self._lost("time", f"The script ran for more than {self._budget.seconds:g} seconds.") from error
-        except (EOFError, ConnectionError) as error:
-            raise self._died() from error
-        except wire.OversizedError as error:
-            raise self._lost("output", f"The answer has more than {self._budget.output_bytes} bytes.") from error
-        except wire.WireError as error:
-            raise self._lost("crash", str(error)) from error
+        except (OSError, EOFError, wire.WireError) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> Fault:
+        """What it means for the script that talking to its worker went wrong; the worker is ended."""
+        if isinstance(error, TimeoutError | BlockingIOError):
+            return self._lost("time", f"The script ran for more than {self._budget.seconds:g} seconds.")
+        if isinstance(error, wire.OversizedError):
+            return self._lost("output", f"The answer has more than {self._budget.output_bytes} bytes.")
+        return self._lost("crash", str(error)) if isinstance(error, wire.WireError) else self._died()
 
     def _talk(self, first: Message, serve: Serve, find: Find, script: str | None = None) -> Message:
         """Answer what the worker asks for until it has ended its call."""
@@ -248,22 +266,29 @@ class Worker:
         return Fault(kind, message, queries=self._queries)
 
     def _wait(self) -> None:
-        """Let the next read wait for the time that is left of the whole call."""
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, self._left())
+        """Let the next read wait for the time that is left of the whole call, or a little longer."""
+        left = self._left()
+        if not left <= self._armed <= left + _TOLERANCE_SECONDS:
+            self._armed = left + _TOLERANCE_SECONDS / 2
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(self._armed))
 
     def _send(self, data: bytes) -> None:
         rest = memoryview(data)
         rest = rest[self._sock.send(rest, socket.MSG_DONTWAIT) :]
         while rest:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, self._left())
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self._left()))
             rest = rest[self._sock.send(rest) :]
 
-    def _left(self) -> bytes:
+    def _left(self) -> float:
         seconds = self._deadline - time.monotonic()
         if seconds <= 0:
             raise TimeoutError
-        # As struct timeval; all zero would mean to wait for ever.
-        return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
+        return seconds
+
+
+def _timeval(seconds: float) -> bytes:
+    # All zero would mean to wait for ever.
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
 
 
 def _found(template: Template | None) -> Message:

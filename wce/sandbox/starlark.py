@@ -12,7 +12,7 @@ import inspect
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -44,6 +44,7 @@ class _Script:
     def __init__(self, source: Source, interpreter: starlark_go.Starlark | None) -> None:
         self.source = source
         self.interpreter = interpreter
+        self.plain = False  # the request that it holds has no field
 
 
 class Runtime:
@@ -94,7 +95,7 @@ class Runtime:
         self._prints.begin(budget["print_chars"])
         self._database.begin(budget["queries"])
         try:
-            request = _request(job_meta["request"], body)
+            request = _request(job_meta["request"], body, job_meta["fields"])
             result = self._result(script, str(job_meta["entry"]), request)
             status, headers, content = answer.shape(result, budget["output_bytes"])
         except Fault as fault:
@@ -105,7 +106,9 @@ class Runtime:
     def _result(self, script: _Script, entry: str, request: dict[str, Any]) -> Any:
         interpreter, source = script.interpreter, script.source
         if interpreter is not None:
-            interpreter.set(_wce_request=request)
+            if request or not script.plain:
+                interpreter.set(_wce_request=request)
+                script.plain = not request
             expression = f"_wce_result({entry}(_wce_request))"
         else:
             fresh = interpreter = self._interpreter({"request": request})
@@ -245,28 +248,37 @@ def _excerpt(source: Source, line: int | None, column: int | None) -> str:
     return f"{text}\n{before}^" if text else ""
 
 
-def _request(given: Mapping[str, Any], body: bytes) -> dict[str, Any]:
-    """The request as a script sees it, with its body in the forms that it has."""
+def _request(given: Mapping[str, Any], body: bytes, fields: Sequence[str] | None) -> dict[str, Any]:
+    """The request as a script sees it, with its body in those forms that the script looks at."""
     request = dict(given)
-    request["body"], request["body_base64"], request["json"] = "", "", None
-    if not body:
-        return request
-    try:
-        text: str | None = body.decode("utf-8")
-    except UnicodeDecodeError:
-        text = None
-    request["body"] = None if text is None or "\0" in text else text
-    request["body_base64"] = answer.base64_text(body)
-    kind = str(dict(given.get("headers") or {}).get("content-type", "")).partition(";")[0].strip().lower()
-    if text is not None and (kind == answer.JSON or kind.endswith("+json")):
-        request["json"] = _json(text)
+    for name, make in _FORMS.items():
+        if fields is None or name in fields:
+            request[name] = make(request, body)
     return request
 
 
-def _json(text: str) -> Any:
+def _as_text(_request: Mapping[str, Any], body: bytes) -> str | None:
     try:
-        return without_nul(orjson.loads(text))
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text
+
+
+def _as_json(request: Mapping[str, Any], body: bytes) -> Any:
+    kind = str(dict(request.get("headers") or {}).get("content-type", "")).partition(";")[0].strip().lower()
+    if not body or not (kind == answer.JSON or kind.endswith("+json")):
+        return None
+    try:
+        return without_nul(orjson.loads(body))
     except orjson.JSONDecodeError:
         return None
     except ValueError as error:
         raise Fault("abort", f"JSON: {error}", status=400) from None
+
+
+_FORMS: Final[dict[str, Callable[[Mapping[str, Any], bytes], Any]]] = {
+    "body": _as_text,
+    "body_base64": lambda _, body: answer.base64_text(body),
+    "json": _as_json,
+}

@@ -85,8 +85,8 @@ class Work:
         self._keep = keep
         self._seconds = seconds
         self._deadline = 0.0
-        self._place = ExitStack()
-        self._held = ExitStack()  # the session and its transaction
+        self._place: ExitStack | None = None
+        self._held: ExitStack | None = None  # the session and its transaction
         self._guarded: GuardedSession | None = None
         self._transaction: Transaction | None = None
         self.wrote = False
@@ -97,10 +97,13 @@ class Work:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        held, self._held = self._held, None
         try:
-            self._held.__exit__(kind, error, trace)
+            if held is not None:
+                held.__exit__(kind, error, trace)
         finally:
-            self._place.close()
+            if self._place is not None:
+                self._place.close()
 
     def serve(self, message: Mapping[str, Any]) -> Served:
         """Answer one message of the worker. What is refused is kept in `refusal`, and the script ends there; raises Moved."""
@@ -115,7 +118,7 @@ class Work:
         """The script has ended well. `settle` does what must hold together with its effect; without any effect nothing is committed."""
         if settle is not None:
             if self._transaction is None:
-                self._held.close()
+                self._release()
                 self._deadline = time.monotonic() + self._seconds
                 self._begin(write=True)
             if self._transaction is not None:
@@ -125,8 +128,10 @@ class Work:
 
     def undo(self) -> None:
         """Let nothing stay."""
-        with suppress(_Undone), self._held.pop_all():
-            raise _Undone
+        held, self._held = self._held, None
+        if held is not None:
+            with suppress(_Undone), held:
+                raise _Undone
         self._guarded = self._transaction = None
 
     def _answer(self, message: Mapping[str, Any]) -> Any:
@@ -157,17 +162,24 @@ class Work:
         return result
 
     def _enter(self) -> GuardedSession:
+        self._place = ExitStack()
         self._place.enter_context(self._desk.queries.place(self._terms.cenv, self._terms.config))
         return self._begin(write=self._write)
 
     def _start_writing(self, reading: GuardedSession) -> GuardedSession:
         """End the snapshot and write upon the same commit, or not at all: what the script has read must still hold."""
         seen = reading.commit_number
-        self._held.close()
+        self._release()
         guarded = self._begin(write=True)
         if guarded.commit_number != seen:
             raise Moved
         return guarded
+
+    def _release(self) -> None:
+        """End the session and its transaction, which may have written nothing."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
 
     def _begin(self, *, write: bool) -> GuardedSession:
         """A session under the grants of this moment, with a transaction."""

@@ -15,7 +15,7 @@ from wce.errors import WceError
 from wce.sandbox.messages import Reply
 from wce.web import cors, current, incoming, responses
 from wce.web.access import Access, access, require
-from wce.web.context import actor, cenv_settings, who
+from wce.web.context import actor, cenv_settings, request_id, who
 from wce.web.headers import MORE_KEY, ResponseClass
 from wce.web.services import services
 
@@ -50,21 +50,23 @@ bp = Blueprint("endpoints", __name__, url_prefix="/<cenv:cenv_id>/api")
 @access("anyone", ResponseClass.CONTENT, keys="endpoints")
 def answer(cenv_id: str, path: str) -> Response:
     """Whatever the script under this path says."""
-    routes, method = _routes(cenv_id), current.request().method
-    found = routes.match(method, "/" + path)
+    app, routes, method = services(), _routes(cenv_id), current.request().method
+    path = "/" + path
+    found = routes.match(method, path)
     if method == "OPTIONS" and found.allowed:
-        return _options(routes, "/" + path, found.allowed)
-    if found.endpoint is None:
+        return _options(routes, path, found.allowed)
+    endpoint = found.endpoint
+    if endpoint is None:
         if found.allowed:
             raise MethodNotAllowed(valid_methods=list(found.allowed))
         raise WceError("not_found", "No endpoint has this path.")
-    _require_listed(found.endpoint)
-    if found.endpoint.access == "public":
+    _require_listed(endpoint)
+    if endpoint.access == "public":
         _share({"Access-Control-Expose-Headers": "*"})
     else:
-        require(_ACCESS.get(found.endpoint.access, _ACCESS["admin"]), actor(), method)
-    plain, body = incoming.read("/" + path, found.params)
-    return respond(services().scripts.call(cenv_id, who(), cenv_settings(), found.endpoint, plain, body), found.endpoint)
+        require(_ACCESS.get(endpoint.access, _ACCESS["admin"]), actor(), method)
+    plain, body = incoming.read(path, found.params, app.scripts.fields(endpoint.script))
+    return respond(app.scripts.call(cenv_id, who(), cenv_settings(), endpoint, plain, body, request_id()), endpoint)
 
 
 def respond(reply: Reply, endpoint: Endpoint) -> Response:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
 from flask import Request
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
 from wce.errors import WceError
@@ -24,30 +26,41 @@ _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _HIDDEN: Final = frozenset({"authorization", "cookie", "proxy-authorization", cookies.CSRF_HEADER.lower()})
 
 
-def read(path: str, params: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
-    """The request that goes to the endpoint at `path`, and its body; raises `too_large`, or `malformed` for a NUL."""
+def read(path: str, params: Mapping[str, str], fields: frozenset[str] | None) -> tuple[dict[str, Any], bytes]:
+    """The request that goes to the endpoint at `path`, with those fields or all, and its body.
+
+    Raises `too_large`, or `malformed` for a NUL.
+    """
     request = current.request()
-    environ = request.environ
-    body = bodies.raw(BODY_BYTES)
-    form, files = _form(request, body) if body else ({}, [])
-    asked = environ.get("QUERY_STRING", "")
-    found = {
-        "id": context.request_id(),
-        "method": "GET" if request.method == "HEAD" else request.method,
-        "path": path,
-        "url": f"{_origin(environ)}{quote(request.path)}{'?' if asked else ''}{asked}",
-        "params": dict(params),
-        "query": request.args.to_dict() if asked else {},
-        "headers": _headers(environ),
-        "cookies": _cookies(request) if "HTTP_COOKIE" in environ else {},
-        "form": form,
-        "files": files,
-        "user": user(context.actor()),
-        "ip": context.current().ip_address,
-    }
-    if "%00" in asked or "\0" in path or form or found["cookies"]:  # elsewhere none can stand
-        _refuse_nul(found, ("path", "params", "query", "cookies", "form"))
-    return found, body
+    asked = _Asked(request, request.environ, path, params, _body(request.environ))
+    found = {name: make(asked) for name, make in _FIELDS.items() if fields is None or name in fields}
+    if fields is not None and "json" in fields and "headers" not in fields:
+        found["headers"] = {"content-type": asked.environ.get("CONTENT_TYPE", "")}  # which says whether it is JSON
+    form = asked.form[0] if asked.body else {}  # one that cannot be read is told, whether the script looks at it or not
+    if "%00" in asked.environ.get("QUERY_STRING", "") or "\0" in path or form or found.get("cookies"):
+        _refuse_nul(found | {"path": path, "form": form}, ("path", "params", "query", "cookies", "form"))  # elsewhere none can stand
+    return found, asked.body
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the fields are made of."""
+
+    request: Request
+    environ: Mapping[str, Any]
+    path: str
+    params: Mapping[str, str]
+    body: bytes
+
+    @cached_property
+    def form(self) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+        """The fields of a form and its files."""
+        kind, options = self.request.mimetype, self.request.mimetype_params
+        if not self.body or kind not in _FORMS:
+            return MultiDict(), MultiDict()
+        # The body is in memory already, so no file has to be kept elsewhere.
+        parser = FormDataParser(lambda *_, **__: io.BytesIO(), max_form_memory_size=BODY_BYTES, max_form_parts=_MAX_PARTS)
+        return parser.parse(io.BytesIO(self.body), kind, len(self.body), options)[1:]
 
 
 def user(actor: Actor) -> dict[str, Any] | None:
@@ -55,6 +68,17 @@ def user(actor: Actor) -> dict[str, Any] | None:
     if actor.user_id == PUBLIC_ID:
         return None
     return {"user_id": actor.user_id, "username": actor.username, "role": actor.role.value}
+
+
+def _body(environ: Mapping[str, Any]) -> bytes:
+    if "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" not in environ:
+        return b""  # as it has, or both would not be missing
+    return bodies.raw(BODY_BYTES)
+
+
+def _url(asked: _Asked) -> str:
+    query = asked.environ.get("QUERY_STRING", "")
+    return f"{_origin(asked.environ)}{quote(asked.request.path)}{'?' if query else ''}{query}"
 
 
 def _origin(environ: Mapping[str, Any]) -> str:
@@ -77,16 +101,6 @@ def _cookies(request: Request) -> dict[str, str]:
     return {name: value for name, value in request.cookies.items() if not name.startswith(cookies.PREFIX)}
 
 
-def _form(request: Request, body: bytes) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """The fields of a form, the first of each name, and its files."""
-    if request.mimetype not in _FORMS:
-        return {}, []
-    # The body is in memory already, so no file has to be kept elsewhere.
-    parser = FormDataParser(lambda *_, **__: io.BytesIO(), max_form_memory_size=BODY_BYTES, max_form_parts=_MAX_PARTS)
-    _, fields, files = parser.parse(io.BytesIO(body), request.mimetype, len(body), request.mimetype_params)
-    return fields.to_dict(), [_file(name, item) for name, item in files.items(multi=True)]
-
-
 def _file(name: str, item: FileStorage) -> dict[str, Any]:
     content = item.stream.read()
     encoded = base64.b64encode(content).decode("ascii")
@@ -94,10 +108,26 @@ def _file(name: str, item: FileStorage) -> dict[str, Any]:
     return told | {"size": len(content), "base64": encoded}
 
 
+_FIELDS: Final[dict[str, Callable[[_Asked], Any]]] = {
+    "id": lambda _: context.request_id(),
+    "method": lambda asked: "GET" if asked.request.method == "HEAD" else asked.request.method,
+    "path": lambda asked: asked.path,
+    "url": _url,
+    "params": lambda asked: dict(asked.params),
+    "query": lambda asked: asked.request.args.to_dict() if asked.environ.get("QUERY_STRING") else {},
+    "headers": lambda asked: _headers(asked.environ),
+    "cookies": lambda asked: _cookies(asked.request) if "HTTP_COOKIE" in asked.environ else {},
+    "form": lambda asked: asked.form[0].to_dict(),  # the first of each name
+    "files": lambda asked: [_file(name, item) for name, item in asked.form[1].items(multi=True)],
+    "user": lambda _: user(context.actor()),
+    "ip": lambda _: context.current().ip_address,
+}
+
+
 def _refuse_nul(found: Mapping[str, Any], places: Iterable[str]) -> None:
     """A script's strings end at a NUL, so that half of a value would pass for all of it."""
     for place in places:
-        value = found[place]
+        value = found.get(place, "")
         texts = [value] if isinstance(value, str) else [*value, *value.values()]
         if any("\0" in text for text in texts):
             raise WceError("malformed", f"A NUL character stands in the request ({place}).")
