@@ -100,7 +100,8 @@ def scan(sql: str) -> list[Token]:
     tokens: list[Token] = []
     offset, gap = 0, ""
     for found in _TOKEN.finditer(sql):
-        if found.start() != offset:
+        start, end = found.span()
+        if start != offset:
             break
         kind, text = found.lastgroup, found.group()
         if kind == "ws":
@@ -110,7 +111,7 @@ def scan(sql: str) -> list[Token]:
         else:
             tokens.append(Token(str(kind), text, gap, offset))
             gap = ""
-        offset = found.end()
+        offset = end
     if offset < len(sql):
         raise WceError("syntax_error", f'unrecognized token: "{_shown(sql, offset)}"', position=place(sql, offset))
     while tokens and tokens[-1].keyword == ";":

@@ -205,7 +205,7 @@ def known_holes() -> tuple[str, ...]:
 
 def fold(name: str) -> str:
     """A name as SQLite compares it: A to Z without case, every other letter as it is."""
-    return name.translate(_FOLD)
+    return name.lower() if name.isascii() else name.translate(_FOLD)  # nine in ten are, and `lower` takes a fifth of the time
 
 
 def quote(name: str) -> str:
