@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import pytest
 
 from wce import lane
 from wce.web.turns import Turns
@@ -24,13 +26,27 @@ def application(work: Callable[[], None]) -> Callable[..., list[bytes]]:
     return answer
 
 
+@pytest.fixture
+def make() -> Iterator[Callable[..., Turns]]:
+    """Call it for turns before an application; their threads end with the test."""
+    made: list[Turns] = []
+
+    def make(work: Callable[[], None] = lambda: None, **options: float) -> Turns:
+        made.append(Turns(application(work), 8, **options))
+        return made[-1]
+
+    yield make
+    for turns in made:
+        turns.close()
+
+
 def call(turns: Turns, work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=lambda: turns({"work": work}, start))
     thread.start()
     return thread
 
 
-def test_quick_requests_run_one_after_the_other() -> None:
+def test_quick_requests_run_one_after_the_other(make: Callable[..., Turns]) -> None:
     inside, most, lock = 0, 0, threading.Lock()
 
     def work() -> None:
@@ -42,7 +58,7 @@ def test_quick_requests_run_one_after_the_other() -> None:
         with lock:
             inside -= 1
 
-    turns = Turns(application(lambda: None), patience_seconds=SECONDS)
+    turns = make(patience_seconds=SECONDS)
 
     for thread in [call(turns, work) for _ in range(50)]:
         thread.join(SECONDS)
@@ -50,8 +66,8 @@ def test_quick_requests_run_one_after_the_other() -> None:
     assert most == 1
 
 
-def test_a_request_that_is_slow_keeps_nobody_waiting() -> None:
-    turns = Turns(application(lambda: None))
+def test_a_request_that_is_slow_keeps_nobody_waiting(make: Callable[..., Turns]) -> None:
+    turns = make()
     begun, go, done = threading.Event(), threading.Event(), threading.Event()
     slow = call(turns, lambda: begun.set() or (bool(go.wait(SECONDS)) and None))
     begun.wait(SECONDS)
@@ -66,8 +82,8 @@ def test_a_request_that_is_slow_keeps_nobody_waiting() -> None:
         assert not thread.is_alive()
 
 
-def test_a_request_that_says_it_waits_lets_the_next_begin_at_once() -> None:
-    turns = Turns(application(lambda: None), patience_seconds=SECONDS)
+def test_a_request_that_says_it_waits_lets_the_next_begin_at_once(make: Callable[..., Turns]) -> None:
+    turns = make(patience_seconds=SECONDS)
     begun, go, done = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
@@ -85,11 +101,11 @@ def test_a_request_that_says_it_waits_lets_the_next_begin_at_once() -> None:
     quick.join(SECONDS)
 
 
-def test_a_request_that_raises_leaves_its_turn_to_the_next() -> None:
+def test_a_request_that_raises_leaves_its_turn_to_the_next(make: Callable[..., Turns]) -> None:
     def fail() -> None:
         raise ValueError
 
-    turns = Turns(application(lambda: None), patience_seconds=SECONDS)
+    turns = make(patience_seconds=SECONDS)
     failed = 0
     for _ in range(3):
         try:
@@ -98,3 +114,59 @@ def test_a_request_that_raises_leaves_its_turn_to_the_next() -> None:
             failed += 1
 
     assert (failed, turns({"work": lambda: None}, start)) == (3, [b"done"])
+
+
+def test_all_quick_requests_run_on_one_thread(make: Callable[..., Turns]) -> None:
+    seen: set[int] = set()
+    turns = make(lambda: seen.add(threading.get_ident()), patience_seconds=SECONDS)
+
+    for thread in [call(turns, lambda: None) for _ in range(20)]:
+        thread.join(SECONDS)
+
+    assert len(seen) == 1
+    assert threading.get_ident() not in seen
+
+
+def test_an_answer_in_pieces_is_gathered_and_closed(make: Callable[..., Turns]) -> None:
+    class Pieces(list[bytes]):
+        closed = False
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"a"
+            yield b"b"
+
+        def close(self) -> None:
+            Pieces.closed = True
+
+    turns = Turns(lambda environ, begin: Pieces() if begin("200 OK", [("A", "b")]) is None else [], 1)
+    begun: list[object] = []
+
+    answer = turns({}, lambda *given: begun.extend(given))  # type: ignore[arg-type, return-value]
+
+    turns.close()
+    assert (b"".join(answer), begun, Pieces.closed) == (b"ab", ["200 OK", [("A", "b")]], True)
+
+
+def test_a_request_that_a_stop_overtakes_is_told_so() -> None:
+    turns = Turns(application(lambda: None), 1, patience_seconds=SECONDS)
+    begun, go, failed = threading.Event(), threading.Event(), threading.Event()
+    running = call(turns, lambda: begun.set() or (bool(go.wait(SECONDS)) and None))
+    begun.wait(SECONDS)
+
+    def late() -> None:
+        try:
+            turns({"work": lambda: None}, start)
+        except RuntimeError:
+            failed.set()
+
+    waiting = threading.Thread(target=late)
+    waiting.start()
+    while not turns._dispatcher.queue:
+        go.wait(0.001)
+    stopping = threading.Thread(target=turns.close)
+    stopping.start()
+    go.set() if failed.wait(0.05) else go.set()
+    for thread in (running, waiting, stopping):
+        thread.join(SECONDS)
+
+    assert failed.is_set()

@@ -45,7 +45,8 @@ class Plan:
     missing: dict[str, str] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     strict_twin: Plan | None = None
-    # It took long when it ran last.
+    # Seconds that it took when it ran last, and whether that was long, as the time before.
+    took: float = 0.0
     slow: bool = False
     # ALTER TABLE a RENAME TO b, folded.
     renamed: tuple[str, str] | None = None

@@ -20,7 +20,9 @@ from wce.errors import WceError
 
 _PATIENCE_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
-_SHORTEST_PAUSE_SECONDS: Final = 0.0002
+_SHORTEST_PAUSE_SECONDS: Final = 0.0001
+# A quick write of another process is over before the next request of this one would be of any use: it would come to wait here, too.
+_PATIENT_SECONDS: Final = 0.002
 _LONGEST_PAUSE_SECONDS: Final = 0.002
 
 
@@ -136,7 +138,8 @@ class ProcessLocks:
         if self._descriptor < 0:
             return False
         byte = zlib.crc32(cenv.encode())
-        deadline, pause = time.monotonic() + timeout_seconds, _SHORTEST_PAUSE_SECONDS
+        began, pause = time.monotonic(), _SHORTEST_PAUSE_SECONDS
+        deadline = began + timeout_seconds
         while True:
             try:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
@@ -145,9 +148,11 @@ class ProcessLocks:
                     raise
             else:
                 return True
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline:
                 return False
-            lane.waiting()
+            if now - began > _PATIENT_SECONDS:
+                lane.waiting()
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
 

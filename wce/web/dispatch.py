@@ -48,7 +48,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
             self.queue.append(task)
             if self._runner is None:
                 self._call()
-            else:
+            elif not self._behind.is_set():
                 self._behind.set()
 
     def handler_thread(self, thread_no: int) -> None:
@@ -92,7 +92,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
                 return None
             self._runner, self._since = me, time.monotonic()
             task = self.queue.popleft()
-            if self.queue:
+            if self.queue and not self._behind.is_set():
                 self._behind.set()
             return task
 

@@ -114,7 +114,9 @@ def load(settings: Settings) -> WSGIApplication:
     # A process of multiprocessing ends without atexit.
     multiprocessing.util.Finalize(None, app.extensions["wce"].close, exitpriority=1)
     app.extensions["wce"].start()
-    return worker(Turns(app), settings.trusted_proxy)
+    turns = Turns(app, settings.threads)
+    multiprocessing.util.Finalize(None, turns.close, exitpriority=2)  # before what the requests use
+    return worker(turns, settings.trusted_proxy)
 
 
 def worker(application: WSGIApplication, trusted_proxy: str) -> WSGIApplication:

@@ -1,77 +1,77 @@
 """One quick request at a time where the server's own threads cannot be told to: granian calls the application from eight at once.
 
-For why see `wce.web.dispatch`. Each thread waits for its turn at the door. Who is slow, or says that it waits (`wce.lane`), loses the
-turn to the next in line and goes on without it.
+For why see `wce.web.dispatch`, whose threads do the work here, too. granian's only bring the request to them and the answer back, so
+that all quick requests run on one warm thread with one set of connections.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from collections.abc import Iterable
-from functools import partial
 from typing import TYPE_CHECKING
 
-from wce import lane
-from wce.web.dispatch import PATIENCE_SECONDS
+from wce.web.dispatch import PATIENCE_SECONDS, Dispatcher
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+Headers = list[tuple[str, str]]
 
-class _Turn:
-    """One request's place; its gate opens when it is next."""
 
-    __slots__ = ("gate",)
+class _Errand:
+    """One request on its way; its gate opens when there is an answer."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_application", "_environ", "answer", "error", "gate", "start")
+
+    def __init__(self, application: WSGIApplication, environ: WSGIEnvironment) -> None:
+        self._application = application
+        self._environ = environ
         self.gate = threading.Lock()
         self.gate.acquire()
+        self.start: tuple[str, Headers] = ("", [])
+        self.answer: list[bytes] = []
+        self.error: BaseException | None = None
+
+    def service(self) -> None:
+        """Do it; what is raised is raised where the request came in."""
+        try:
+            found = self._application(self._environ, self._started)  # type: ignore[arg-type]
+            try:
+                self.answer = found if isinstance(found, list) else list(found)
+            finally:
+                if hasattr(found, "close"):
+                    found.close()
+        except BaseException as error:  # noqa: BLE001  # handed on
+            self.error = error
+        finally:
+            self.gate.release()
+
+    def cancel(self) -> None:
+        """The server stops before the request has begun."""
+        self.error = RuntimeError("the server stops")
+        self.gate.release()
+
+    def _started(self, status: str, headers: Headers, exc_info: object = None, /) -> None:
+        self.start = status, headers
 
 
 class Turns:
     """WSGI middleware."""
 
-    def __init__(self, application: WSGIApplication, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, application: WSGIApplication, threads: int = 8, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._application = application
-        self._patience_seconds = patience_seconds
-        self._lock = threading.Lock()
-        self._holder: _Turn | None = None
-        self._since = 0.0
-        self._line: deque[_Turn] = deque()
+        self._dispatcher = Dispatcher(patience_seconds)
+        self._dispatcher.set_thread_count(threads)
+
+    def close(self) -> None:
+        """Let the threads finish what runs, and end them."""
+        self._dispatcher.shutdown()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        mine = self._wait()
-        lane.on_waiting(partial(self._leave, mine))
-        try:
-            return self._application(environ, start_response)
-        finally:
-            self._leave(mine)
-
-    def _wait(self) -> _Turn:
-        mine = _Turn()
-        with self._lock:
-            if self._holder is None:
-                self._take(mine)
-                return mine
-            self._line.append(mine)
-        while not mine.gate.acquire(timeout=self._patience_seconds):
-            with self._lock:
-                if self._line and self._line[0] is mine and time.monotonic() - self._since > self._patience_seconds:
-                    self._take(self._line.popleft())
-                    break
-        return mine
-
-    def _leave(self, mine: _Turn) -> None:
-        with self._lock:
-            if self._holder is not mine:
-                return
-            self._holder = None
-            if self._line:
-                following = self._line.popleft()
-                self._take(following)
-                following.gate.release()
-
-    def _take(self, mine: _Turn) -> None:
-        self._holder, self._since = mine, time.monotonic()
+        errand = _Errand(self._application, environ)
+        self._dispatcher.add_task(errand)
+        errand.gate.acquire()
+        if errand.error is not None:
+            raise errand.error
+        start_response(*errand.start)
+        return errand.answer
