@@ -31,7 +31,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         self._since = 0.0
         self._behind = threading.Event()  # somebody waits behind the runner
         self._watcher = threading.Thread(target=self._watch, name="wce-dispatch", daemon=True)
-        self._ended = False
+        self._ended = threading.Event()
 
     def set_thread_count(self, count: int) -> None:
         """As the parent does; it wakes only threads that wait for its own condition."""
@@ -64,9 +64,8 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         """As the parent does."""
         done = super().shutdown(cancel_pending, timeout)
-        with self.lock:
-            self._ended = True
-            self._behind.set()
+        self._ended.set()
+        self._behind.set()
         self._watcher.join(timeout)
         return bool(done)
 
@@ -113,10 +112,9 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         """While requests wait: see to it that no slow one keeps the others."""
         while True:
             self._behind.wait()
-            time.sleep(self._patience_seconds)
+            if self._ended.wait(self._patience_seconds):
+                return
             with self.lock:
-                if self._ended:
-                    return
                 if not self.queue:
                     self._behind.clear()
                 elif self._runner is None or time.monotonic() - self._since > self._patience_seconds:

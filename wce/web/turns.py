@@ -29,18 +29,13 @@ class _Errand:
         self.gate = threading.Lock()
         self.gate.acquire()
         self.start: tuple[str, Headers] = ("", [])
-        self.answer: list[bytes] = []
+        self.answer: Iterable[bytes] = ()
         self.error: BaseException | None = None
 
     def service(self) -> None:
         """Do it; what is raised is raised where the request came in."""
         try:
-            found = self._application(self._environ, self._started)  # type: ignore[arg-type]
-            try:
-                self.answer = found if isinstance(found, list) else list(found)
-            finally:
-                if hasattr(found, "close"):
-                    found.close()
+            self.answer = self._application(self._environ, self._started)  # type: ignore[arg-type]
         except BaseException as error:  # noqa: BLE001  # handed on
             self.error = error
         finally:
@@ -51,7 +46,7 @@ class _Errand:
         self.error = RuntimeError("the server stops")
         self.gate.release()
 
-    def _started(self, status: str, headers: Headers, exc_info: object = None, /) -> None:
+    def _started(self, status: str, headers: Headers, *_: object) -> None:
         self.start = status, headers
 
 
