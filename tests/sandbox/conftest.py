@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.core.conftest import World, build
+from tests.sandbox.sites import Site
 from wce.core.logins import Authenticated, anonymous
 from wce.core.permissions import GrantsCache, grant
 from wce.core.policies import create_policy
@@ -116,3 +117,8 @@ def stage(cenv: Cenv, pool: Pool) -> Iterator[Stage]:
     runs, metrics = Runs(cenv.world.store), Metrics()
     yield Stage(cenv, Scripts(pool, cenv.desk, runs, metrics, cenv.world.clock), runs, metrics)
     runs.close()
+
+
+@pytest.fixture
+def site(pool: Pool) -> Site:
+    return Site(pool)

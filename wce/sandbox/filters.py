@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Final
 
 from jinja2 import Undefined, filters
@@ -13,7 +15,7 @@ from jinja2.exceptions import UndefinedError
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from wce.sandbox.answer import encode
+from wce.sandbox.answer import base64_text
 from wce.sandbox.jinja import check_format
 from wce.sandbox.markup import to_html
 
@@ -29,6 +31,7 @@ _MAX_WIDTH: Final = 1_000
 _DATE: Final = re.compile(r"(?:[^%]|%-?[aAbBdHIjmMpSyYZ%])*")
 _MAX_FORMAT: Final = 100
 _MAX_DECIMALS: Final = 20
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda raw: {"$base64": base64_text(raw)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +75,23 @@ def number(value: Any, decimals: int = 0, comma: str = ",", point: str = ".") ->
 
 def to_json(value: Any) -> Markup:
     """JSON that can stand inside of a script element."""
-    return htmlsafe_json_dumps(value, dumps=lambda item: encode(plain(item)).decode())
+    # Not by orjson, which takes sixty times the memory of a list of short texts and dies where it does not get it.
+    return htmlsafe_json_dumps(plain(value), dumps=_JSON.encode)
 
 
 def plain(value: Any) -> Any:
     """The value as lists, dicts and scalars; raises ValueError for what is no data."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, str):
         return str(value)
-    if value is None or isinstance(value, bool | int | float | bytes):
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if value is None or isinstance(value, int | bytes):  # and a bool, which is an int
         return value
     if isinstance(value, Undefined):
         raise UndefinedError(f"{value._undefined_name!r} is undefined")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from types import BuiltinMethodType, CodeType, MethodType
 from typing import Any, Final, NoReturn
 
@@ -22,6 +23,7 @@ from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Undefine
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace
 
+MAX_TOKENS: Final = 50_000  # which take about a second to read
 MAX_REPEATED: Final = 1_000_000  # characters or items that `*` may make
 _MAX_BITS: Final = 10_000  # of a number that `*` or `**` makes: what can still be printed
 _MAX_WIDTH: Final = 3  # digits of a width in a format
@@ -114,9 +116,8 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002 - whatever it holds
         """Whether the list of the value's type names the attribute."""
-        if attr.startswith("_") or isinstance(obj, type):
-            return False
-        return any(attr in names for kind, names in _OPEN if isinstance(obj, kind)) or type(obj) in _WHOLLY_OPEN
+        kind: Any = type(obj)
+        return not attr.startswith("_") and (kind in _WHOLLY_OPEN or attr in _names(kind))
 
     def is_safe_callable(self, obj: Any) -> bool:
         """Whether it is a macro, a method that could be read, or one of our functions."""
@@ -124,7 +125,8 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A field of a row goes before a method of its name."""
-        if isinstance(obj, Mapping) and attribute in obj:
+        kind: Any = type(obj)
+        if _is_mapping(kind) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 
@@ -157,16 +159,32 @@ class Environment(ImmutableSandboxedEnvironment):
         return TokenStream(self.lexer.wrap(tokens, name, filename), name, filename)
 
 
+@cache
+def _names(kind: type) -> frozenset[str]:
+    return frozenset(name for known, names in _OPEN if issubclass(kind, known) for name in names)
+
+
+@cache
+def _is_mapping(kind: type) -> bool:
+    return issubclass(kind, Mapping)
+
+
 def shown(value: Any) -> Any:
-    """A value of SQL's NULL is shown as nothing."""
-    return "" if value is None else value
+    """What stands for a value on the page: nothing for SQL's NULL, and no function, of which nothing could be read."""
+    if value is None:
+        return ""
+    if callable(value) and not isinstance(value, Undefined):
+        raise TypeError(f"a {type(value).__name__} cannot be shown; call it")
+    return value
 
 
 def _placed(source: str, tokens: Iterable[tuple[int, str, str]]) -> Iterator[tuple[int, str, str]]:
     """The tokens, whose lines know their columns: Jinja keeps lines only."""
     before = position = line_start = 0
     try:
-        for line, kind, text in tokens:
+        for count, (line, kind, text) in enumerate(tokens):
+            if count >= MAX_TOKENS:
+                raise TemplateSyntaxError(f"a template may have at most {MAX_TOKENS} words and signs", line)
             position = max(position, source.find(text, position))
             line_start = max(line_start, source.rfind("\n", before, position) + 1)
             place = Place(line)

@@ -58,6 +58,7 @@ class Runtime:
 
     def call(self, job_meta: dict[str, Any], body: bytes) -> Reply:
         self._base = job_meta["base"]
+        self._renderer.begin()
         return self._scripts.call(job_meta, body)
 
     def render(self, job_meta: Mapping[str, Any], source: str) -> Rendered:

@@ -23,6 +23,7 @@ from wce.sandbox.messages import Budget, Fault, Frame, Rendered
 from wce.sandbox.page import CONTENT, PAGE, REQUEST, USER, Page
 
 MAX_SOURCE: Final = 256 * 1024
+MAX_TEMPLATES: Final = 100  # of one call, those that are not there too
 MAX_DEPTH: Final = 20  # of templates inside of each other
 JINJA, MARKDOWN, HTML = "jinja", "markdown", "html"
 _CACHED: Final = 256
@@ -53,6 +54,7 @@ class Renderer:
         self._ask = ask
         self._database = database
         self._page = Page({}, "/", 0)
+        self._found: dict[str, tuple[str, str] | None] = {}  # in the call at hand, by name
         self._functions = functions = Functions(database, lambda: self._page)
         filters = {**FILTERS, **functions.filters()}
         self._jinja = Environment(self._load, functions.table(), filters, finalize=shown)
@@ -65,6 +67,10 @@ class Renderer:
         """Raise Fault `syntax` where the template could not be read; nothing of it runs."""
         self._read("template", syntax, source)
 
+    def begin(self) -> None:
+        """A call starts, in which templates may have changed."""
+        self._found = {}
+
     def fragment(self, base: str, name: str, context: Mapping[str, Any]) -> str:
         """The text of a template of the cenv, for a script, whose own bounds hold."""
         around, self._page = self._page, Page(context, base, Budget().output_bytes)
@@ -76,6 +82,7 @@ class Renderer:
     def render(self, job_meta: Mapping[str, Any], source: str) -> Rendered:
         """Render one template; raises Fault with the template and the line that it came from."""
         budget = job_meta["budget"]
+        self.begin()
         self._page = page = Page(job_meta["context"], job_meta["base"], budget["output_bytes"])
         self._database.begin(budget["queries"])
         try:
@@ -121,12 +128,20 @@ class Renderer:
             raise TypeError("the name of a template must be a string")
         if name in page.templates:
             return page.templates[name]
-        if name not in page.missing:
-            meta, source = self._ask({"op": "template", "name": name})
-            if meta.get("found"):
-                return self._make(page, name, str(meta["syntax"]), source.decode())
+        found = self._asked_for(name)
+        if found is None:
             page.missing[name] = None
-        raise TemplateNotFound(name)
+            raise TemplateNotFound(name)
+        return self._make(page, name, *found)
+
+    def _asked_for(self, name: str) -> tuple[str, str] | None:
+        """Syntax and source of a template, asked for once in a call."""
+        if name not in self._found:
+            if len(self._found) >= MAX_TEMPLATES:
+                raise Fault("limit", f"More than {MAX_TEMPLATES} templates in one call.")
+            meta, source = self._ask({"op": "template", "name": name})
+            self._found[name] = (str(meta["syntax"]), source.decode()) if meta["found"] else None
+        return self._found[name]
 
     def _make(self, page: Page, name: str, syntax: str, source: str) -> Template:
         """The template for this page, with its own module and the page's context as its globals."""
@@ -253,7 +268,7 @@ def _told(error: BaseException) -> str:
     if isinstance(error, TemplateNotFound):
         return f"no such template: {error}"
     if isinstance(error, RecursionError):
-        return "Macros or blocks call each other without an end."
+        return "Nested too deeply: macros or blocks that call each other, or data inside of data."
     return str(error) or type(error).__name__
 
 

@@ -1,0 +1,48 @@
+"""Templates by name and a database that always answers the same, for tests of what workers make of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from wce.sandbox.messages import Budget, Fault, Rendered, RenderJob, Template
+from wce.sandbox.pool import Pool
+
+ROWS = {"columns": ["id", "title"], "rows": [[1, "<one>"], [2, "two"]]}
+REQUEST = {"path": "blog/x", "params": {"slug": "x"}, "query": {"q": "1"}, "headers": {"host": "a"}, "method": "GET"}
+
+
+class Site:
+    """What pages are made of."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.templates: dict[str, Template] = {}
+        self.asked: list[dict[str, Any]] = []
+
+    def add(self, name: str, source: str, syntax: str = "jinja") -> None:
+        self.templates[name] = Template(name, syntax, source)
+
+    def serve(self, message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        self.asked.append(message)
+        return {"ok": True}, orjson.dumps(ROWS)
+
+    def page(self, source: str, syntax: str = "jinja", user: Any = None, budget: Budget | None = None, **more: Any) -> Rendered:
+        template = Template("page", syntax, source)
+        job = RenderJob(template, {"request": REQUEST, "user": user} | more, "/c/pages/", budget or Budget())
+        return self._pool.render("a", job, self.serve, self.templates.get)
+
+    def text(self, source: str, **options: Any) -> str:
+        return self.page(source, **options).body.decode()
+
+    def fault(self, source: str, **options: Any) -> Fault:
+        with pytest.raises(Fault) as caught:
+            self.page(source, **options)
+        return caught.value
+
+    def unreadable(self, source: str, syntax: str = "jinja") -> Fault:
+        with pytest.raises(Fault) as caught:
+            self._pool.check(source, syntax)
+        return caught.value
