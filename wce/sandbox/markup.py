@@ -61,7 +61,8 @@ def to_html(text: str) -> Markup:
     """HTML of a Markdown text; raises ValueError where that is too long."""
     if len(text) > MAX_TEXT:
         raise ValueError(f"Markdown may have at most {MAX_TEXT} characters")
-    return Markup(_cleaner.clean(_markdown.render(text)))  # noqa: S704 - the allow-list has been held to it
+    whole = text.encode("utf-8", "replace").decode()  # without halves of surrogate pairs
+    return Markup(_cleaner.clean(_markdown.render(whole)))  # noqa: S704 - the allow-list has been held to it
 
 
 def escaped(value: Any) -> Markup | str:
@@ -103,8 +104,8 @@ _cleaner: Final = nh3.Cleaner(
     clean_content_tags=_GONE,
     attributes=_ATTRIBUTES | {"code": {"class"}},
     attribute_filter=_kept,
-    tag_attribute_values={},
-    set_tag_attribute_values={"input": {"type": "checkbox", "disabled": ""}},
+    tag_attribute_values={"input": {"type": {"checkbox"}}},
+    set_tag_attribute_values={"input": {"disabled": ""}},  # of several the order would be another in each process
     url_schemes={"http", "https", "mailto", "tel", "data"},
     allowed_classes=_CLASSES,
     filter_style_properties={"text-align"},
