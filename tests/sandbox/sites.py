@@ -11,7 +11,7 @@ from wce.sandbox.messages import Budget, Fault, Rendered, RenderJob, Template
 from wce.sandbox.pool import Pool
 
 ROWS = {"columns": ["id", "title"], "rows": [[1, "<one>"], [2, "two"]]}
-REQUEST = {"path": "blog/x", "params": {"slug": "x"}, "query": {"q": "1"}, "headers": {"host": "a"}, "method": "GET"}
+REQUEST = {"path": "blog/x", "params": {"slug": "x", "name": "ada"}, "query": {"q": "1"}, "headers": {"host": "a"}, "method": "GET"}
 
 
 class Site:
@@ -21,13 +21,14 @@ class Site:
         self._pool = pool
         self.templates: dict[str, Template] = {}
         self.asked: list[dict[str, Any]] = []
+        self.rows: dict[str, Any] = ROWS
 
     def add(self, name: str, source: str, syntax: str = "jinja") -> None:
         self.templates[name] = Template(name, syntax, source)
 
     def serve(self, message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         self.asked.append(message)
-        return {"ok": True}, orjson.dumps(ROWS)
+        return {"ok": True}, orjson.dumps(self.rows)
 
     def page(self, source: str, syntax: str = "jinja", user: Any = None, budget: Budget | None = None, **more: Any) -> Rendered:
         template = Template("page", syntax, source)
