@@ -43,6 +43,25 @@ def test_rows_come_from_the_database_and_their_fields_go_before_methods(site: Si
     assert len(site.asked[0]["params"][0]) == len("2026-01-31 08:30:00")
 
 
+def test_the_parts_of_jinjas_own_values_can_be_read(site: Site) -> None:
+    groups = (
+        "{% for group in query('x')|groupby('id') %}{{ group.grouper }}{{ group.list|length }}{{ loop.index }}{{ loop.last }} {% endfor %}"
+    )
+    macro = "{% macro m(a) %}{{ varargs }}{% endmacro %}{{ m.name }}{{ m.arguments }}{{ m.catch_varargs }}"
+    cycler = "{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.current }}{% set comma = joiner(',') %}{{ comma() }}{{ comma() }}"
+
+    assert site.text(groups) == "111False 212True "
+    assert site.text(macro) == "m(&#39;a&#39;,)True"
+    assert site.text(cycler) == "ab,"
+    assert site.text("{{ now().year > 2000 }}{{ 'a b'.split()|length }}{{ dict(a=1).get('a') }}{{ [1, 1].count(1) }}") == "True212"
+
+
+def test_what_was_read_is_kept_within_a_bound(site: Site) -> None:
+    texts = [f"{n}{'x' * 200_000}" for n in range(8)]
+
+    assert [site.text(text) for text in texts * 2] == texts * 2
+
+
 def test_the_addresses_of_pages(site: Site) -> None:
     source = "{{ url_for_page('blog/{slug}', slug='a/b ü', page=2, q=none) }} {{ url_for_page('index') }} {{ url_for_page('blog/index') }}"
 

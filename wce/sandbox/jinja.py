@@ -17,6 +17,7 @@ from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
+from jinja2.filters import _GroupTuple
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Undefined
@@ -41,10 +42,11 @@ _OPEN: Final[tuple[tuple[type, frozenset[str]], ...]] = (
     (str, _TEXT_METHODS),
     (Mapping, frozenset({"get", "items", "keys", "values"})),
     (list, frozenset({"count", "index"})),
+    (_GroupTuple, frozenset({"grouper", "list"})),
     (tuple, frozenset({"count", "index"})),
-    (datetime, frozenset({"year", "month", "day", "hour", "minute", "second", "timestamp", "isoformat"})),
+    (datetime, frozenset({"year", "month", "day", "hour", "minute", "second", "weekday", "timestamp", "isoformat"})),
     (LoopContext, frozenset(_LOOP)),
-    (Macro, frozenset({"name", "arguments", "caller"})),
+    (Macro, frozenset({"name", "arguments", "caller", "catch_kwargs", "catch_varargs"})),
     (BlockReference, frozenset({"super"})),
     (Cycler, frozenset({"next", "reset", "current"})),
 )

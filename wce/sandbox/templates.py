@@ -26,7 +26,7 @@ MAX_SOURCE: Final = 256 * 1024
 MAX_TEMPLATES: Final = 100  # of one call, those that are not there too
 MAX_DEPTH: Final = 20  # of templates inside of each other
 JINJA, MARKDOWN, HTML = "jinja", "markdown", "html"
-_CACHED: Final = 256
+_CACHED_CHARS: Final = 1 << 20  # of source; the code takes up to thirty times as much
 _MAX_EXCERPT: Final = 500  # characters of a line
 _MAX_FRAMES: Final = 30
 _FILE: Final = "template:"  # before the name of a template, as the file of its code
@@ -62,6 +62,7 @@ class Renderer:
         self._markdown = Environment(self._load, functions.table(), filters, finalize=escaped, trim_blocks=True, lstrip_blocks=True)
         self._reserved = frozenset(self._jinja.globals) | {REQUEST, USER, PAGE, CONTENT}
         self._known: OrderedDict[tuple[str, str, str], _Read] = OrderedDict()
+        self._known_chars = 0
 
     def check(self, source: str, syntax: str) -> None:
         """Raise Fault `syntax` where the template could not be read; nothing of it runs."""
@@ -191,8 +192,10 @@ class Renderer:
             text = ""
         environment = self._markdown if syntax == MARKDOWN else self._jinja
         found = self._known[key] = _Read(_compiled(environment, name, "\n" * front.lines + text), front)
-        if len(self._known) > _CACHED:
-            self._known.popitem(last=False)
+        self._known_chars += len(source)
+        while self._known_chars > _CACHED_CHARS:
+            (_, _, oldest), _ = self._known.popitem(last=False)
+            self._known_chars -= len(oldest)
         return found
 
 
