@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.sandbox.sites import ROWS, Site
+from tests.sandbox.sites import PATIENT, ROWS, Site
 from wce.sandbox import highlight
 from wce.sandbox.filters import FILTERS
-from wce.sandbox.messages import Budget, Fault, Job, Reply
+from wce.sandbox.messages import Fault, Job, Reply
 from wce.sandbox.pool import Pool
 
 PAGE = """---
@@ -118,7 +118,7 @@ def test_every_language_is_highlighted_in_a_worker(site: Site) -> None:
     names = sorted({kind.aliases[0] for kind in highlight.LEXERS.values()})
     source = "".join(f"```{name}\n+ 1\n<?php $x = strlen('1'); ?> # a <b>c</b> SELECT\n```\n\n" for name in names)
 
-    page = site.text(source, syntax="markdown", budget=Budget(seconds=30))  # all of their rules are made ready here
+    page = site.text(source, syntax="markdown")
 
     assert page.count("<pre><code") == len(names)
     assert all("<span" in block for block in page.split("<pre>")[1:])
@@ -129,7 +129,7 @@ def test_every_language_is_highlighted_in_a_worker(site: Site) -> None:
 
 def call(pool: Pool, site: Site, line: str) -> Reply:
     source = f"def handler(request):\n    {line}\n"
-    return pool.call("a", Job(source, str(hash(source)), {"path": "/x"}, base="/c/pages/"), site.serve, site.templates.get)
+    return pool.call("a", Job(source, str(hash(source)), {"path": "/x"}, budget=PATIENT, base="/c/pages/"), site.serve, site.templates.get)
 
 
 def test_a_script_renders_a_template_with_data_of_its_own(pool: Pool, site: Site) -> None:
@@ -174,7 +174,7 @@ def test_a_template_is_asked_for_once_in_a_call_and_anew_in_the_next(pool: Pool,
 
     site.add("row", "{{ n }}")
     source = "def handler(request):\n    return ''.join([render('row', {'n': i}) for i in range(9)])\n"
-    job = Job(source, "rows", {"path": "/x"})
+    job = Job(source, "rows", {"path": "/x"}, budget=PATIENT)
 
     bodies = [pool.call("a", job, site.serve, noted).body for _ in range(2)]
 

@@ -57,9 +57,9 @@ def test_the_parts_of_jinjas_own_values_can_be_read(site: Site) -> None:
 
 
 def test_what_was_read_is_kept_within_a_bound(site: Site) -> None:
-    texts = [f"{n}{'x' * 200_000}" for n in range(8)]
+    texts = [f"{n}{'x' * 200_000}" for n in (1, 2, 3, 4, 5, 6, 1)]
 
-    assert [site.text(text) for text in texts * 2] == texts * 2
+    assert [site.text(text) for text in texts] == texts
 
 
 def test_the_addresses_of_pages(site: Site) -> None:

@@ -24,7 +24,7 @@ from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Undefine
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace
 
-MAX_TOKENS: Final = 50_000  # which take about a second to read
+MAX_TOKENS: Final = 30_000  # which take less than a second to read
 MAX_REPEATED: Final = 1_000_000  # characters or items that `*` may make
 _MAX_BITS: Final = 10_000  # of a number that `*` or `**` makes: what can still be printed
 _MAX_WIDTH: Final = 3  # digits of a width in a format
