@@ -121,5 +121,12 @@ def stage(cenv: Cenv, pool: Pool) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def site(pool: Pool) -> Site:
-    return Site(pool)
+def site() -> Site:
+    """Templates that are rendered here."""
+    return Site()
+
+
+@pytest.fixture
+def far_site(pool: Pool) -> Site:
+    """Templates that are rendered in real workers."""
+    return Site(lambda job, serve, find: pool.render("a", job, serve, find))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -10,8 +11,9 @@ import pytest
 from tests.sandbox.sites import PATIENT, ROWS, Site
 from wce.sandbox import highlight
 from wce.sandbox.filters import FILTERS
-from wce.sandbox.messages import Fault, Job, Reply
+from wce.sandbox.messages import SCRIPT, Fault, Job, Reply
 from wce.sandbox.pool import Pool
+from wce.sandbox.runtime import Runtime
 
 PAGE = """---
 title: Notes
@@ -91,7 +93,7 @@ def test_another_syntax_is_refused(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS.keys() | {"random"}))
-def test_every_filter_works_in_a_worker(site: Site, name: str) -> None:
+def test_every_filter_works_in_a_worker(far_site: Site, name: str) -> None:
     arguments = {
         "batch": "(2)",
         "slice": "(2)",
@@ -111,20 +113,69 @@ def test_every_filter_works_in_a_worker(site: Site, name: str) -> None:
     if name == "sum":
         values = "[1, 2.5]"
 
-    assert site.text("{% set found = " + values + "|" + name + arguments.get(name, "") + " %}{{ found is defined }}") == "True"
+    assert far_site.text("{% set found = " + values + "|" + name + arguments.get(name, "") + " %}{{ found is defined }}") == "True"
 
 
-def test_every_language_is_highlighted_in_a_worker(site: Site) -> None:
+def test_every_language_is_highlighted_in_a_worker(far_site: Site) -> None:
     names = sorted({kind.aliases[0] for kind in highlight.LEXERS.values()})
     source = "".join(f"```{name}\n+ 1\n<?php $x = strlen('1'); ?> # a <b>c</b> SELECT\n```\n\n" for name in names)
 
-    page = site.text(source, syntax="markdown")
+    page = far_site.text(source, syntax="markdown")
 
     assert page.count("<pre><code") == len(names)
     assert all("<span" in block for block in page.split("<pre>")[1:])
 
 
+def test_a_page_in_a_worker_is_the_same_as_here(site: Site, far_site: Site) -> None:
+    for one in (site, far_site):
+        one.add("layouts/base", "{{ content }}{{ user.name }}{% include 'nav' %}{% include 'gone' ignore missing %}")
+        one.add("nav", "{{ url_for_page('index') }}{{ request.query.q }}")
+
+    here, there = (one.page(PAGE, "markdown", user={"name": "ada"}) for one in (site, far_site))
+
+    assert here == there
+    assert there.reads == ("user", "request.query")
+    assert there.missing == ("gone",)
+
+
+def test_an_error_in_a_worker_is_the_same_as_here(site: Site, far_site: Site) -> None:
+    for one in (site, far_site):
+        one.add("layouts/base", "\n{{ 1 // 0 }}")
+
+    here, there = (one.fault(PAGE, syntax="markdown") for one in (site, far_site))
+
+    assert here.to_meta() == there.to_meta()
+    assert (there.template, there.line) == ("layouts/base", 2)
+
+
 # Scripts.
+
+
+def run(lines: str, site: Site) -> Reply:
+    """Call a script in this process, in a thread that is not the main one, as in a worker."""
+
+    def ask(message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        template = site.templates.get(message["name"])
+        return ({"found": False}, b"") if template is None else ({"found": True, "syntax": template.syntax}, template.source.encode())
+
+    def work() -> Reply:
+        runtime = Runtime(ask)
+        runtime.warm()
+        runtime.check(source, SCRIPT)
+        runtime.check("{{ x }}", "jinja")
+        assert not runtime.known("key")
+        runtime.load("key", source)
+        return runtime.call(Job(source, "key", {"path": "/x"}, base="/c/pages/").to_meta(), b"")
+
+    source = f"def handler(request):\n    {lines}\n"
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(work).result()
+
+
+def test_scripts_and_templates_share_a_worker(site: Site) -> None:
+    site.add("a", "{{ x }}{{ url_for_page('b') }}")
+
+    assert run("return render('a', {'x': 1})", site).body == b"1/c/pages/b"
 
 
 def call(pool: Pool, site: Site, line: str) -> Reply:
@@ -143,8 +194,23 @@ def test_a_script_renders_a_template_with_data_of_its_own(pool: Pool, site: Site
 
 
 @pytest.mark.parametrize(
+    ("context", "text"),
+    [
+        ("{'request': 'x', 'user': 'u', 'query': 'q'}", "x u q"),
+        ("{'request': {'params': 5}, 'user': None, 'query': 1.5}", "{&#39;params&#39;: 5}  1.5"),
+        ("{'request': [1], 'user': {'a': b'x'}, 'query': set([1])}", "[1] {&#39;a&#39;: b&#39;x&#39;} {1}"),
+    ],
+)
+def test_a_script_may_call_its_data_what_it_likes(pool: Pool, site: Site, context: str, text: str) -> None:
+    site.add("names", "{{ request }} {{ user }} {{ query }}")
+
+    assert call(pool, site, f"return render('names', {context})").body.decode() == text
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("return render('bad', {1: 2})", "keywords must be strings"),
         ("return render('gone')", "no such template: gone"),
         ("return render('bad')", "by zero (template bad, line 2)"),
         ("return render(1)", "must be the name"),

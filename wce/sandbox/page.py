@@ -56,9 +56,12 @@ class Page:
         self.reads: dict[str, None] = {}
         self.front: dict[str, Any] = {}
         self.context = dict(context)
+        self.params: Mapping[str, Any] = {}  # of the path
         request = self.context.get(REQUEST) or {}
-        self.params = request.get("params") or {}  # of the path
-        self.context[REQUEST] = Request(request, self.reads)
+        if isinstance(request, Mapping):  # a script may call something else so
+            params = request.get("params")
+            self.params = params if isinstance(params, Mapping) else {}
+            self.context[REQUEST] = Request(request, self.reads)
         self.context[USER] = Seen(self.context.get(USER), lambda: self.note(USER))
 
     def note(self, what: str) -> None:
