@@ -178,6 +178,18 @@ def test_scripts_and_templates_share_a_worker(site: Site) -> None:
     assert run("return render('a', {'x': 1})", site).body == b"1/c/pages/b"
 
 
+@pytest.mark.parametrize(
+    ("line", "words"), [("render(1)", "must be the name"), ("render('a', 1)", "a dict"), ("render('b')", "(template b, line 1)")]
+)
+def test_a_script_is_told_what_is_wrong_with_its_call(site: Site, line: str, words: str) -> None:
+    site.add("b", "{{")
+
+    with pytest.raises(Fault) as caught:
+        run(line, site)
+
+    assert words in caught.value.message
+
+
 def call(pool: Pool, site: Site, line: str) -> Reply:
     source = f"def handler(request):\n    {line}\n"
     return pool.call("a", Job(source, str(hash(source)), {"path": "/x"}, budget=PATIENT, base="/c/pages/"), site.serve, site.templates.get)
