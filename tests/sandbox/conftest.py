@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.core.conftest import World, build
-from tests.sandbox.pools import wait_until
 from tests.sandbox.sites import Site
 from wce.core.logins import Authenticated, anonymous
 from wce.core.permissions import GrantsCache, grant
