@@ -35,6 +35,7 @@ TITLES: Final[dict[str, str]] = {
     "syntax_error": "The SQL could not be read",
     "function_not_allowed": "This function is not allowed",
     "bad_policy": "The policy condition is not valid",
+    "bad_file": "The file cannot be imported",
     "constraint": "A constraint of the table refused this",
     "script_error": "The script cannot be saved",
     "max_users": "The cenv has as many users as it may have",

@@ -7,13 +7,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
 from wce.errors import invalid
-from wce.model import Actor, AuditEntry, Value
+from wce.model import Actor, AuditEntry, Params, Value
 from wce.store.session import Session
+from wce.store.sqlite import Cursor
 from wce.store.transaction import STATE_AND_HEAD, Transaction
 
 DEFAULT_ENTRIES: Final = 100
@@ -83,6 +84,14 @@ class Verification:
     reason: str = ""
 
 
+class Walks(Protocol):
+    """A session, or a file from elsewhere that is read as one."""
+
+    def execute(self, sql: str, params: Params = ()) -> Cursor: ...
+
+    def one(self, sql: str, params: Params = ()) -> tuple[Any, ...] | None: ...
+
+
 def record(transaction: Transaction, entry: AuditEntry, actor: Actor | None = None) -> None:
     """Write the entry when the transaction commits; until then the last insert's rowid stays what the user's SQL made it."""
     who = actor or transaction.actor
@@ -104,7 +113,7 @@ def find(session: Session, filters: AuditFilters, *, limit: int = DEFAULT_ENTRIE
     return AuditPage(entries, _write_cursor(entries[-1].id) if len(rows) > limit else None)
 
 
-def verify(session: Session) -> Verification:
+def verify(session: Walks) -> Verification:
     """Walk the whole chain and say where it breaks: a row edited, removed or put in, a tail cut off, a prefix removed by someone else.
 
     The chain has no key: who can write the file outside of WCE and knows the rule can write all of it anew.

@@ -144,6 +144,13 @@ def describe() -> list[tuple[str, str, Any, str]]:
     return [(name, item.metadata["type"], _plain(item.default), item.metadata["description"]) for name, item in _FIELDS.items()]
 
 
+def check_stored(key: str, text: str) -> None:
+    """Raise ValueError unless a row of `_wce_config` from elsewhere is a setting with a value that it may have."""
+    if key not in _FIELDS:
+        raise ValueError("is not a setting")
+    _FIELDS[key].metadata["cast"](json.loads(text))
+
+
 class Config:
     """Reads and changes the settings of cenvs, under what the server's environment fixes for all of them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -12,6 +13,7 @@ from wce.cache import Cache
 from wce.errors import WceError
 from wce.guard import policies, selftest
 from wce.guard.admin import AdminRules
+from wce.guard.builder import Builder
 from wce.guard.catalogue import Catalogue
 from wce.guard.link import Link, restrain
 from wce.guard.principal import Secrets
@@ -26,7 +28,7 @@ from wce.store.store import Store
 
 _MAX_CATALOGUES: Final = 512
 # The longest value, and the longest row. The same for all: to read a longer one is an error, even in a row that a policy hides.
-_VALUE_BYTES: Final = 1_000_000
+VALUE_BYTES: Final = 1_000_000
 _LEAST_MEMORY: Final = 256 * 1024 * 1024
 _MOST_MEMORY: Final = 1024 * 1024 * 1024
 _ADMIN: Final = ("admin",)
@@ -72,6 +74,21 @@ class Guard:
             link = session.link
             policies.validate(link.probe, session.catalogue, link.hidden.schema, table, condition)
 
+    def builder(self, cenv: str, path: Path, *, max_bytes: int, seconds: float) -> Builder:
+        """What builds a schema from elsewhere in the file of a draft; the caller closes it."""
+        connection = connect(path)
+        try:
+            prepare(connection, max_database_bytes=max_bytes)
+            # A draft is synced when it is finished. Rows come before those that they refer to.
+            connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("PRAGMA foreign_keys=OFF")
+            restrain(connection, VALUE_BYTES)
+            link = Link(cenv, connection, Secrets.new("main"), self._store.explain)
+        except BaseException:
+            connection.close()
+            raise
+        return Builder(link, self._watchdog.watch(connection), seconds)
+
     def _open_admin(self, cenv: str, grants: Grants) -> GuardedSession:
         with self._store.session(cenv):
             connection = connect(self._store.path(cenv))
@@ -80,7 +97,7 @@ class Guard:
     def _session(self, cenv: str, connection: Connection, hidden: Secrets, grants: Grants, build: Build) -> GuardedSession:
         try:
             prepare(connection, schema=hidden.schema, durability=self._store.settings.durability)
-            restrain(connection, _VALUE_BYTES)
+            restrain(connection, VALUE_BYTES)
             link = Link(cenv, connection, hidden, self._store.explain)
         except BaseException:
             connection.close()

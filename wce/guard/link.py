@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Protocol
 
 from wce.errors import WceError
@@ -81,6 +81,20 @@ class Link:
         self._trusted = True
         try:
             return self.execute(sql, params).fetchall()
+        finally:
+            self._trusted = before
+
+    def many(self, sql: str, rows: Iterable[Params]) -> int:
+        """Run trusted SQL once for each row; returns how many rows it wrote. What `rows` raises ends it."""
+        before = self._trusted
+        self._trusted = True
+        try:
+            return self.connection.executemany(self.mark + sql, rows).rowcount
+        except (sqlite3.Error, MemoryError) as error:
+            meaning = self.explain(error)
+            if meaning is not None:
+                raise meaning from None
+            raise
         finally:
             self._trusted = before
 

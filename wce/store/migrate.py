@@ -35,6 +35,11 @@ def load(folder: Path = FOLDER) -> tuple[Migration, ...]:
     return tuple(found)
 
 
+def newest() -> int:
+    """The number of the last migration that this server knows."""
+    return len(load())
+
+
 def split(script: str) -> tuple[str, ...]:
     """The statements of a script; SQLite itself says where one ends, so the body of a trigger stays whole.
 

@@ -80,12 +80,14 @@ def connect(
     mode: Literal["rw", "rwc", "ro", "memory"] = "rw",
     cached_statements: int = 128,
     deadline_ms: int = 5000,
+    immutable: bool = False,
 ) -> Connection:
     """Open a database in autocommit mode; any thread may use it, one at a time.
 
-    `deadline_ms` is how long a statement waits for another process's lock. With mode "memory" the path is ignored.
+    `deadline_ms` is how long a statement waits for another process's lock. With mode "memory" the path is ignored. `immutable`: nobody
+    changes the file, so SQLite takes no lock and looks for no journal beside it.
     """
-    target = ":memory:" if mode == "memory" else _uri(path, mode)
+    target = ":memory:" if mode == "memory" else _uri(path, mode) + ("&immutable=1" if immutable else "")
     return sqlite3.connect(
         target,
         timeout=deadline_ms / 1000,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,6 +29,14 @@ WAIT_SECONDS: Final = 30.0  # for other writers, in this process and in others
 WRITERS: Final = ".wce.writers"  # beside the cenvs: whose turn it is to write, over all processes
 SYSTEM: Final = "system"  # the key of the connection that runs our own SQL
 _MOST_DAMAGED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A cenv under construction."""
+
+    cenv: str
+    path: Path
 
 
 class Store:
@@ -107,6 +117,37 @@ class Store:
             raise
         self.announce(done)
         return cenv
+
+    @contextmanager
+    def draft(self, actor: Actor) -> Iterator[Draft]:
+        """`with` the file of an empty cenv that nobody knows yet; what was not published is gone afterwards."""
+        self.require_space()
+        cenv = str(uuid.uuid4())
+        try:
+            path = self.folder.draft(cenv)
+            self._build(path, cenv, lambda _: None, actor)
+            yield Draft(cenv, path)
+        finally:
+            self.folder.scrap(cenv)
+
+    @contextmanager
+    def drafting(self, handle: Handle, actor: Actor) -> Iterator[Transaction]:
+        """A write transaction on a draft: nobody is waited for, and nobody is told."""
+        with Work(self, handle, actor) as work:
+            yield work.begin(0.0)
+            work.commit()
+
+    def publish(self, draft: Draft) -> str:
+        """Make a draft, to which no connection is open, a cenv; returns its id."""
+        self.folder.publish(draft.cenv, durable=self.settings.durability == "full")
+        return draft.cenv
+
+    @contextmanager
+    def exclusive(self, cenv: str, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+        """Keep other writers out while a cenv's whole content is replaced; not from a thread that writes to it."""
+        deadline = time.monotonic() + wait_seconds
+        with self.writers.hold(cenv, wait_seconds), self.processes.hold(cenv, deadline - time.monotonic()):
+            yield
 
     def remove(self, cenv: str) -> None:
         """Delete a cenv once its writers are done. Readers of the moment finish; other processes notice at their next use."""

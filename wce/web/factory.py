@@ -13,8 +13,10 @@ from flask import Flask
 from werkzeug.routing import BaseConverter
 
 from wce.config import Settings
+from wce.core.backups import Backups
 from wce.core.gate import Gate
 from wce.core.hooks import HookQueue
+from wce.core.importing.intake import Importer
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries
@@ -22,6 +24,7 @@ from wce.core.runs import Runs
 from wce.core.scripts import RoutesCache
 from wce.core.settings import Config
 from wce.core.tokens import Tokens
+from wce.core.vault import FolderVault
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.sandbox.calls import Scripts
@@ -34,6 +37,7 @@ from wce.store.store import Store
 from wce.web import (
     admin_access,
     admin_audit,
+    admin_backups,
     admin_config,
     admin_endpoints,
     admin_files,
@@ -63,9 +67,11 @@ from wce.web.headers import SecurityHeaders
 from wce.web.readiness import Readiness
 from wce.web.services import KEY, Services
 from wce.web.shared_counters import SharedCounters
+from wce.web.uploads import Admission
 
 COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
 _WAITING_COPIES: Final = 8
+_LEAST_ROUNDS: Final = 10  # of bcrypt, in a file from elsewhere
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _BLUEPRINTS: Final = (
     ops.bp,
@@ -84,6 +90,7 @@ _BLUEPRINTS: Final = (
     admin_hooks.bp,
     admin_schedules.bp,
     admin_files.bp,
+    admin_backups.bp,
     query.bp,
     data.bp,
     overview.bp,
@@ -167,6 +174,9 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         readiness=Readiness(store, guard, pool),
         counters=_counters(settings, store.folder.path / COUNTERS, now),
         copies=Gate(_WAITING_COPIES),
+        backups=Backups(store, FolderVault(Path(settings.backup_dir or store.folder.path / "backups"))),
+        importer=Importer(store, guard, scripts.check, least_rounds=min(_LEAST_ROUNDS, bcrypt_rounds)),
+        admission=Admission(settings, tokens, now),
         now=now,
     )
 

@@ -6,9 +6,11 @@ from flask import Blueprint, Response, request
 
 from wce.core import examples
 from wce.core.cenvs import FIRST_ID, create_cenv
+from wce.core.importing.system import Owner
+from wce.core.users import check_username
 from wce.errors import WceError
 from wce.model import Actor, Role
-from wce.web import bodies, responses
+from wce.web import bodies, responses, uploads
 from wce.web.access import access
 from wce.web.context import current, public_url
 from wce.web.headers import ResponseClass
@@ -51,6 +53,8 @@ def create() -> Response:
     app = services()
     if not app.settings.allow_new_cenvs:
         raise WceError("forbidden", "This server does not let visitors create cenvs.")
+    if request.mimetype == uploads.MULTIPART:
+        return _create_from_file()
     body = bodies.read(bodies.NewCenv, bodies.LOGIN_BYTES)
     example = None if body.example is None else examples.find_example(body.example)
     context = current()
@@ -62,3 +66,18 @@ def create() -> Response:
         tools = examples.Tools(app.store, app.guard, app.queries, app.passwords, app.config)
         value["users"] = examples.install(tools, made, owner, example)
     return responses.json(value, 201, location=url)
+
+
+def _create_from_file() -> Response:
+    """A cenv out of a file; the form's user owns what has no owner."""
+    app, context = services(), current()
+    with uploads.received(app.store.folder, app.max_import_bytes) as upload, app.copying():
+        owner = None
+        if "username" in upload.fields:
+            name = check_username(upload.fields["username"])
+            owner = Owner(name, app.passwords.hash(upload.fields.get("password", "")))
+        made, report = app.importer.create(
+            upload.file, owner, max_bytes=app.max_import_bytes, ip_address=context.ip_address, user_agent=context.user_agent
+        )
+    url = f"{public_url()}/{made}/"
+    return responses.json({"cenv_id": made, "cenv_url": url, "report": report.value()}, 201, location=url)

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import waitress
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask
 
@@ -24,6 +25,7 @@ from wce.log import LOGGER
 from wce.web.bodies import JSON_BYTES
 from wce.web.dispatch import Dispatcher
 from wce.web.headers import ResponseClass, new_id, problem, secure
+from wce.web.uploads import roomy
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -36,6 +38,7 @@ BODY_BYTES: Final = 4 * JSON_BYTES
 MAX_SOCKETS: Final = 1000
 _ERROR_CODES: Final = {400: "malformed", 413: "too_large", 431: "too_large", 501: "malformed"}
 _SWEEP_SECONDS: Final = 0.5
+Limit = Callable[[int, str, str, Mapping[str, str]], int]
 _ARRIVED_SECONDS: Final = 0.2  # time to take what stands in the backlog and in the sockets when the stop comes
 
 
@@ -65,6 +68,20 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """A request that is told how large its body may be when its headers are there."""
+
+    adj: Any
+    limit: Limit = staticmethod(lambda usual, *_: usual)
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        usual = self.adj.max_request_body_size
+        most = self.limit(usual, self.command, self.path, self.headers)
+        if most != usual:
+            self.adj = roomy(self.adj, most)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -103,10 +120,20 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return time.monotonic() - self.request_since > seconds
 
 
+def _channel(limit: Limit | None) -> type[Channel]:
+    """The kind of connection whose requests are bounded like that."""
+    if limit is None:
+        return Channel
+    parser = type("BoundedParser", (Parser,), {"limit": staticmethod(limit)})
+    return type("BoundedChannel", (Channel,), {"parser_class": parser})
+
+
 class Server:
     """A listening waitress server, driven by `run` until `stop` is called or a signal comes."""
 
-    def __init__(self, application: WSGIApplication, settings: Settings, patience: Patience = Patience()) -> None:
+    def __init__(
+        self, application: WSGIApplication, settings: Settings, patience: Patience = Patience(), limit: Limit | None = None
+    ) -> None:
         self._patience = patience
         self._map: dict[int, Any] = {}
         self._dispatcher = Dispatcher()
@@ -114,7 +141,7 @@ class Server:
         waitress.create_server(application, map=self._map, _dispatcher=self._dispatcher, **options(settings, patience))
         self._listeners = [item for item in self._map.values() if isinstance(item, BaseWSGIServer)]
         for listener in self._listeners:
-            listener.channel_class = Channel
+            listener.channel_class = _channel(limit)
         self._stopping = threading.Event()
         self._hurry = False
         self._closing = threading.RLock()  # a signal handler may come between any two steps of the thread that holds it
@@ -240,13 +267,16 @@ def _stopped_by_signals(server: Server) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def serve(application: WSGIApplication, settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGINT or SIGTERM, and say on standard output where and what to do next; `ready` is called when the port is ours."""
+def serve(application: WSGIApplication, settings: Settings, ready: Callable[[], None] = lambda: None, limit: Limit | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, and say on standard output where and what to do next; `ready` is called when the port is ours.
+
+    `limit` tells how large a body may be, by the usual bound, method, path and headers.
+    """
     for name, level in (("waitress", logging.WARNING), ("waitress.queue", logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = LOGGER.handlers, False
         logger.setLevel(level)
-    server = Server(application, settings)
+    server = Server(application, settings, limit=limit)
     with _stopped_by_signals(server):
         ready()
         sys.stdout.write(welcome(server.addresses, settings))

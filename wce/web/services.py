@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from wce.config import Settings
+from wce.core.backups import Backups
 from wce.core.gate import Gate
+from wce.core.importing.intake import Importer
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries
@@ -25,6 +27,7 @@ from wce.store.store import Store
 from wce.web.counters import Counters
 from wce.web.current import application
 from wce.web.readiness import Readiness
+from wce.web.uploads import Admission
 
 KEY: Final = "wce"
 _MAX_COPIES: Final = 2  # of whole files at the same time: they keep disk and processor busy
@@ -52,7 +55,15 @@ class Services:
     readiness: Readiness
     counters: Counters
     copies: Gate
+    backups: Backups
+    importer: Importer
+    admission: Admission
     now: Callable[[], float]
+
+    @property
+    def max_import_bytes(self) -> int:
+        """The largest file that may be imported."""
+        return self.settings.max_import_mb * 1024 * 1024
 
     def copying(self) -> AbstractContextManager[None]:
         """`with` one of the few places for work on a whole file; raises `busy`."""

@@ -33,6 +33,7 @@ STATUSES: Final[dict[str, int]] = {
     "syntax_error": 422,
     "function_not_allowed": 422,
     "bad_policy": 422,
+    "bad_file": 422,
     "constraint": 422,
     "script_error": 422,
     "idempotency_mismatch": 422,

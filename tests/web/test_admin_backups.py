@@ -1,0 +1,97 @@
+"""Backups over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.web.callers import PASSWORD, Caller, Clock, sign_in
+
+
+@pytest.fixture
+def notes(owner: Caller) -> Caller:
+    owner.sql("CREATE TABLE notes (text TEXT)")
+    owner.sql("INSERT INTO notes VALUES ('kept')")
+    return owner
+
+
+def test_a_backup_tells_what_is_in_it(notes: Caller, invite: Callable[..., Caller]) -> None:
+    admin = invite("grace", "admin")
+
+    made = admin.post("/admin/backups")
+
+    assert made.status_code == 201
+    assert made.headers["Location"] == f"/{notes.cenv}/admin/backups/{made.json['id']}"
+    assert (made.json["kind"], made.json["tables"], made.json["rows"], made.json["created_by"]) == ("manual", 1, 1, "grace")
+    assert admin.get("/admin/backups").json == {"backups": [made.json]}
+    assert notes.get("/admin/audit?action=backup.create").json["entries"][0]["resource_id"] == made.json["id"]
+
+
+def test_a_cenv_becomes_what_it_was_and_what_it_is_now_is_kept(notes: Caller, clock: Clock) -> None:
+    backup = notes.post("/admin/backups").json["id"]
+    clock.seconds += 10
+    notes.sql("DELETE FROM notes")
+
+    wrong = notes.post(f"/admin/backups/{backup}/restore", {"password": "wrong password"})
+    answer = notes.post(f"/admin/backups/{backup}/restore", {"password": PASSWORD})
+
+    assert (wrong.status_code, answer.status_code) == (401, 200)
+    assert notes.get("/me").status_code == 401
+    again = sign_in(notes.client, notes.cenv, "owner")
+    assert again.sql("SELECT text FROM notes")["rows"] == [{"text": "kept"}]
+    kept = again.get("/admin/backups").json["backups"]
+    assert [(item["kind"], item["rows"]) for item in kept] == [("restore", 0), ("manual", 1)]
+    assert again.get("/admin/audit?action=backup.restore").json["entries"][0]["details"] == {"kept": kept[0]["id"]}
+    assert again.get("/admin/audit/verify").json["ok"] is True
+
+
+def test_a_right_that_was_taken_away_after_the_backup_is_no_bypass_of_what_is_cached(notes: Caller, invite: Callable[..., Caller]) -> None:
+    grace = invite("grace", "editor")
+    backup = notes.post("/admin/backups").json["id"]
+    notes.post("/admin/permissions", {"user_id": grace.user_id, "table_name": "notes", "can_read": True})
+    assert grace.sql("SELECT count(*) AS n FROM notes")["rows"] == [{"n": 1}]
+
+    notes.post(f"/admin/backups/{backup}/restore", {"password": PASSWORD})
+
+    back = sign_in(notes.client, notes.cenv, "grace")
+    assert back.post("/query", {"sql": "SELECT count(*) AS n FROM notes"}).status_code in (403, 404)
+
+
+def test_a_backup_is_taken_along_and_let_go(notes: Caller) -> None:
+    backup = notes.post("/admin/backups").json
+
+    taken = notes.get(f"/admin/backups/{backup['id']}", buffered=True)
+
+    assert (len(taken.data), taken.mimetype) == (backup["bytes"], "application/vnd.sqlite3")
+    assert notes.delete(f"/admin/backups/{backup['id']}").status_code == 204
+    assert notes.get("/admin/backups").json == {"backups": []}
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/restore")):
+        answer = notes.send(method, f"/admin/backups/{backup['id']}{path}", {"password": PASSWORD} if path else None)
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fx", "x", "20270115T080000Z-manual-00000000", "20270115T080000Z-manual-0000000g"])
+def test_only_a_name_that_was_given_names_one(notes: Caller, name: str) -> None:
+    assert notes.get(f"/admin/backups/{name}").status_code == 404
+
+
+def test_a_backup_that_was_changed_is_not_brought_back(app: Flask, notes: Caller, tmp_path: Path) -> None:
+    backup = notes.post("/admin/backups").json["id"]
+    file = tmp_path / "cenvs" / "backups" / notes.cenv / f"{backup}.sqlite3"
+    file.write_bytes(file.read_bytes().replace(b"kept", b"fake"))
+
+    answer = notes.post(f"/admin/backups/{backup}/restore", {"password": PASSWORD})
+
+    assert (answer.status_code, answer.json["code"]) == (422, "bad_file")
+    assert notes.sql("SELECT text FROM notes")["rows"] == [{"text": "kept"}]
+
+
+def test_files_of_backups_are_for_the_servers_user_only(notes: Caller, tmp_path: Path) -> None:
+    notes.post("/admin/backups")
+
+    folder = tmp_path / "cenvs" / "backups" / notes.cenv
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}

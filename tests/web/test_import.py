@@ -1,0 +1,125 @@
+"""A cenv out of a file, and a file in the place of a cenv."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from tests.web.callers import PASSWORD, Caller, sign_in
+
+CHINOOK = Path(__file__).resolve().parents[2] / "examples" / "chinook" / "chinook.sqlite"
+
+
+def form(content: bytes, **fields: str) -> dict[str, Any]:
+    return encoded({"file": sent(content), **fields})
+
+
+def sent(content: bytes) -> FileStorage:
+    return FileStorage(io.BytesIO(content), "../../etc/passwd")
+
+
+def encoded(values: Mapping[str, Any]) -> dict[str, Any]:
+    boundary, body = encode_multipart(values)
+    return {"data": body, "content_type": f"multipart/form-data; boundary={boundary}"}
+
+
+def test_chinook_moves_to_another_server_with_its_people_and_their_passwords(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    first = make_app().test_client(use_cookies=False)
+    made = first.post("/new", **form(CHINOOK.read_bytes(), username="ada", password=PASSWORD))
+    assert made.status_code == 201, made.text
+    assert made.json["report"]["tables"]["Customer"] == 59
+    ada = sign_in(first, made.json["cenv_id"], "ada")
+    agent = ada.post("/admin/users", {"username": "jane", "password": "battery staple", "role": "editor"}).json["user_id"]
+    ada.post("/admin/permissions", {"user_id": agent, "table_name": "Customer", "can_read": True})
+    ada.post("/admin/policies", {"table_name": "Customer", "policy_type": "read", "sql_condition": "SupportRepId = 3"})
+    ask = "SELECT count(*) AS n, min(LastName) AS name FROM Customer"
+    before = sign_in(first, ada.cenv, "jane", "battery staple").sql(ask)["rows"]
+    taken = ada.get("/admin/export", buffered=True).data
+
+    second = make_app(storage_dir=tmp_path / "elsewhere").test_client(use_cookies=False)
+    arrived = second.post("/new", **form(taken))
+
+    assert arrived.status_code == 201, arrived.text
+    assert (arrived.json["report"]["kind"], arrived.json["report"]["owner"], arrived.json["report"]["dropped"]) == ("cenv", "ada", [])
+    cenv = arrived.json["cenv_id"]
+    assert sign_in(second, cenv, "jane", "battery staple").sql(ask)["rows"] == before == [{"n": 21, "name": "Almeida"}]
+    there = sign_in(second, cenv, "ada")
+    assert there.get("/admin/audit/verify").json["ok"] is True
+    assert Caller(second, cenv, ada.token).get("/me").status_code == 401
+
+
+def test_a_file_takes_the_place_of_all_that_there_was(app: Flask, owner: Caller, invite: Callable[..., Caller]) -> None:
+    owner.sql("CREATE TABLE notes (text TEXT)")
+    owner.sql("INSERT INTO notes VALUES ('first')")
+    taken = owner.get("/admin/export", buffered=True).data
+    later = invite("grace", "editor")
+    owner.sql("INSERT INTO notes VALUES ('second')")
+
+    answer = owner.post("/admin/import", **form(taken, confirm=owner.cenv))
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json["report"]["tables"] == {"notes": 1}
+    assert (owner.get("/me").status_code, later.get("/me").status_code) == (401, 401)
+    again = sign_in(owner.client, owner.cenv, "owner")
+    assert again.sql("SELECT text FROM notes")["rows"] == [{"text": "first"}]
+    (kept,) = again.get("/admin/backups").json["backups"]
+    assert (kept["kind"], kept["rows"]) == ("import", 2)
+
+
+def test_plain_data_keeps_the_owner_who_brings_it(owner: Caller) -> None:
+    answer = owner.post("/admin/import", **form(CHINOOK.read_bytes(), confirm=owner.cenv))
+
+    assert answer.json["report"]["owner"] == "owner"
+    assert sign_in(owner.client, owner.cenv, "owner").sql("SELECT count(*) AS n FROM Track")["rows"] == [{"n": 3503}]
+
+
+def test_nothing_changes_where_the_file_is_bad(owner: Caller) -> None:
+    owner.sql("CREATE TABLE notes (text TEXT)")
+
+    for options, code, field in (
+        (form(b"no database", confirm=owner.cenv), "bad_file", None),
+        (form(b"no database"), "validation", "confirm"),
+        (form(b"no database", confirm="yes"), "validation", "confirm"),
+        (encoded({"confirm": owner.cenv}), "validation", "file"),
+        (encoded({"confirm": owner.cenv, "other": sent(b"x")}), "validation", "file"),
+        (
+            {"data": {"file": [sent(b"x"), sent(b"y")]}, "content_type": "multipart/form-data"},
+            "validation",
+            "file",
+        ),
+        ({"data": b"--x", "content_type": "multipart/form-data"}, "malformed", None),
+        ({"json": {}}, "unsupported_media_type", None),
+    ):
+        answer = owner.post("/admin/import", **options)
+        assert answer.json["code"] == code, answer.text
+        assert [item["field"] for item in answer.json.get("errors", [])] == ([field] if field else [])
+
+    assert owner.sql("SELECT count(*) AS n FROM notes")["rows"] == [{"n": 0}]
+    assert owner.get("/admin/backups").json["backups"] == []
+
+
+def test_a_file_is_bounded(make_app: Callable[..., Flask]) -> None:
+    client = make_app(max_import_mb=1).test_client(use_cookies=False)
+
+    answer = client.post("/new", **form(b"x" * 2_000_000, username="ada", password=PASSWORD))
+
+    assert (answer.status_code, answer.json["code"]) == (413, "too_large")
+
+
+def test_a_server_that_makes_no_cenvs_makes_none_of_files(make_app: Callable[..., Flask]) -> None:
+    client = make_app(allow_new_cenvs=False).test_client(use_cookies=False)
+
+    assert client.post("/new", **form(CHINOOK.read_bytes(), username="ada", password=PASSWORD)).status_code == 403
+
+
+def test_the_owner_of_new_data_is_named(client: FlaskClient) -> None:
+    assert client.post("/new", **form(CHINOOK.read_bytes())).json["code"] == "bad_file"
+    assert client.post("/new", **form(CHINOOK.read_bytes(), username="x", password=PASSWORD)).json["errors"][0]["field"] == "username"
+    assert client.post("/new", **form(CHINOOK.read_bytes(), username="ada")).json["errors"][0]["field"] == "password"

@@ -1,0 +1,179 @@
+"""Backups of a cenv: made while others write, looked at after they are written, and brought back as one commit."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from wce.core import audit
+from wce.core.digests import sha256
+from wce.core.exports import require_owner
+from wce.core.replacing import put_in_place
+from wce.core.roles import require_administrator
+from wce.core.vault import Vault, missing
+from wce.errors import WceError
+from wce.model import Actor, AuditEntry
+from wce.store import migrate
+from wce.store.copies import clean_copy
+from wce.store.session import Session
+from wce.store.sqlite import APPLICATION_ID, connect, quote, sqlite3
+from wce.store.store import Store
+
+KINDS: Final = ("manual", "schedule", "import", "restore")
+_ID: Final = re.compile(rf"([0-9]{{8}}T[0-9]{{6}}Z)-({'|'.join(KINDS)})-[0-9a-f]{{8}}")
+_TIME: Final = "%Y%m%dT%H%M%SZ"
+_DATA, _FACTS = ".sqlite3", ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One kept copy. `kind` tells why it was made; `rows` counts those of users' tables."""
+
+    id: str
+    kind: str
+    created_at: int
+    bytes: int
+    sha256: str
+    schema: int
+    tables: int
+    rows: int
+    created_by: str
+
+
+class Backups:
+    """Makes, lists and brings back backups; they are named by their time, so that a name says how old it is."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+
+    def create(self, session: Session, actor: Actor, kind: str = "manual") -> Backup:
+        """Keep a copy of this moment, with an entry in the log."""
+        with session.transaction(actor) as transaction:
+            require_administrator(transaction, actor)
+            new_id = self._new_id(kind)
+            audit.record(transaction, AuditEntry("backup.create", "backup", new_id, {"kind": kind}))
+        return self._keep(session.cenv, new_id, kind, actor.username)
+
+    def keep(self, cenv: str, kind: str, username: str) -> str:
+        """Keep a copy of what is about to be replaced, whose log nobody will write to any more; returns its id."""
+        return self._keep(cenv, self._new_id(kind), kind, username).id
+
+    def list(self, cenv: str) -> list[Backup]:
+        """All that are whole, newest first."""
+        names = [name.removesuffix(_FACTS) for name in self._vault.names(cenv) if name.endswith(_FACTS)]
+        return [self.find(cenv, name) for name in sorted(names, reverse=True) if _ID.fullmatch(name)]
+
+    def find(self, cenv: str, backup_id: str) -> Backup:
+        """One of them; raises `not_found`."""
+        if not _ID.fullmatch(backup_id):
+            raise missing()
+        return Backup(**json.loads(self._vault.read(cenv, backup_id + _FACTS)))
+
+    def delete(self, session: Session, actor: Actor, backup_id: str) -> None:
+        """Let one go."""
+        self.find(session.cenv, backup_id)
+        with session.transaction(actor) as transaction:
+            require_owner(transaction, actor)
+            audit.record(transaction, AuditEntry("backup.delete", "backup", backup_id))
+        self._discard(session.cenv, backup_id)
+
+    def prune(self, cenv: str, keep: int) -> None:
+        """Let go of all scheduled ones but so many, and of what an interruption has left."""
+        scheduled = [item.id for item in self.list(cenv) if item.kind == "schedule"]
+        for backup_id in scheduled[keep:]:
+            self._discard(cenv, backup_id)
+        names = set(self._vault.names(cenv))
+        for name in names:
+            if name.endswith(_DATA) and name.removesuffix(_DATA) + _FACTS not in names and self._is_old(name):
+                self._vault.delete(cenv, name)
+
+    @contextmanager
+    def fetched(self, cenv: str, backup_id: str) -> Iterator[Path]:
+        """`with` the path of a copy that is still what was written; raises `not_found`, `cenv_damaged`."""
+        facts = self.find(cenv, backup_id)
+        with self._store.folder.spool() as path:
+            self._vault.get(cenv, backup_id + _DATA, path)
+            if sha256(path) != facts.sha256:
+                raise WceError("bad_file", "The backup is not what was written: it has been changed or damaged.")
+            yield path
+
+    def restore(self, session: Session, actor: Actor, backup_id: str) -> Backup:
+        """Make the cenv what it was then; what it is now is kept first. All sessions end."""
+        cenv = session.cenv
+        with session.transaction(actor) as transaction:
+            require_owner(transaction, actor)
+        facts = self.find(cenv, backup_id)
+        with self._store.exclusive(cenv), self.fetched(cenv, backup_id) as path:
+            kept = self.keep(cenv, "restore", actor.username)
+            with closing(connect(path)) as connection:
+                _require_whole(connection)
+                migrate.upgrade(connection, migrate.load())
+                draft = Session(cenv, connection, self._store.drafting, self._store.explain)
+                with draft.transaction(actor) as transaction:
+                    audit.record(transaction, AuditEntry("backup.restore", "backup", backup_id, {"kept": kept}))
+            put_in_place(session, path)
+        return facts
+
+    def _keep(self, cenv: str, new_id: str, kind: str, username: str) -> Backup:
+        with clean_copy(self._store, cenv) as path:
+            facts = _facts(path, new_id, kind, int(self._store.now()), username)
+            self._vault.put(cenv, new_id + _DATA, path)
+        try:
+            self._verify(cenv, facts)
+            # Without this it is none: what was interrupted is never taken for a backup.
+            self._vault.write(cenv, new_id + _FACTS, json.dumps(asdict(facts)).encode())
+        except BaseException:
+            self._vault.delete(cenv, new_id + _DATA)
+            raise
+        return facts
+
+    def _verify(self, cenv: str, facts: Backup) -> None:
+        """What came to rest there is what was sent, and a whole database with as many rows."""
+        with self._store.folder.spool() as path:
+            self._vault.get(cenv, facts.id + _DATA, path)
+            found = _facts(path, facts.id, facts.kind, facts.created_at, facts.created_by)
+            with closing(connect(path, mode="ro", immutable=True)) as connection:
+                _require_whole(connection)
+        if found != facts:
+            raise WceError("internal", "The backup could not be written.", evidence=f"{found} != {facts}")
+
+    def _discard(self, cenv: str, backup_id: str) -> None:
+        self._vault.delete(cenv, backup_id + _FACTS)
+        self._vault.delete(cenv, backup_id + _DATA)
+
+    def _new_id(self, kind: str) -> str:
+        return f"{time.strftime(_TIME, time.gmtime(self._store.now()))}-{kind}-{secrets.token_hex(4)}"
+
+    def _is_old(self, name: str) -> bool:
+        """An hour: nobody writes for so long."""
+        return name < time.strftime(_TIME, time.gmtime(self._store.now() - 3600))
+
+
+def _facts(path: Path, backup_id: str, kind: str, at: int, username: str) -> Backup:
+    with closing(connect(path, mode="ro", immutable=True)) as connection:
+        (schema,) = connection.execute("PRAGMA user_version").fetchone()
+        names = [
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0")
+            if not name.startswith(("_wce_", "sqlite_"))
+        ]
+        rows = sum(connection.execute(f"SELECT count(*) FROM {quote(name)}").fetchone()[0] for name in names)
+    return Backup(backup_id, kind, at, path.stat().st_size, sha256(path), schema, len(names), rows, username)
+
+
+def _require_whole(connection: Any) -> None:
+    try:
+        (told,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise WceError("bad_file", "The backup is damaged.", evidence=str(error)) from error
+    if told != "ok" or mark != APPLICATION_ID:
+        raise WceError("bad_file", "The backup is damaged.", evidence=str(told))

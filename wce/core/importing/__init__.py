@@ -1,0 +1,1 @@
+"""Files from elsewhere: looked at as hostile, and built anew instead of taken over."""

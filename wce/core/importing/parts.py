@@ -1,0 +1,228 @@
+"""Which of WCE's own tables come along with a cenv, column by column. What is not named here stays behind: sessions above all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from wce.core.authoring import CALLER, DEFINER, MAX_DESCRIPTION, MAX_SCRIPT
+from wce.core.importing.fields import (
+    FLAG,
+    ID,
+    NAME,
+    PRINCIPAL,
+    TIME,
+    Field,
+    choice,
+    digest,
+    integer,
+    json_object,
+    matching,
+    maybe,
+    real,
+    text,
+)
+from wce.core.policies import TYPES
+from wce.core.scripts import ACCESS, METHODS
+from wce.model import Role
+
+_SCRIPT: Final = text(MAX_SCRIPT)
+_DESCRIPTION: Final = text(MAX_DESCRIPTION)
+_ORIGIN: Final = {"created_at": TIME, "modified_at": TIME, "created_by": maybe(ID), "modified_by": maybe(ID)}
+_RUN_AS: Final = choice(CALLER, DEFINER)
+_ADDRESS: Final = text(300)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table. `users` are columns that name a user and become NULL where he is not there; in `bound` his absence drops the row."""
+
+    table: str
+    columns: Mapping[str, Field]
+    order: str = "id"
+    most: int = 100_000
+    users: tuple[str, ...] = ()
+    bound: tuple[str, ...] = ()
+
+
+USERS: Final = Part(
+    "_wce_users",
+    {
+        "user_id": PRINCIPAL,
+        "username": matching(r"[A-Za-z0-9_]{3,32}", "must have 3 to 32 letters, digits or underscores"),
+        "password_hash": maybe(text(200)),
+        "role": choice(*(role.value for role in Role)),
+        "email": maybe(text(254)),
+        "created_at": TIME,
+        "invited_by": maybe(PRINCIPAL),
+        "last_login": maybe(TIME),
+        "enabled": FLAG,
+    },
+    order="user_id",
+)
+CONFIG: Final = Part(
+    "_wce_config", {"key": NAME, "value": text(100_000), "updated_at": TIME, "updated_by": maybe(ID)}, order="key", users=("updated_by",)
+)
+PERMISSIONS: Final = Part(
+    "_wce_table_permissions",
+    {
+        "id": ID,
+        "table_name": NAME,
+        "user_id": PRINCIPAL,
+        "can_read": FLAG,
+        "can_write": FLAG,
+        "can_delete": FLAG,
+        "can_grant": FLAG,
+        "granted_at": TIME,
+        "granted_by": maybe(ID),
+    },
+    users=("granted_by",),
+    bound=("user_id",),
+)
+POLICIES: Final = Part(
+    "_wce_row_policies",
+    {
+        "id": ID,
+        "table_name": NAME,
+        "user_id": maybe(PRINCIPAL),
+        "policy_type": choice(*TYPES),
+        "sql_condition": text(10_000, least=1),
+        "created_at": TIME,
+        "created_by": maybe(ID),
+    },
+    users=("created_by",),
+    bound=("user_id",),
+)
+ENDPOINTS: Final = Part(
+    "_wce_endpoints",
+    {
+        "id": ID,
+        "path": NAME,
+        "method": choice(*METHODS),
+        "script": _SCRIPT,
+        "description": _DESCRIPTION,
+        "access": choice(*ACCESS),
+        "run_as": _RUN_AS,
+        "enabled": FLAG,
+    }
+    | _ORIGIN,
+    most=1_000,
+    users=("created_by", "modified_by"),
+)
+TEMPLATES: Final = Part(
+    "_wce_templates",
+    {
+        "id": ID,
+        "name": text(200, least=1),
+        "title": text(1_000),
+        "description": _DESCRIPTION,
+        "syntax": choice("jinja", "markdown", "html"),
+        "content": text(1_000_000),
+        "published": FLAG,
+        "access": choice(*ACCESS),
+        "run_as": _RUN_AS,
+    }
+    | _ORIGIN,
+    most=1_000,
+    users=("created_by", "modified_by"),
+)
+HOOKS: Final = Part(
+    "_wce_hooks",
+    {"id": ID, "name": NAME, "table_name": NAME, "script": _SCRIPT, "description": _DESCRIPTION, "run_as": _RUN_AS, "enabled": FLAG}
+    | _ORIGIN,
+    most=100,
+    users=("created_by", "modified_by"),
+)
+SCHEDULES: Final = Part(
+    "_wce_schedules",
+    {
+        "id": ID,
+        "name": NAME,
+        "cron": text(100),
+        "timezone": text(100),
+        "script": _SCRIPT,
+        "description": _DESCRIPTION,
+        "enabled": FLAG,
+        "next_at": maybe(TIME),
+    }
+    | _ORIGIN,
+    most=100,
+    users=("created_by", "modified_by"),
+)
+VERSIONS: Final = Part(
+    "_wce_versions",
+    {
+        "id": ID,
+        "kind": choice("endpoint", "template", "hook", "schedule"),
+        "item_id": ID,
+        "content": text(1_000_000),
+        "created_at": TIME,
+        "created_by": maybe(ID),
+    },
+    users=("created_by",),
+)
+TRIGGERS: Final = Part(
+    "_wce_triggers", {"name": NAME, "definer": FLAG, "created_by": maybe(ID), "created_at": TIME}, order="name", users=("created_by",)
+)
+HISTORY: Final = Part(
+    "_wce_query_history",
+    {
+        "id": ID,
+        "user_id": ID,
+        "sql": text(100_000),
+        "created_at": TIME,
+        "duration_ms": maybe(real),
+        "row_count": maybe(integer(0, 2**53)),
+        "error": maybe(text(10_000)),
+    },
+    bound=("user_id",),
+)
+AUDIT: Final = Part(
+    "_wce_audit_log",
+    {
+        "id": ID,
+        "timestamp": TIME,
+        "user_id": PRINCIPAL,
+        "username": text(100),
+        "action": text(100),
+        "resource_type": text(100),
+        "resource_id": text(1_000),
+        "details": json_object,
+        "ip_address": _ADDRESS,
+        "user_agent": _ADDRESS,
+        "hash": digest,
+    },
+    most=10_000_000,
+)
+TOMBSTONES: Final = Part(
+    "_wce_audit_tombstones", {"last_id": ID, "hash": digest, "removed": integer(0, 2**53), "at": TIME}, order="last_id"
+)
+# What only has a meaning where it was written, is made anew, or would let somebody in.
+LEFT: Final = frozenset(
+    {
+        "_wce_sessions",
+        "_wce_revoked_tokens",
+        "_wce_idempotency",
+        "_wce_jobs",
+        "_wce_script_runs",
+        "_wce_page_cache",
+        "_wce_page_dependencies",
+        "_wce_state",
+    }
+)
+KNOWN: Final = (
+    USERS,
+    CONFIG,
+    PERMISSIONS,
+    POLICIES,
+    ENDPOINTS,
+    TEMPLATES,
+    HOOKS,
+    SCHEDULES,
+    VERSIONS,
+    TRIGGERS,
+    HISTORY,
+    AUDIT,
+    TOMBSTONES,
+)
