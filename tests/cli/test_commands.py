@@ -181,3 +181,57 @@ def test_a_new_cenv_may_be_an_example(ask, run, store):
     assert run("new", "ada", "--password", "correct horse", "--example", "todo").stdout.splitlines()[1].startswith("grace  ")
     refused = run("new", "ada", "--password", "correct horse", "--example", "nothing")
     assert (refused.exit_code, "must be one of" in refused.stderr) == (1, True)
+
+
+def test_a_file_becomes_a_cenv_and_takes_the_place_of_one(ask, run, store, cenv, tmp_path):
+    chinook = str(ROOT / "examples" / "chinook" / "chinook.sqlite")
+
+    made = ask("import", chinook, "--username", "ada", "--password", PASSWORD)
+
+    assert made["report"]["tables"]["Track"] == 3503
+    assert made["cenv_id"] in store.cenvs()
+    assert run("import", chinook).exit_code == 1
+    done = run("import", chinook, "--into", cenv)
+    assert done.stdout.startswith(f"{cenv}, owned by ada: 11 tables, ")
+    assert [item["kind"] for item in ask("backup", cenv, "--list")["backups"]] == ["import"]
+
+
+def test_a_script_of_a_file_is_looked_at(ask, run, store, cenv, tmp_path):
+    target = tmp_path / "file.sqlite3"
+    with store.session(cenv) as session:
+        session.execute(
+            "INSERT INTO _wce_endpoints (path, method, script, created_at, modified_at) VALUES"
+            " ('/good', 'GET', 'def handle(request):\n    return 1\n', 1, 1), ('/bad', 'GET', 'def (', 1, 1)"
+        )
+        session.execute("UPDATE _wce_users SET password_hash = ? WHERE user_id = 1", ("$2b$12$" + "a" * 53,))
+    assert run("export", cenv, str(target)).exit_code == 0
+
+    done = run("import", str(target))
+
+    assert "left out: endpoints /bad:" in done.stdout
+    assert "/good" not in done.stdout
+
+
+def test_a_backup_is_brought_back_beside_a_running_server(ask, run, store, cenv):
+    (made,) = ask("backup", cenv)["backups"]
+    with store.session(cenv) as session:
+        session.execute("CREATE TABLE later (x)")
+
+    assert run("restore", cenv, made["id"]).exit_code == 0
+
+    with store.session(cenv) as session:
+        assert session.all("SELECT name FROM sqlite_schema WHERE name = 'later'") == []
+    assert run("restore", cenv, "nothing").exit_code == 1
+
+
+def test_a_cenv_goes_and_comes_back(ask, run, store, cenv):
+    assert run("delete", cenv).exit_code == 1
+    assert run("delete", cenv, "--yes").stdout == f"{cenv} is deleted\n"
+
+    assert store.cenvs() == []
+    assert [item["cenv_id"] for item in ask("undelete")["deleted"]] == [cenv]
+    assert run("undelete").stdout == f"{cenv}\n"
+    assert run("undelete", cenv).exit_code == 0
+    assert store.cenvs() == [cenv]
+    assert run("undelete", cenv).exit_code == 1
+    assert ask("verify-audit", cenv)["ok"] is True

@@ -119,6 +119,7 @@ class Backups:
                 draft = Session(cenv, connection, self._store.drafting, self._store.explain)
                 with draft.transaction(actor) as transaction:
                     audit.record(transaction, AuditEntry("backup.restore", "backup", backup_id, {"kept": kept}))
+                _drop_revoked(draft, session)
             put_in_place(session, path)
         return facts
 
@@ -155,6 +156,14 @@ class Backups:
     def _is_old(self, name: str) -> bool:
         """An hour: nobody writes for so long."""
         return name < time.strftime(_TIME, time.gmtime(self._store.now() - 3600))
+
+
+def _drop_revoked(draft: Session, now: Session) -> None:
+    """A key that was taken back since then must not open the door again."""
+    held = {row[0] for row in now.all("SELECT key_hash FROM _wce_api_keys")}
+    for (key_hash,) in draft.all("SELECT key_hash FROM _wce_api_keys"):
+        if key_hash not in held:
+            draft.execute("DELETE FROM _wce_api_keys WHERE key_hash = ?", (key_hash,))
 
 
 def _facts(path: Path, backup_id: str, kind: str, at: int, username: str) -> Backup:

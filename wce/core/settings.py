@@ -113,6 +113,8 @@ class CenvSettings:
     script_memory_mb: int = _setting(128, "integer", _integer(16, 1024), "Memory for one script or page, in MiB.")
     max_connections: int = _setting(5, "integer", _integer(1, 100), "Statements of users at the same time.")
     audit_retention_days: int = _setting(365, "integer", _integer(1, 36_500), "Days until an audit entry is removed.")
+    backup_interval_hours: int = _setting(0, "integer", _integer(0, 8760), "Hours between two backups; 0: none by the clock.")
+    backup_keep: int = _setting(7, "integer", _integer(1, 365), "Backups by the clock that are kept.")
     page_cache: bool = _setting(True, "boolean", _boolean, "Whether rendered pages are kept.")
 
     @cached_property

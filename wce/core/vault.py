@@ -9,7 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from wce.config import Settings
 from wce.errors import WceError
+
+
+def vault_path(settings: Settings) -> Path:
+    """The folder for backups."""
+    return Path(settings.backup_dir) if settings.backup_dir else settings.storage_dir / "backups"
 
 
 class Vault(Protocol):

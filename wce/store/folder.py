@@ -17,6 +17,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 _SUFFIX: Final = ".db"
 _DRAFT: Final = ".db.new"  # under construction; a crash may leave one behind
 _COMPANIONS: Final = ("-wal", "-shm", "-journal")
+_PARKED: Final = ".deleted"  # whole copies of cenvs that were deleted and may come back
 _SPOOL: Final = ".wce.spool."  # files that live for one request; a crash may leave one behind
 _SPACE_SECONDS: Final = 1.0
 
@@ -74,6 +75,37 @@ class Folder:
             yield path
         finally:
             _delete(path)
+
+    def park(self, cenv: str, copy: Path, at: float) -> None:
+        """Lay a finished file of the folder aside as what is left of a cenv."""
+        os.utime(copy, (at, at))
+        _sync(copy)
+        os.rename(copy, self.path / (cenv + _PARKED))
+        _sync(self.path)
+
+    def unpark(self, cenv: str) -> None:
+        """Make what was laid aside a cenv again."""
+        os.rename(self.path / (cenv + _PARKED), self.path / (cenv + _SUFFIX))
+        _sync(self.path)
+
+    def parked(self) -> list[str]:
+        """The names of all cenvs that something is laid aside of."""
+        names = (name.removesuffix(_PARKED) for name in self._names() if name.endswith(_PARKED))
+        return sorted(name for name in names if _UUID.fullmatch(name))
+
+    def parked_path(self, cenv: str) -> Path | None:
+        """Where it lies."""
+        path = self.path / (cenv + _PARKED)
+        return path if _UUID.fullmatch(cenv) and path.exists() else None
+
+    def parked_at(self, cenv: str) -> float | None:
+        """Since when, in Unix seconds."""
+        path = self.parked_path(cenv)
+        return None if path is None else path.stat().st_mtime
+
+    def drop_parked(self, cenv: str) -> None:
+        """Remove it for good."""
+        (self.path / (cenv + _PARKED)).unlink(missing_ok=True)
 
     def identity(self, cenv: str) -> tuple[int, int] | None:
         """What tells a file from another one of the same name; None where there is none."""

@@ -149,9 +149,13 @@ class Store:
         with self.writers.hold(cenv, wait_seconds), self.processes.hold(cenv, deadline - time.monotonic()):
             yield
 
-    def remove(self, cenv: str) -> None:
-        """Delete a cenv once its writers are done. Readers of the moment finish; other processes notice at their next use."""
+    def remove(self, cenv: str, before: Callable[[], None] = lambda: None) -> None:
+        """Delete a cenv once its writers are done. Readers of the moment finish; other processes notice at their next use.
+
+        `before` is called when no other thread writes any more.
+        """
         with self.writers.hold(cenv, WAIT_SECONDS):
+            before()
             self.connections.close_cenv(cenv)
             session = Session(cenv, self._connect(cenv), self.transaction, self.explain)
             try:

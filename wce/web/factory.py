@@ -17,6 +17,7 @@ from wce.core.backups import Backups
 from wce.core.gate import Gate
 from wce.core.hooks import HookQueue
 from wce.core.importing.intake import Importer
+from wce.core.keeper import Keeper
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries
@@ -24,7 +25,7 @@ from wce.core.runs import Runs
 from wce.core.scripts import RoutesCache
 from wce.core.settings import Config
 from wce.core.tokens import Tokens
-from wce.core.vault import FolderVault
+from wce.core.vault import FolderVault, vault_path
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.sandbox.calls import Scripts
@@ -48,6 +49,7 @@ from wce.web import (
     auth,
     context,
     data,
+    deletion,
     description,
     endpoints,
     keys,
@@ -91,6 +93,7 @@ _BLUEPRINTS: Final = (
     admin_schedules.bp,
     admin_files.bp,
     admin_backups.bp,
+    deletion.bp,
     query.bp,
     data.bp,
     overview.bp,
@@ -156,6 +159,7 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
     scripts = Scripts(pool, Desk(guard, queries, Principals(store, grants)), runs, metrics, now)
     scheduler = Scheduler(store, Jobs(store, config, scripts, now), now)
     store.hooks.add("jobs", scheduler.notice)
+    backups = Backups(store, FolderVault(vault_path(settings)))
     return Services(
         settings=settings,
         metrics=metrics,
@@ -174,7 +178,8 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         readiness=Readiness(store, guard, pool),
         counters=_counters(settings, store.folder.path / COUNTERS, now),
         copies=Gate(_WAITING_COPIES),
-        backups=Backups(store, FolderVault(Path(settings.backup_dir or store.folder.path / "backups"))),
+        backups=backups,
+        keeper=Keeper(store, backups, config),
         importer=Importer(store, guard, scripts.check, least_rounds=min(_LEAST_ROUNDS, bcrypt_rounds)),
         admission=Admission(settings, tokens, now),
         now=now,

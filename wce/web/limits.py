@@ -36,6 +36,7 @@ _COSTLY: Final = {
     "totp.renew_codes": "rate_limit_login",
     "totp.switch_off": "rate_limit_login",
     "admin_users.hand_over": "rate_limit_login",
+    "deletion.undelete": "rate_limit_login",
     "landing.create": "rate_limit_new",
 }
 

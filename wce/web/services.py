@@ -11,6 +11,7 @@ from wce.config import Settings
 from wce.core.backups import Backups
 from wce.core.gate import Gate
 from wce.core.importing.intake import Importer
+from wce.core.keeper import Keeper
 from wce.core.passwords import Passwords
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries
@@ -56,6 +57,7 @@ class Services:
     counters: Counters
     copies: Gate
     backups: Backups
+    keeper: Keeper
     importer: Importer
     admission: Admission
     now: Callable[[], float]
@@ -73,9 +75,11 @@ class Services:
         """Do what a server that listens does and a test does without: warm workers, and a look for what waits in the cenvs."""
         self.pool.start()
         self.scheduler.start()
+        self.keeper.start()
 
     def close(self) -> None:
         """End workers and threads, close every connection and give the storage folder back; a second call does nothing."""
+        self.keeper.close()
         self.scheduler.stop()
         self.pool.close()  # what still runs ends with it
         self.scheduler.join()

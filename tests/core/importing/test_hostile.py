@@ -230,7 +230,7 @@ def test_two_tables_on_one_page_are_found(bench: Bench, plain: Make) -> None:
 def test_what_reaches_for_our_tables_is_left_out(bench: Bench, cenv_file: Make, trick: str) -> None:
     cenv, report = bench.take(cenv_file(NOTES, trick))
 
-    assert len(report.dropped) == 1, report
+    assert [item["type"] for item in report.dropped if item["type"] != "table"] in (["trigger"], ["view"])
     assert report.tables == {"notes": 2}
     assert bench.ask(cenv, "SELECT count(*) FROM sqlite_schema WHERE name IN ('t', 'v', '_wce_mine')") == [(0,)]
 
@@ -376,7 +376,7 @@ def test_rights_and_policies_of_nothing_and_of_nobody_are_left_out(bench: Bench,
 
     assert bench.ask(cenv, "SELECT table_name, user_id FROM _wce_table_permissions") == [("notes", 0)]
     assert bench.ask(cenv, "SELECT sql_condition FROM _wce_row_policies") == [("text <> 'two'",)]
-    assert len(report.dropped) == 5
+    assert len([item for item in report.dropped if item["type"] != "table"]) == 5
 
 
 SCRIPT = "(path, method, script, run_as, created_at, modified_at, modified_by) VALUES"
@@ -407,7 +407,7 @@ def test_scripts_are_checked_and_run_with_no_more_rights_than_their_author_has(b
     ((name, next_at),) = bench.ask(cenv, "SELECT name, next_at FROM _wce_schedules")
     assert name == "s"
     assert next_at > 1_000_000
-    assert {item["name"] for item in report.dropped} == {"/d", "no path", "g", "bad"}
+    assert {item["name"] for item in report.dropped if item["type"] != "table"} == {"/d", "no path", "g", "bad"}
 
 
 def test_a_mark_of_a_trigger_stands_only_for_administrators(bench: Bench, cenv_file: Make) -> None:
@@ -430,7 +430,7 @@ def test_settings_that_are_none_are_left_out(bench: Bench, cenv_file: Make) -> N
     )
 
     assert bench.ask(cenv, "SELECT key, value FROM _wce_config") == [("max_users", "50")]
-    assert {item["name"] for item in report.dropped} == {"max_users_ever", "page_cache"}
+    assert {item["name"] for item in report.dropped if item["type"] != "table"} == {"max_users_ever", "page_cache"}
 
 
 def test_a_log_whose_chain_is_broken_begins_anew(bench: Bench, cenv_file: Make) -> None:

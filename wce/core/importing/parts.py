@@ -178,6 +178,21 @@ HISTORY: Final = Part(
     },
     bound=("user_id",),
 )
+FACTORS: Final = Part(
+    "_wce_second_factors",
+    {
+        "user_id": ID,
+        "totp_secret": maybe(matching(r"[A-Z2-7=]{16,200}", "must be a secret in base32")),
+        "pending_secret": maybe(matching(r"[A-Z2-7=]{16,200}", "must be a secret in base32")),
+        "confirmed_at": maybe(TIME),
+        "last_step": TIME,
+        "failures": integer(0, 10**6),
+        "retry_at": TIME,
+    },
+    order="user_id",
+    bound=("user_id",),
+)
+CODES: Final = Part("_wce_recovery_codes", {"user_id": ID, "code_hash": text(200, least=1)}, order="user_id", bound=("user_id",))
 AUDIT: Final = Part(
     "_wce_audit_log",
     {
@@ -205,6 +220,7 @@ LEFT: Final = frozenset(
         "_wce_revoked_tokens",
         "_wce_idempotency",
         "_wce_jobs",
+        "_wce_api_keys",
         "_wce_script_runs",
         "_wce_page_cache",
         "_wce_page_dependencies",
@@ -223,6 +239,8 @@ KNOWN: Final = (
     VERSIONS,
     TRIGGERS,
     HISTORY,
+    FACTORS,
+    CODES,
     AUDIT,
     TOMBSTONES,
 )

@@ -61,6 +61,8 @@ class System:
             self._take(parts.VERSIONS, lambda row: row)
             self._take(parts.TRIGGERS, self._trigger)
             self._take(parts.HISTORY, lambda row: row)
+            self._take(parts.FACTORS, lambda row: row)
+            self._take(parts.CODES, lambda row: row)
             self._take_log()
 
     def _take_users(self, owner: Owner | None) -> None:
@@ -136,6 +138,8 @@ class System:
         detail = broken.detail if isinstance(broken, WceError) else str(broken)
         if part is parts.POLICIES and not (isinstance(broken, WceError) and broken.code in ("no_such_table", "not_found")):
             raise bad(f"A policy on {told} does not work here: {detail}") from broken
+        if part is parts.FACTORS:
+            raise bad(f"A second factor is none: {detail}") from broken
         self.report.drop(part.table.removeprefix("_wce_"), told, detail)
 
     def _with_users(self, part: Part, row: Row) -> Row:

@@ -1,0 +1,115 @@
+"""Backups by the clock."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.core.conftest import World
+from wce.core.backups import Backups
+from wce.core.keeper import LOCK, Keeper
+from wce.core.settings import Config
+from wce.core.vault import FolderVault
+
+HOUR = 3600
+
+
+@pytest.fixture
+def backups(world: World, tmp_path: Path) -> Backups:
+    return Backups(world.store, FolderVault(tmp_path / "kept"))
+
+
+@pytest.fixture
+def keeper(world: World, backups: Backups) -> Iterator[Keeper]:
+    made = Keeper(world.store, backups, Config({}), round_seconds=0.01)
+    yield made
+    made.close()
+
+
+def ask_for(world: World, hours: int, keep: int = 2) -> None:
+    Config({}).update(world.session, world.owner, {"backup_interval_hours": hours, "backup_keep": keep})
+
+
+def kinds(world: World, backups: Backups) -> list[str]:
+    return [item.kind for item in backups.list(world.cenv)]
+
+
+def test_none_is_made_where_nobody_asked(world: World, backups: Backups, keeper: Keeper) -> None:
+    assert keeper.round()
+
+    assert backups.list(world.cenv) == []
+
+
+def test_one_is_made_when_it_is_due_and_the_oldest_goes(world: World, backups: Backups, keeper: Keeper) -> None:
+    backups.create(world.session, world.owner)
+    ask_for(world, 6)
+
+    found = []
+    for hours in (0, 5, 1, 6, 6):
+        world.clock.now += hours * HOUR
+        keeper.round()
+        found.append(kinds(world, backups).count("schedule"))
+
+    assert found == [1, 1, 2, 2, 2]
+    assert kinds(world, backups).count("manual") == 1
+    assert "backup.create" in world.actions()
+
+
+def test_of_several_processes_one_does_it(world: World, backups: Backups, keeper: Keeper) -> None:
+    ask_for(world, 1)
+    with (world.store.folder.path / LOCK).open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert not keeper.round()
+
+    assert backups.list(world.cenv) == []
+
+
+def test_a_damaged_cenv_keeps_nobody_else_from_a_backup(world: World, backups: Backups, keeper: Keeper) -> None:
+    ask_for(world, 1)
+    (world.store.folder.path / "00000000-0000-4000-8000-000000000000.db").write_bytes(b"x" * 5000)
+
+    keeper.round()
+
+    assert kinds(world, backups) == ["schedule"]
+
+
+def test_what_an_interruption_left_is_no_backup_and_goes_in_time(world: World, backups: Backups, tmp_path: Path) -> None:
+    made = backups.create(world.session, world.owner)
+    folder = tmp_path / "kept" / world.cenv
+    (folder / f"{made.id}.json").unlink()
+
+    assert backups.list(world.cenv) == []
+    backups.prune(world.cenv, 1)
+    assert list(folder.iterdir()) != []
+    world.clock.now += 2 * HOUR
+    backups.prune(world.cenv, 1)
+
+    assert not folder.exists()
+
+
+def test_rounds_go_on_until_the_end(world: World, backups: Backups, keeper: Keeper) -> None:
+    ask_for(world, 1)
+    keeper.start()
+    waited = threading.Event()
+    for _ in range(500):
+        if backups.list(world.cenv):
+            break
+        waited.wait(0.01)
+
+    keeper.close()
+
+    assert kinds(world, backups) == ["schedule"]
+
+
+def test_a_key_that_was_taken_back_stays_so(world: World, backups: Backups) -> None:
+    world.sql("INSERT INTO _wce_api_keys (user_id, name, key_hash, created_at) VALUES (1, 'old', 'a', 1), (1, 'kept', 'b', 1)")
+    made = backups.create(world.session, world.owner)
+    world.sql("DELETE FROM _wce_api_keys WHERE name = 'old'")
+
+    backups.restore(world.session, world.owner, made.id)
+
+    assert world.session.all("SELECT name FROM _wce_api_keys") == [("kept",)]

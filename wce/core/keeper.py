@@ -1,0 +1,94 @@
+"""What has to be done by the clock for all cenvs: backups that are due, and deletions whose time of grace is over.
+
+One thread, and of several processes one at a time: whoever holds the lock file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from typing import Final
+
+from wce.core import deletion
+from wce.core.backups import Backups
+from wce.core.settings import Config
+from wce.errors import WceError
+from wce.log import LOGGER
+from wce.model import PUBLIC_ID, Actor, Role
+from wce.store.sqlite import sqlite3
+from wce.store.store import SYSTEM, Store
+
+SERVER: Final = Actor(PUBLIC_ID, "(server)", Role.OWNER)
+LOCK: Final = ".wce.keeper"
+_ROUND_SECONDS: Final = 300.0
+_PAUSE_SECONDS: Final = 0.02  # between two cenvs: a round is in no hurry
+_HOUR: Final = 3600
+
+
+class Keeper:
+    """`start` begins the rounds, `close` ends them and waits for what runs."""
+
+    def __init__(self, store: Store, backups: Backups, config: Config, *, round_seconds: float = _ROUND_SECONDS) -> None:
+        self._store = store
+        self._backups = backups
+        self._config = config
+        self._round_seconds = round_seconds
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin with a round."""
+        self._thread = threading.Thread(target=self._run, name="wce-keeper", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End; harmless where nothing was begun."""
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def round(self) -> bool:
+        """One look at all cenvs; False where another process is at it."""
+        descriptor = os.open(self._store.folder.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        else:
+            self._look_at_all()
+            return True
+        finally:
+            os.close(descriptor)
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            try:
+                self.round()
+            except Exception:  # noqa: BLE001 # the next round may do better
+                LOGGER.exception("round of the keeper failed")
+            self._closed.wait(self._round_seconds)
+
+    def _look_at_all(self) -> None:
+        for cenv in deletion.forget_old(self._store):
+            LOGGER.info("cenv removed for good", extra={"cenv": cenv})
+        for cenv in self._store.cenvs():
+            if self._closed.wait(_PAUSE_SECONDS):
+                return
+            try:
+                self._back_up(cenv)
+            except (WceError, OSError, sqlite3.Error) as error:
+                LOGGER.warning("backup failed", extra={"cenv": cenv, "reason": str(error)})
+            finally:
+                self._store.connections.discard(cenv, SYSTEM)
+
+    def _back_up(self, cenv: str) -> None:
+        with self._store.session(cenv) as session:
+            (version,) = session.one("SELECT settings FROM _wce_state") or (0,)
+            config = self._config.read(session, version)
+            if not config.backup_interval_hours:
+                return
+            last = max((item.created_at for item in self._backups.list(cenv) if item.kind == "schedule"), default=0)
+            if last + config.backup_interval_hours * _HOUR <= self._store.now():
+                self._backups.create(session, SERVER, "schedule")
+            self._backups.prune(cenv, config.backup_keep)
