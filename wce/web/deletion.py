@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from wce.core import deletion, users
 from wce.errors import invalid
 from wce.model import PUBLIC_ID, Actor, Role
-from wce.web import bodies, responses
+from wce.web import bodies, file_bodies, responses
 from wce.web.access import access
 from wce.web.context import actor, current, public_url
 from wce.web.services import services
@@ -17,23 +17,11 @@ from wce.web.services import services
 bp = Blueprint("deletion", __name__)
 
 
-class Deletion(bodies.Confirmation):
-    """The owner says twice what he means."""
-
-    confirm: str
-
-
-class Return(bodies.Credentials):
-    """The owner's, for a cenv in which nobody can sign in any more."""
-
-    cenv_id: str
-
-
 @bp.post("/<cenv:cenv_id>/admin/delete")
 @access("owner")
 def delete(cenv_id: str) -> Response:
     """Take the cenv away from everybody; wants the owner's password and the cenv's id."""
-    body = bodies.read(Deletion, bodies.LOGIN_BYTES)
+    body = bodies.read(file_bodies.Deletion, bodies.LOGIN_BYTES)
     if body.confirm != cenv_id:
         raise invalid("confirm", "must be the id of this cenv")
     app = services()
@@ -46,7 +34,7 @@ def delete(cenv_id: str) -> Response:
 @access("public")
 def undelete() -> Response:
     """Bring a cenv back that was deleted, as its owner."""
-    body = bodies.read(Return, bodies.LOGIN_BYTES)
+    body = bodies.read(file_bodies.Return, bodies.LOGIN_BYTES)
     app, context = services(), current()
     name = deletion.prove_owner(app.store, app.passwords, body.cenv_id, body.username, body.password)
     who = Actor(PUBLIC_ID, name, Role.OWNER, None, context.ip_address, context.user_agent)

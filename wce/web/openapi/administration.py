@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from wce.core.audit import Verification
+from wce.core.backups import Backup
+from wce.core.deletion import Deleted
 from wce.core.users import User
-from wce.web import bodies
+from wce.web import bodies, file_bodies
 from wce.web.openapi import answers
 from wce.web.openapi.basics import CSV, NDJSON
 from wce.web.openapi.operation import Operation, Parameter, listing
 
 _INTEGER: Final = {"type": "integer", "format": "int64"}
+_FORM: Final = ("unsupported_media_type", "too_large")
 _CHANGE: Final = ("not_found", "last_owner")
 
 USERS: Final[Mapping[str, Operation]] = {
@@ -70,6 +73,39 @@ CONFIG: Final[Mapping[str, Operation]] = {
 
 FILES: Final[Mapping[str, Operation]] = {
     "admin_files.send": Operation({200: "application/vnd.sqlite3"}, errors=("busy", "disk_full"), summary="Take the cenv along as a file."),
+    "admin_files.replace": Operation(
+        {200: answers.Imported},
+        errors=(*_FORM, "validation", "bad_file", "query_timeout"),
+        summary="Put a file in the place of all that the cenv holds.",
+        more="A form with `file` and `confirm`, the cenv's id. What the cenv was is kept as a backup.",
+    ),
+    "admin_backups.list_backups": Operation({200: listing("backups", Backup)}, summary="All backups, newest first."),
+    "admin_backups.create": Operation({201: Backup}, summary="Make a backup."),
+    "admin_backups.download": Operation(
+        {200: "application/vnd.sqlite3"}, errors=("not_found", "bad_file", "disk_full"), summary="A backup as a file."
+    ),
+    "admin_backups.restore": Operation(
+        {200: Backup},
+        bodies.Confirmation,
+        {"password": "correct horse"},
+        errors=("not_found", "bad_credentials", "bad_file"),
+        summary="Make the cenv what it was at a backup.",
+    ),
+    "admin_backups.delete": Operation({204: None}, errors=("not_found",), summary="Remove a backup."),
+    "deletion.delete": Operation(
+        {200: Deleted},
+        file_bodies.Deletion,
+        {"password": "correct horse", "confirm": "00000000-0000-4000-8000-000000000000"},
+        errors=("bad_credentials",),
+        summary="Delete the cenv.",
+    ),
+    "deletion.undelete": Operation(
+        {200: answers.Returned},
+        file_bodies.Return,
+        {"cenv_id": "00000000-0000-4000-8000-000000000000", "username": "ada", "password": "correct horse"},
+        errors=("bad_credentials", "no_such_cenv", "busy", "rate_limited", "disk_full"),
+        summary="Bring a deleted cenv back.",
+    ),
 }
 
 AUDIT: Final[Mapping[str, Operation]] = {

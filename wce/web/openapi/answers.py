@@ -64,12 +64,36 @@ class Bound(RootModel[None | bool | int | float | str | Blob]):
     """A value for a parameter of a statement. True and false are 1 and 0."""
 
 
+class LeftOut(Answer):
+    """What stayed behind."""
+
+    type: str
+    name: str
+    reason: str
+
+
+class Report(Answer):
+    """What became of a file. `tables` and `system` count rows, `objects` views, indexes, triggers and virtual tables."""
+
+    kind: Literal["cenv", "data"]
+    owner: str
+    bytes: int
+    sha256: str
+    tables: dict[str, int]
+    objects: dict[str, int]
+    system: dict[str, int]
+    dropped: list[LeftOut]
+    notes: list[str]
+    more_dropped: int
+
+
 class MadeCenv(Answer):
     """Where the new cenv is."""
 
     cenv_id: str
     cenv_url: str
     users: Annotated[dict[str, str], Field(description="The passwords of the users that the example brings; told once.")] = {}
+    report: Annotated[Report | None, Field(description="What became of the file that it was made of.")] = None
 
 
 class Alive(Answer):
@@ -254,3 +278,16 @@ class Tried(Answer):
     duration_ms: float
     queries: list[Ran]
     error: Problem | None = None
+
+
+class Imported(Answer):
+    """A cenv after an import."""
+
+    report: Report
+
+
+class Returned(Answer):
+    """A cenv that is back."""
+
+    cenv_id: str
+    cenv_url: str

@@ -34,8 +34,9 @@ SERVER: Final[Mapping[str, Operation]] = {
         bodies.NewCenv,
         _ADA,
         headers={"Location": "The address of the new cenv."},
-        errors=("forbidden", "rate_limited", "busy", "disk_full"),
-        more="Whoever makes it is its owner. The operator may have switched this off with ALLOW_NEW_CENVS.",
+        errors=("forbidden", "rate_limited", "busy", "disk_full", "bad_file", "newer_schema", "query_timeout", "quota_exceeded"),
+        more="Takes a form with a SQLite `file`, too. Whoever makes it is its owner."
+        " The operator may have switched this off with ALLOW_NEW_CENVS.",
     ),
     "ops.live": Operation({200: answers.Alive}),
     "ops.ready": Operation({200: answers.Ready}, errors=("not_ready",)),
