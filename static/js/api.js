@@ -50,7 +50,7 @@ export const put = (path, body, options) => api('PUT', path, body, options);
 export const del = (path, options) => api('DELETE', path, undefined, options);
 
 /** One statement: {columns, rows (arrays), row_count, …}. */
-export const query = (sql, params = [], options = {}) => post('/query', { sql, params, format: 'arrays', ...(options.max_rows ? { max_rows: options.max_rows } : {}) }, options);
+export const query = (sql, params = [], options = {}) => post('/query', { sql, params, format: 'arrays', ...(options.max_rows ? { max_rows: options.max_rows } : {}), ...(options.read_only ? { read_only: true } : {}) }, options);
 
 /** A name as SQL writes it. */
 export const ident = name => '"' + name.replaceAll('"', '""') + '"';

@@ -23,6 +23,7 @@ export function s(tag, props = {}, ...children) {
 
 function put(el, props) {
   for (const [name, value] of Object.entries(props ?? {})) {
+    if (name.startsWith('aria-') && typeof value === 'boolean') { el.setAttribute(name, String(value)); continue; }
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith('on')) el.addEventListener(name.slice(2), value);
     else if (name === 'dataset') Object.assign(el.dataset, value);

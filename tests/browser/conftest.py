@@ -36,7 +36,9 @@ def open_page(browser: Browser, place: Place) -> Iterator[Open]:
     opened: list[tuple[BrowserContext, Page, list[str]]] = []
 
     def open_it(path: str, who: str | None = "ada", theme: str = "light", **options: Any) -> Page:
-        context = browser.new_context(**{"base_url": place.server, "viewport": {"width": 1440, "height": 900}} | options)
+        context = browser.new_context(
+            **{"base_url": place.server, "viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce"} | options
+        )
         context.add_init_script(WATCH)
         context.add_cookies([{"name": "theme", "value": theme, "url": place.server}])
         if who:

@@ -51,6 +51,20 @@ def test_after_stop_nothing_is_interrupted(watchdog: Watchdog, connection) -> No
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_a_cancelled_statement_is_late_at_once_and_the_next_one_is_not(watchdog: Watchdog, connection) -> None:
+    watch = watchdog.watch(connection)
+    watch.cancel()
+    watch.start(60)
+    threading.Timer(0.05, watch.cancel).start()
+
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        connection.execute(ENDLESS).fetchall()
+    watch.stop()
+    watch.cancel()
+
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_a_shorter_deadline_after_a_longer_one_counts(watchdog: Watchdog, connection) -> None:
     watch = watchdog.watch(connection)
     watch.start(60)

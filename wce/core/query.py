@@ -13,6 +13,7 @@ from wce.core import audit, upkeep
 from wce.core.gate import Gate
 from wce.core.logins import Authenticated
 from wce.core.permissions import GrantsCache
+from wce.core.running import Running
 from wce.core.settings import CenvSettings
 from wce.core.shape import Shapes
 from wce.errors import WceError
@@ -86,6 +87,7 @@ class Queries:
         self._gate = Gate(queue)
         self._patience_seconds = patience_seconds
         self._shapes = Shapes()
+        self.running = Running()
 
     def run(
         self,
@@ -96,10 +98,13 @@ class Queries:
         *,
         max_rows: int | None = None,
         once: Once | None = None,
+        name: str | None = None,
+        read_only: bool = False,
     ) -> Answer:
         """Run statements in one transaction; when one fails nothing stays. All of them share the time of one.
 
-        `max_rows` lowers the cenv's bound on the rows of a result. `once` is looked at only when something writes.
+        `max_rows` lowers the cenv's bound on the rows of a result. `once` is looked at only when something writes. `name` is what
+        `running` can stop them by. `read_only` refuses what writes.
         """
         limits = config.limits
         if max_rows is not None:
@@ -107,7 +112,16 @@ class Queries:
         if not 1 <= len(statements) <= MAX_STATEMENTS:
             raise WceError("validation", f"A transaction has 1 to {MAX_STATEMENTS} statements.")
         with self.place(cenv, config):
-            return self._retry(cenv, who, limits, lambda guarded, actor: self._run(guarded, actor, statements, limits, once))
+            if name is None and not read_only:
+                return self._retry(cenv, who, limits, lambda guarded, actor: self._run(guarded, actor, statements, limits, once))
+
+            def work(guarded: GuardedSession, actor: Actor) -> Answer:
+                if read_only and _writes(guarded, statements):
+                    raise WceError("statement_not_allowed", "This statement writes, and only reading was asked for.")
+                with self.running.enter(cenv, actor.user_id, name, guarded.watch.cancel):
+                    return self._run(guarded, actor, statements, limits, once)
+
+            return self._retry(cenv, who, limits, work)
 
     def explain(
         self, cenv: str, who: Authenticated, config: CenvSettings, statement: Statement, *, as_user: int | None = None

@@ -48,6 +48,15 @@ class Watch:
         with self._lock:
             self._deadline = None
 
+    def cancel(self) -> None:
+        """Make the statement that runs now late; without one nothing happens."""
+        now = time.monotonic()
+        with self._lock:
+            if self._deadline is None:
+                return
+            self._deadline = self._next_look = now
+        self._watchdog.remind(self, now)
+
     def close(self) -> None:
         """Let go of the connection."""
         with self._lock:

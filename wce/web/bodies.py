@@ -133,6 +133,7 @@ class Statement(Body):
 class Query(Statement):
     max_rows: Count | None = None
     format: Literal["objects", "arrays"] = "objects"
+    read_only: bool = False
 
 
 class Transaction(Body):

@@ -47,6 +47,7 @@ from wce.web import (
     admin_users,
     assets,
     auth,
+    console,
     context,
     data,
     deletion,
@@ -97,6 +98,7 @@ _BLUEPRINTS: Final = (
     query.bp,
     data.bp,
     overview.bp,
+    console.bp,
     endpoints.bp,
 )
 

@@ -25,6 +25,7 @@ from wce.web.services import services
 
 _COLUMN: Final = ("name", "type", "not_null", "primary_key", "default")
 _KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+_QUERY_ID: Final = "HTTP_X_QUERY_ID"  # the header that names a statement, so that `cancel` can stop it
 Encode = Callable[[Sequence[Result]], bytes]
 
 bp = Blueprint("query", __name__, url_prefix="/<cenv:cenv_id>")
@@ -40,11 +41,19 @@ def query(cenv_id: str) -> Response:
     def encode(results: Sequence[Result]) -> bytes:
         return responses.result_body(results[0], form, body.format)
 
-    answer = _run(cenv_id, [Statement(body.sql, bodies.parameters(body.params))], body.max_rows, form, encode)
+    statement = Statement(body.sql, bodies.parameters(body.params))
+    answer = _run(cenv_id, [statement], body.max_rows, form, encode, read_only=body.read_only)
     response = _respond(answer, form, encode)
     if form != responses.JSON and answer.results:
         response.headers[responses.TRUNCATED] = "true" if answer.results[0].truncated else "false"
     return response
+
+
+@bp.delete("/query/<query_id>")
+@access("user")
+def cancel(cenv_id: str, query_id: str) -> Response:
+    """Stop a statement of one's own that was sent with this X-Query-ID to this process."""
+    return responses.json({"cancelled": services().queries.running.cancel(cenv_id, who().actor.user_id, query_id)})
 
 
 @bp.post("/transaction")
@@ -103,9 +112,12 @@ def _user_id(session: Session, named: int | str) -> int:
     return found
 
 
-def _run(cenv_id: str, statements: Sequence[Statement], max_rows: int | None, form: str, encode: Encode) -> Answer:
+def _run(
+    cenv_id: str, statements: Sequence[Statement], max_rows: int | None, form: str, encode: Encode, *, read_only: bool = False
+) -> Answer:
     app = services()
-    return app.queries.run(cenv_id, who(), cenv_settings(), statements, max_rows=max_rows, once=_once(form, encode))
+    once, name = _once(form, encode), current.request().environ.get(_QUERY_ID)
+    return app.queries.run(cenv_id, who(), cenv_settings(), statements, max_rows=max_rows, once=once, name=name, read_only=read_only)
 
 
 def _once(form: str, encode: Encode) -> Once | None:

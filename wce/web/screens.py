@@ -42,6 +42,7 @@ class Link:
 
 LINKS: Final = (
     Link("", "Dashboard", "layout-dashboard", "/"),
+    Link("Build", "SQL console", "square-terminal", "/console"),
     Link("Build", "Data", "table-2", "/data"),
     Link("Access", "Users", "users", "/admin/users", Role.ADMIN),
     Link("Access", "Permissions", "key-round", "/admin/permissions", Role.ADMIN),

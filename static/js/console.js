@@ -1,0 +1,203 @@
+// The SQL console: documents, running, and what is around them.
+import { addCommand } from './app.js';
+import { CENV, Problem, del, ident, post, send } from './api.js';
+import { explain } from './console-plan.js';
+import { showFailure, showResult, view, wireResults } from './console-results.js';
+import { draw as drawSide, known, refreshSchema, start } from './console-side.js';
+import { $, $$, debounce, fill, h, icon } from './dom.js';
+import { complete, createEditor, mark, monaco } from './editor.js';
+import { proposals, statements } from './sql.js';
+import { act, formDialog, menu, toast } from './ui.js';
+
+const KEY = `console ${CENV} ${document.body.dataset.user}`, WRITES = /^\s*(?:CREATE|ALTER|DROP)/i;
+const name = text => (/^[A-Za-z_]\w*$/.test(text) ? text : ident(text));
+
+// Documents, each with an editor model of its own; their texts are kept in this browser.
+let docs = [], active = null;
+const persist = debounce(() => localStorage.setItem(KEY, JSON.stringify({ docs: docs.map(doc => ({ name: doc.name, sql: doc.model.getValue() })), active: docs.indexOf(active) })), 400);
+const editor = createEditor($('#editor'), { language: 'sql', label: 'SQL editor', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), run: () => run(), save: () => act(saveAs) });
+editor.getModel().dispose();
+
+function addDoc(title, sql, { activate = true } = {}) {
+  const doc = { name: title, kept: sql, model: monaco.editor.createModel(sql, 'sql'), view: null };
+  doc.model.onDidChangeContent(() => { persist(); doc.tab?.querySelector('.dirty')?.toggleAttribute('hidden', doc.model.getValue() === doc.kept); });
+  docs.push(doc);
+  if (activate) show(doc);
+  return doc;
+}
+function show(doc) {
+  if (active) active.view = editor.saveViewState();
+  active = doc;
+  editor.setModel(doc.model);
+  if (doc.view) editor.restoreViewState(doc.view);
+  drawTabs();
+  persist();
+  editor.focus();
+}
+function close(doc) {
+  const at = docs.indexOf(doc);
+  docs = docs.filter(other => other !== doc);
+  if (!docs.length) addDoc('Statement', '');
+  if (active === doc) { active = null; show(docs[Math.max(0, at - 1)]); }
+  doc.model.dispose();
+  drawTabs();
+  persist();
+}
+function drawTabs() {
+  fill($('#docs'), docs.map(doc => {
+    doc.tab = h('button', { type: 'button', role: 'tab', 'aria-selected': doc === active, title: 'Delete or middle click closes it', onclick: () => show(doc), onauxclick: event => { if (event.button === 1) close(doc); },
+      onkeydown: event => { if (event.key === 'Delete') close(doc); const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]; if (step) { show(docs.at((docs.indexOf(doc) + step) % docs.length)); active.tab.focus(); } } },
+    icon('file-code-2'), h('span', {}, doc.name), h('i', { class: 'dirty', hidden: doc.model.getValue() === doc.kept, title: 'Not saved under a name' }));
+    return doc.tab;
+  }));
+}
+/** Show a text: in the document that has it, or in a new one. */
+function open(sql, title, runIt = false) {
+  document.body.classList.remove('open-explorer');
+  show(docs.find(doc => doc.model.getValue().trim() === sql.trim()) ?? addDoc(title, sql, { activate: false }));
+  if (runIt) run();
+}
+
+/** What would run: the selection, or the statement at the cursor. */
+function chosen() {
+  const model = editor.getModel(), selection = editor.getSelection();
+  if (!selection.isEmpty()) return { sql: model.getValueInRange(selection), from: selection.getStartPosition() };
+  const text = model.getValue(), at = model.getOffsetAt(editor.getPosition()), all = statements(text);
+  const found = all.find(piece => at <= piece.end + 1) ?? all.at(-1);
+  return found ? { sql: text.slice(found.start, found.end), from: model.getPositionAt(found.start) } : null;
+}
+
+/** The same problem with its place counted in the whole text. */
+function inText(problem, from) {
+  if (problem.position) problem.position = { line: problem.position.line + from.lineNumber - 1, column: problem.position.column + (problem.position.line === 1 ? from.column - 1 : 0) };
+  return problem;
+}
+
+const readOnly = $('#read-only');
+readOnly.setAttribute('aria-pressed', Boolean(localStorage.getItem('read-only')));
+readOnly.addEventListener('click', () => {
+  const on = readOnly.getAttribute('aria-pressed') !== 'true';
+  readOnly.setAttribute('aria-pressed', on);
+  localStorage.setItem('read-only', on ? '1' : '');
+});
+
+let running = null;
+const runButton = $('#run');
+function busy(now) {
+  $('#results').classList.toggle('busy', now);
+  runButton.classList.toggle('danger', now);
+  fill(runButton, icon(now ? 'circle-stop' : 'play', now ? '' : 'play'), h('span', {}, now ? 'Stop' : 'Run'), h('kbd', {}, now ? 'Esc' : 'Ctrl ⏎'));
+}
+async function run() {
+  if (running) return;
+  const piece = chosen();
+  if (!piece) { toast('There is no statement to run.'); return; }
+  mark(editor, null);
+  const id = crypto.randomUUID?.() ?? `q${Date.now()}-${Math.floor(Math.random() * 1e9)}`;
+  running = { id, abort: new AbortController() };
+  busy(true);
+  const body = { sql: piece.sql, format: 'arrays', max_rows: Number($('#limit').value), read_only: readOnly.getAttribute('aria-pressed') === 'true' };
+  let told = { error: 'stopped' };
+  try {
+    const answer = await send('POST', '/query', body, { signal: running.abort.signal, headers: { 'X-Query-ID': id } });
+    const result = await answer.json();
+    showResult(result, piece.sql);
+    told = { duration_ms: result.duration_ms, row_count: result.columns.length ? result.row_count : result.changes };
+    if (WRITES.test(piece.sql)) act(refreshSchema);
+  } catch (error) {
+    if (error.name === 'AbortError') showFailure({ title: 'Stopped', message: 'You stopped the statement; nothing of it stays.' });
+    else if (error instanceof Problem) { mark(editor, error, piece.from); showFailure(inText(error, piece.from)); told = { error: error.message }; } else throw error;
+  } finally {
+    running = null;
+    busy(false);
+  }
+  post('/console/history', { sql: piece.sql, ...told }, { quiet: true }).then(item => { known.history.unshift(item); if (known.kind === 'history') drawSide(); }, () => toast('This statement is missing in the history.', { kind: 'error' }));
+}
+function stop() {
+  if (!running) return;
+  del(`/query/${running.id}`, { quiet: true }).catch(() => toast('The server could not be told to stop.', { kind: 'error' }));
+  running.abort.abort();
+}
+runButton.addEventListener('click', () => (running ? stop() : run()));
+document.addEventListener('keydown', event => { if (event.key === 'Escape' && running) stop(); });
+
+async function runAll() {
+  const text = editor.getModel().getValue(), all = statements(text);
+  if (!all.length) { toast('There is no statement to run.'); return; }
+  mark(editor, null);
+  try {
+    const { results } = await post('/transaction', { statements: all.map(piece => ({ sql: text.slice(piece.start, piece.end) })), format: 'arrays', max_rows: Number($('#limit').value) });
+    const last = results.findLast(result => result.columns.length) ?? results.at(-1);
+    const at = results.indexOf(last);
+    showResult(last, text.slice(all[at].start, all[at].end));
+    toast(`${results.length} statements ran in one transaction.`);
+    await refreshSchema();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    showFailure(error);
+    if (error.statement !== undefined) mark(editor, error, editor.getModel().getPositionAt(all[error.statement].start));
+  }
+}
+
+async function saveAs() {
+  const sql = editor.getModel().getValue();
+  if (!sql.trim()) { toast('There is nothing to save.'); return; }
+  const doc = active;
+  await formDialog({ title: 'Save this text', text: 'For you alone. A name that you have used already gets the new text.', action: 'Save', fields: [{ name: 'name', label: 'Name', value: doc.name, required: true }],
+    submit: async given => {
+      const item = await post('/console/saved', { name: given.name, sql });
+      known.saved = [...known.saved.filter(other => other.id !== item.id), item].sort((a, b) => a.name.localeCompare(b.name));
+      Object.assign(doc, { name: item.name, kept: sql });
+      drawTabs();
+      if (known.kind === 'saved') drawSide();
+      toast(`${item.name} is saved.`);
+    } });
+}
+
+const doExplain = () => act(async () => { const piece = chosen(); if (piece) { await explain(editor, piece.sql, piece.from); view('plan'); } });
+const doFormat = () => act(async () => {
+  const model = editor.getModel(), all = statements(model.getValue()), laid = [];
+  for (const piece of all) laid.push((await post('/query/explain', { sql: model.getValue().slice(piece.start, piece.end) })).formatted.trim());
+  if (laid.length) editor.executeEdits('format', [{ range: model.getFullModelRange(), text: laid.join(';\n\n') + ';\n' }]);
+});
+$('#explain').addEventListener('click', doExplain);
+$('#format').addEventListener('click', doFormat);
+$('#save').addEventListener('click', () => act(saveAs));
+$('#new-doc').addEventListener('click', () => addDoc(`Statement ${docs.length + 1}`, ''));
+$('#more').addEventListener('click', event => menu(event.currentTarget, [
+  { label: 'Run all in one transaction', icon: 'list-checks', run: () => act(runAll) },
+  { label: 'Explain', icon: 'workflow', run: doExplain },
+  { label: 'Format', icon: 'wand-sparkles', run: doFormat },
+  { label: `Close ${active.name}`, icon: 'x', run: () => close(active) },
+]));
+for (const [label, name_, run_] of [['Run the statement', 'play', () => run()], ['Run all in one transaction', 'list-checks', () => act(runAll)], ['Explain the statement', 'workflow', doExplain], ['Format the statement', 'wand-sparkles', doFormat]]) addCommand({ label, icon: name_, group: 'Console', run: run_ });
+
+// The line between editor and results.
+const split = $('#split'), work = $('#work');
+const setSplit = pixels => {
+  const share = Math.min(90, Math.max(10, Math.round(pixels / work.clientHeight * 100)));
+  work.style.setProperty('--split', `${share}%`);
+  split.setAttribute('aria-valuenow', share);
+};
+split.addEventListener('pointerdown', event => {
+  split.setPointerCapture(event.pointerId);
+  const top = $('#editor').getBoundingClientRect().top;
+  split.onpointermove = moved => setSplit(moved.clientY - top - 24);
+  split.onpointerup = () => { split.onpointermove = null; };
+});
+split.addEventListener('keydown', event => { const step = { ArrowUp: -24, ArrowDown: 24 }[event.key]; if (step) { event.preventDefault(); setSplit($('#editor').offsetHeight + step); } });
+
+const K = monaco.languages.CompletionItemKind;
+complete('sql', ['.'], (model, at, range) => proposals(known.tables, model.getValueInRange(new monaco.Range(Math.max(1, at.lineNumber - 50), 1, at.lineNumber, at.column)), model.getValue()).map(item => ({ label: item.label, kind: K[item.kind], detail: item.detail, insertText: item.insert, insertTextRules: item.snippet ? monaco.languages.CompletionItemInsertTextRule.InsertAsSnippet : undefined, sortText: item.rank + item.label, range })));
+
+const stored = JSON.parse(localStorage.getItem(KEY) ?? 'null');
+for (const doc of stored?.docs ?? []) addDoc(doc.name, doc.sql, { activate: false });
+if (!docs.length) addDoc('Statement', '-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\nSELECT name, type FROM sqlite_schema;\n', { activate: false });
+const asked = new URLSearchParams(location.search).get('sql');
+if (asked) addDoc('Statement', asked, { activate: false });
+show(asked ? docs.at(-1) : docs[stored?.active] ?? docs[0]);
+wireResults();
+fill($('#grid'), h('div', { class: 'nothing' }, icon('square-terminal'), h('b', {}, 'Any SQL'), h('p', {}, 'It runs under your permissions and row policies: what you may not see is not there.')));
+act(() => start({ open, insert: text => { editor.trigger('side', 'type', { text }); editor.focus(); }, name }));
+document.body.dataset.ready = '';
+export { editor };

@@ -1,0 +1,114 @@
+// A table of values: sorting, a cursor that keys move, copying, values too long for a cell in a window of their own.
+import { button, fill, h, icon } from './dom.js';
+import { dialog, toast } from './ui.js';
+
+const PAGE = 300, LONG = 300;
+const ICONS = { number: 'hash', date: 'calendar', text: 'type', blob: 'binary' };
+
+/** What most values of a column are: number, date, blob or text. */
+export function kindOf(values) {
+  const some = values.filter(value => value !== null).slice(0, 200);
+  if (!some.length) return 'text';
+  if (some.every(value => typeof value === 'number')) return 'number';
+  if (some.every(value => typeof value === 'string' && /^\d{4}-\d{2}(-\d{2}([T ].*)?)?$/.test(value))) return 'date';
+  return some.every(value => value?.$base64 !== undefined) ? 'blob' : 'text';
+}
+
+const size = base64 => Math.floor(base64.length * 3 / 4) - (base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0);
+/** A value as a text to copy. */
+export const plain = value => (value === null ? '' : typeof value === 'object' ? value.$base64 : String(value));
+
+/** A value as it stands in a cell. */
+export function show(value) {
+  if (value === null) return h('i', { class: 'null' }, 'NULL');
+  if (typeof value === 'object') return h('i', { class: 'null' }, `BLOB ${size(value.$base64)} B`);
+  const text = String(value);
+  return text.length > LONG ? text.slice(0, LONG) + '…' : text;
+}
+
+/** A window with the whole value: JSON laid out, pictures shown. */
+export function openValue(name, value) {
+  let content;
+  if (value?.$base64 !== undefined) {
+    const head = atob(value.$base64.slice(0, 16)), type = head.startsWith('\x89PNG') ? 'png' : head.startsWith('\xff\xd8') ? 'jpeg' : head.startsWith('GIF8') ? 'gif' : null;
+    content = type ? h('img', { class: 'blob', alt: `Picture in ${name}`, src: `data:image/${type};base64,${value.$base64}` })
+      : h('pre', { class: 'listing', tabindex: '0' }, [...atob(value.$base64.slice(0, 4096))].map((byte, i) => byte.charCodeAt(0).toString(16).padStart(2, '0') + (i % 16 === 15 ? '\n' : ' ')).join(''));
+  } else {
+    let text = plain(value);
+    try { const parsed = JSON.parse(text); if (typeof parsed === 'object' && parsed) text = JSON.stringify(parsed, null, 2); } catch { /* no JSON: shown as it is */ }
+    content = h('pre', { class: 'listing wrapped', tabindex: '0' }, value === null ? 'NULL' : text);
+  }
+  dialog(name, h('div', { class: 'dialog-body' }, content, h('div', {}, button('Copy', { icon: 'copy', onclick: () => copy(plain(value), 'The value') }))), { wide: true });
+}
+
+/** Put a text on the clipboard and say so. */
+export async function copy(text, what) {
+  await navigator.clipboard.writeText(text);
+  toast(`${what} is on the clipboard.`);
+}
+
+/** Rows as texts with tabs, as spreadsheets take them. */
+export const tsv = (columns, rows) => [columns, ...rows].map(row => row.map(value => plain(value).replaceAll(/[\t\n\r]/g, ' ')).join('\t')).join('\n');
+
+/** Compare two values as SQLite orders them: NULL, numbers, texts. */
+export function compare(a, b) {
+  const rank = value => (value === null ? 0 : typeof value === 'number' ? 1 : 2);
+  return rank(a) - rank(b) || (a === null ? 0 : typeof a === 'number' ? a - b : plain(a) < plain(b) ? -1 : plain(a) > plain(b) ? 1 : 0);
+}
+
+/**
+ * Fill `box` with rows. `sort` {column, down} and `onsort(column, down)` hand sorting over; without them the grid sorts what it has.
+ * `cell(value, row, column)` may answer its own content, `onopen(value, row, column)` replaces the window of Enter and double click, `lead(row)` puts a cell before each row.
+ */
+export function grid(box, { columns, rows, kinds, sort, onsort, cell, onopen, lead, label = 'Rows', first = 1 }) {
+  const types = kinds ?? columns.map((_, i) => kindOf(rows.map(row => row[i])));
+  let order = sort ?? null, shown = [...rows], count = 0;
+  const body = h('tbody'), more = button('', { kind: 'sm', onclick: () => add() });
+  const heads = columns.map((name, i) => h('th', { scope: 'col', class: types[i] === 'number' && 'n', 'aria-sort': 'none' },
+    h('button', { type: 'button', title: `Sort by ${name}`, onclick: () => sortBy(i) }, icon(ICONS[types[i]] ?? 'type'), h('span', {}, name), h('span', { class: 'sorted' }))));
+  const table = h('table', { class: 'grid' }, h('thead', {}, h('tr', {}, lead && h('th', { class: 'rn' }, h('span', { class: 'sr' }, 'Choose')), h('th', { class: 'rn', scope: 'col' }, '#'), heads)), body);
+
+  function add() {
+    const next = shown.slice(count, count + PAGE);
+    body.append(...next.map((row, at) => h('tr', {}, lead && h('td', { class: 'rn' }, lead(row)), h('th', { class: 'rn', scope: 'row' }, String(first + count + at)), row.slice(0, columns.length).map((value, i) => h('td', { class: types[i] === 'number' && 'n', dataset: { at: `${count + at},${i}` }, title: typeof value === 'string' && value.length > 40 && value.slice(0, LONG) }, cell?.(value, row, i) ?? show(value))))));
+    count += next.length;
+    more.hidden = count >= shown.length;
+    fill(more, `Show ${Math.min(PAGE, shown.length - count)} more of ${shown.length}`);
+  }
+  function draw() {
+    heads.forEach((th, i) => { th.setAttribute('aria-sort', order?.column === i ? (order.down ? 'descending' : 'ascending') : 'none'); fill(th.querySelector('.sorted'), order?.column === i && icon(order.down ? 'chevron-down' : 'arrow-up')); });
+    count = 0;
+    body.replaceChildren();
+    add();
+  }
+  function sortBy(i) {
+    const down = order?.column === i && !order.down;
+    if (onsort) { onsort(i, down); return; }
+    order = { column: i, down };
+    shown.sort((a, b) => compare(a[i], b[i]) * (down ? -1 : 1));
+    draw();
+  }
+  const place = td => td.dataset.at.split(',').map(Number);
+  const select = td => { body.querySelector('.sel')?.classList.remove('sel'); td.classList.add('sel'); td.scrollIntoView({ block: 'nearest', inline: 'nearest' }); };
+  const open = td => { const [r, c] = place(td); if (onopen) onopen(shown[r][c], shown[r], c, td); else openValue(columns[c], shown[r][c]); };
+  body.addEventListener('click', event => { const td = event.target.closest('td[data-at]'); if (td && !event.target.closest('a, button, input')) { select(td); box.focus({ preventScroll: true }); } });
+  body.addEventListener('dblclick', event => { const td = event.target.closest('td[data-at]'); if (td) open(td); });
+  box.onkeydown = event => {
+    if (event.target !== box) return;
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key], at = body.querySelector('.sel');
+    if (step) {
+      event.preventDefault();
+      const [r, c] = at ? place(at) : [0, 0];
+      const next = at ? body.querySelector(`[data-at="${r + step[0]},${c + step[1]}"]`) : body.querySelector('td[data-at]');
+      if (next) select(next);
+    }
+    if (at && (event.key === 'Enter' || event.key === 'F2')) { event.preventDefault(); open(at); }
+    if (at && (event.ctrlKey || event.metaKey) && event.key === 'c' && !getSelection().toString()) { const [r, c] = place(at); copy(plain(shown[r][c]), 'The value'); }
+  };
+  Object.assign(box, { tabIndex: 0 });
+  box.setAttribute('role', 'region');
+  box.setAttribute('aria-label', label);
+  draw();
+  fill(box, table, h('div', { class: 'more-rows' }, more));
+  return { table, types, rows: () => shown };
+}

@@ -1,0 +1,183 @@
+"""The SQL console."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
+
+ENDLESS = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c"
+
+
+@pytest.fixture
+def console(open_page: Open) -> Page:
+    return ready(open_page("/console"))
+
+
+def ready(page: Page) -> Page:
+    page.locator("body[data-ready]").wait_for()
+    expect(page.locator("#side-list[aria-busy]")).to_have_count(0)
+    return page
+
+
+def write(page: Page, text: str) -> None:
+    page.locator("#editor .view-lines").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.insert_text(text)
+
+
+def text_of(page: Page) -> list[str]:
+    """The lines as the editor shows them, which draws spaces as such of its own."""
+    lines = page.locator("#editor .view-line")
+    found = sorted((float(line.evaluate("e => parseFloat(e.style.top)")), line.inner_text()) for line in lines.all())
+    return [line.replace("\u00a0", " ") for _, line in found]
+
+
+def test_the_statement_at_the_cursor_runs_and_is_remembered(console: Page) -> None:
+    write(console, "SELECT 1 AS one;\n\nSELECT month, orders FROM monthly ORDER BY month;")
+    console.keyboard.press("Control+Enter")
+    expect(console.locator("#meta")).to_contain_text("11 rows")
+    console.keyboard.press("Control+Home")
+    console.keyboard.press("Control+Enter")
+    expect(console.locator("#grid tbody tr")).to_have_count(1)
+    expect(console.locator("#grid thead")).to_contain_text("one")
+
+    console.get_by_role("tab", name="History").click()
+
+    expect(console.locator(".remembered code").first).to_have_text("SELECT 1 AS one")
+
+
+def test_an_error_stands_at_its_place(console: Page) -> None:
+    write(console, "SELECT 1;\nSELECT *\nFROM nowhere")
+    console.keyboard.press("Control+Enter")
+
+    expect(console.get_by_role("alert").filter(visible=True)).to_contain_text("no such table: nowhere (line 3, column 6)")
+    expect(console.locator(".squiggly-error")).to_have_count(1)
+    assert_accessible(console)
+
+
+def test_the_schema_is_proposed_while_one_types(console: Page) -> None:
+    write(console, "SELECT c. FROM customers AS c")
+    console.keyboard.press("Home")
+    for _ in range(9):
+        console.keyboard.press("ArrowRight")
+    console.keyboard.type("re")
+
+    expect(console.locator(".suggest-widget .monaco-list-row").first).to_contain_text("region")
+    assert_accessible(console, ["color-contrast"])
+    console.keyboard.press("Enter")
+    assert text_of(console) == ["SELECT c.region FROM customers AS c"]
+
+
+def test_vim_keys_work_and_are_remembered(console: Page) -> None:
+    write(console, "first line\nsecond line")
+    console.locator(".switch").click()
+    expect(console.locator("#vimbar")).to_have_text("--NORMAL--")
+    console.keyboard.type("ggdd")
+    assert text_of(console) == ["second line"]
+    console.keyboard.type("Oone two three")
+    expect(console.locator("#vimbar")).to_contain_text("--INSERT--")
+    console.keyboard.press("Escape")
+    assert text_of(console) == ["one two three", "second line"]
+    console.keyboard.press("u")
+    assert text_of(console) == ["second line"]
+
+    console.reload()
+    ready(console)
+
+    expect(console.locator("#vimbar")).to_have_text("--NORMAL--")
+
+
+def test_a_text_is_saved_under_a_name_and_found_again(console: Page) -> None:
+    write(console, "SELECT count(*) AS n FROM products")
+    console.keyboard.press("Control+s")
+    console.get_by_label("Name", exact=True).fill("Products")
+    assert_accessible(console, ["color-contrast"])
+    console.keyboard.press("Enter")
+    expect(console.locator("#docs [aria-selected='true']")).to_have_text("Products")
+
+    console.get_by_role("button", name="New statement").click()
+    console.get_by_role("tab", name="Saved").click()
+    console.locator(".remembered button").first.click()
+
+    assert text_of(console) == ["SELECT count(*) AS n FROM products"]
+    console.get_by_role("button", name="Delete Products").click()
+    console.get_by_role("dialog").get_by_role("button", name="Delete Products").click()
+    expect(console.locator("#side-list")).to_contain_text("Nothing saved")
+
+
+def test_results_are_charts_and_json_too_and_leave_as_csv(console: Page) -> None:
+    write(console, "SELECT month, revenue, NULL AS missing FROM monthly")
+    console.get_by_role("button", name="Run").click()
+    expect(console.locator("#grid .null").first).to_have_text("NULL")
+    console.get_by_role("tab", name="Split").click()
+    expect(console.locator("#chart canvas")).to_be_visible()
+    assert_accessible_in_both_themes(console)
+    console.get_by_role("tab", name="JSON").click()
+    expect(console.locator("#json")).to_contain_text('"missing": null')
+
+    console.get_by_role("button", name="Export").click()
+    with console.expect_download() as started:
+        console.get_by_role("menuitem", name="As CSV").click()
+
+    lines = started.value.path().read_text(encoding="utf-8").splitlines()
+    assert (lines[0], len(lines)) == ("month,revenue,missing", 12)
+
+
+def test_a_long_statement_is_stopped(console: Page) -> None:
+    write(console, ENDLESS)
+    console.keyboard.press("Control+Enter")
+    expect(console.get_by_role("button", name="Stop")).to_be_visible()
+
+    with console.expect_response(lambda answer: answer.request.method == "DELETE") as told:
+        console.get_by_role("button", name="Stop").click()
+
+    assert told.value.json() == {"cancelled": True}
+    expect(console.get_by_role("alert").filter(visible=True)).to_contain_text("You stopped the statement")
+
+
+def test_read_only_refuses_and_says_so(console: Page) -> None:
+    console.get_by_role("button", name="Read-only").click()
+    write(console, "DELETE FROM products")
+    console.keyboard.press("Control+Enter")
+
+    expect(console.get_by_role("alert").filter(visible=True)).to_contain_text("only reading was asked for")
+
+
+def test_an_administrator_sees_what_a_rule_does_to_somebody(console: Page) -> None:
+    write(console, "SELECT * FROM customers")
+    console.get_by_role("button", name="Explain").click()
+    expect(console.locator(".plan")).to_contain_text("SCAN")
+
+    console.get_by_label("As whom").select_option(label="grace (editor)")
+
+    expect(console.locator(".verdicts")).to_contain_text("agent = $username")
+    assert_accessible(console)
+
+
+def test_who_may_not_see_a_table_does_not_see_it_here(open_page: Open) -> None:
+    page = ready(open_page("/console", who="vera"))
+    expect(page.locator("#side-list summary")).to_have_text(["customers5", "orders6", "products4"])
+
+    write(page, "SELECT count(*) AS n FROM customers")
+    page.keyboard.press("Control+Enter")
+
+    expect(page.locator("#grid td").first).to_have_text("0")
+    page.get_by_role("button", name="Explain").click()
+    expect(page.locator(".explained")).to_be_visible()
+    expect(page.get_by_label("As whom")).to_have_count(0)
+
+
+def test_on_a_phone_everything_is_within_reach(open_page: Open) -> None:
+    page = ready(open_page("/console", viewport={"width": 390, "height": 844}))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.locator(".switch")).to_be_hidden()
+
+    page.get_by_role("button", name="Show tables").click()
+    page.locator("summary", has_text="products").click()
+    page.get_by_role("button", name="Look into it").locator("visible=true").click()
+
+    expect(page.locator("#meta")).to_contain_text("60 rows")
+    assert_accessible(page)
