@@ -6,6 +6,7 @@ import { showFailure, showResult, view, wireResults } from './console-results.js
 import { draw as drawSide, known, refreshSchema, start } from './console-side.js';
 import { $, $$, debounce, fill, h, icon } from './dom.js';
 import { complete, createEditor, mark, monaco } from './editor.js';
+import { wireSplit } from './split.js';
 import { proposals, statements } from './sql.js';
 import { act, formDialog, menu, toast } from './ui.js';
 
@@ -172,20 +173,7 @@ $('#more').addEventListener('click', event => menu(event.currentTarget, [
 ]));
 for (const [label, name_, run_] of [['Run the statement', 'play', () => run()], ['Run all in one transaction', 'list-checks', () => act(runAll)], ['Explain the statement', 'workflow', doExplain], ['Format the statement', 'wand-sparkles', doFormat]]) addCommand({ label, icon: name_, group: 'Console', run: run_ });
 
-// The line between editor and results.
-const split = $('#split'), work = $('#work');
-const setSplit = pixels => {
-  const share = Math.min(90, Math.max(10, Math.round(pixels / work.clientHeight * 100)));
-  work.style.setProperty('--split', `${share}%`);
-  split.setAttribute('aria-valuenow', share);
-};
-split.addEventListener('pointerdown', event => {
-  split.setPointerCapture(event.pointerId);
-  const top = $('#editor').getBoundingClientRect().top;
-  split.onpointermove = moved => setSplit(moved.clientY - top - 24);
-  split.onpointerup = () => { split.onpointermove = null; };
-});
-split.addEventListener('keydown', event => { const step = { ArrowUp: -24, ArrowDown: 24 }[event.key]; if (step) { event.preventDefault(); setSplit($('#editor').offsetHeight + step); } });
+wireSplit($('#split'), $('#work'), $('#editor'));
 
 const K = monaco.languages.CompletionItemKind;
 complete('sql', ['.'], (model, at, range) => proposals(known.tables, model.getValueInRange(new monaco.Range(Math.max(1, at.lineNumber - 50), 1, at.lineNumber, at.column)), model.getValue()).map(item => ({ label: item.label, kind: K[item.kind], detail: item.detail, insertText: item.insert, insertTextRules: item.snippet ? monaco.languages.CompletionItemInsertTextRule.InsertAsSnippet : undefined, sortText: item.rank + item.label, range })));

@@ -24,10 +24,10 @@ SCHEMA = (
     " date('2026-01-04', (i * 17 % 330) || ' days') FROM n",
 )
 SCRIPT = """\
-def handle(request):
+def handler(request):
     rows = db.query("SELECT id, name, region FROM customers ORDER BY id LIMIT 5")
     print("found", len(rows))
-    return response.json({"customers": rows})
+    return {"customers": rows}
 """
 
 

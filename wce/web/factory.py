@@ -52,6 +52,7 @@ from wce.web import (
     data,
     deletion,
     description,
+    editors,
     endpoints,
     keys,
     landing,
@@ -99,6 +100,7 @@ _BLUEPRINTS: Final = (
     data.bp,
     overview.bp,
     console.bp,
+    editors.bp,
     endpoints.bp,
 )
 

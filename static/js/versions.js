@@ -1,0 +1,30 @@
+// The versions of a script or page: which there are, what changed, and bringing one back.
+import { get, post } from './api.js';
+import { empty, fill, h, button } from './dom.js';
+import { monaco } from './editor.js';
+import { ago, date } from './format.js';
+import { act, confirm, dialog, toast } from './ui.js';
+
+/** Show two texts side by side. */
+export function showDiff(title, language, before, after, footer) {
+  const box = h('div', { class: 'diff' }), models = [monaco.editor.createModel(before, language), monaco.editor.createModel(after, language)];
+  let editor;
+  dialog(title, h('div', {}, box, footer && h('footer', {}, footer)), { wide: true, onclose: () => { editor.dispose(); models.forEach(model => model.dispose()); } });
+  editor = monaco.editor.createDiffEditor(box, { readOnly: true, useShadowDOM: false, automaticLayout: true, renderSideBySide: innerWidth > 860, minimap: { enabled: false }, scrollBeyondLastLine: false, fontFamily: '"JetBrains Mono", monospace', fontSize: 12.5, overviewRulerLanes: 0 });
+  editor.setModel({ original: models[0], modified: models[1] });
+}
+
+/** List the versions of `path` (…/{id}) in `box`; `text` is the text now, `field` its name in a version, `restored` is called after one came back. */
+export async function listVersions(box, { path, field, language, text, restored }) {
+  const { versions } = await get(`${path}/versions`);
+  const names = version => `version of ${date(version.created_at)}`;
+  const back = version => act(async () => {
+    if (!await confirm({ title: `Bring the ${names(version)} back`, text: 'It becomes the newest version; nothing is lost.', action: 'Bring it back', danger: false })) return;
+    const item = await post(`${path}/versions/${version.id}/restore`);
+    toast(`The ${names(version)} is back.`);
+    restored(item);
+  });
+  const compare = version => act(async () => showDiff(`Changes since the ${names(version)}`, language, (await get(`${path}/versions/${version.id}`))[field], text()));
+  fill(box, versions.length ? h('ul', { class: 'rows' }, versions.map((version, i) => h('li', {}, h('div', { class: 'grow' }, h('b', {}, ago(version.created_at)), i === 0 && h('span', { class: 'tag ok' }, 'now'), h('small', {}, `${date(version.created_at)} · ${version.username ?? 'somebody who is gone'}`)),
+    button('Compare', { kind: 'sm', icon: 'diff', onclick: () => compare(version) }), i > 0 && button('Bring back', { kind: 'sm', icon: 'undo-2', onclick: () => back(version) })))) : empty('history', 'No versions yet', 'Each text that is saved becomes one.'));
+}

@@ -1,0 +1,83 @@
+"""The editor of scripts."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
+
+
+@pytest.fixture
+def scripts(open_page: Open) -> Page:
+    page = open_page("/editor/scripts")
+    page.locator("body[data-ready]").wait_for()
+    return page
+
+
+def test_an_endpoint_is_written_tried_and_saved(scripts: Page) -> None:
+    scripts.get_by_role("button", name="New script").click()
+    scripts.get_by_role("menuitem", name="Endpoint: empty").click()
+    scripts.get_by_label("Path").fill("customers")
+    scripts.get_by_role("button", name="Create").click()
+    expect(scripts.locator(".field-error:visible")).to_be_visible()
+    scripts.get_by_label("Path").fill("/greeting/{name}")
+    scripts.get_by_role("button", name="Create").click()
+    expect(scripts.locator("#title")).to_have_text("GET /greeting/{name}")
+
+    scripts.locator("#editor .view-lines").click()
+    scripts.keyboard.press("Control+a")
+    scripts.keyboard.insert_text('def handler(request):\n    print("called")\n    return {"hello": request.params["name"]}\n')
+    scripts.keyboard.press("Control+Enter")
+
+    expect(scripts.locator("#answer")).to_contain_text('"hello": "1"')
+    expect(scripts.locator("#answer .prints")).to_contain_text("called")
+    scripts.keyboard.press("Control+s")
+    expect(scripts.locator(".toast")).to_contain_text("is saved and acts from now on")
+    scripts.get_by_role("tab", name="Versions").click()
+    expect(scripts.locator("#panel li")).to_have_count(2)
+    scripts.get_by_role("button", name="Compare").last.click()
+    expect(scripts.locator(".diff .modified")).to_contain_text("called")
+    scripts.keyboard.press("Escape")
+    scripts.get_by_role("button", name="More").click()
+    scripts.get_by_role("menuitem", name="Delete").click()
+    scripts.get_by_role("button", name="Delete GET /greeting/{name}").click()
+    expect(scripts.locator(".toast").last).to_contain_text("is deleted")
+
+
+def test_a_mistake_is_marked_while_one_types(scripts: Page) -> None:
+    scripts.get_by_role("button", name="GET /customers").click()
+    scripts.locator("#editor .view-lines").click()
+    scripts.keyboard.press("Control+End")
+    scripts.keyboard.insert_text("def (")
+
+    expect(scripts.locator("#verdict .bad")).to_contain_text("line 5")
+    expect(scripts.locator(".squiggly-error")).to_have_count(1)
+    assert_accessible(scripts)
+
+
+def test_the_names_of_the_api_are_proposed(scripts: Page) -> None:
+    scripts.get_by_role("button", name="GET /customers").click()
+    scripts.locator("#editor .view-lines").click()
+    scripts.keyboard.press("Control+End")
+    scripts.keyboard.type("x = hash.sha")
+
+    expect(scripts.locator(".suggest-widget .monaco-list-row").first).to_contain_text("sha256")
+
+
+def test_runs_are_listed(scripts: Page) -> None:
+    scripts.get_by_role("button", name="GET /customers").click()
+    scripts.get_by_role("tab", name="Runs").click()
+
+    expect(scripts.locator("#panel")).to_contain_text("No runs yet")
+    assert_accessible_in_both_themes(scripts)
+
+
+def test_on_a_phone_scripts_are_in_a_drawer(open_page: Open) -> None:
+    page = open_page("/editor/scripts", viewport={"width": 390, "height": 844})
+    page.locator("body[data-ready]").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    page.get_by_role("button", name="Show scripts").click()
+
+    expect(page.locator("#list")).to_contain_text("/customers")
