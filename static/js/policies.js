@@ -33,7 +33,7 @@ async function preview(table, user) {
   const [[seen], [there]] = total.rows;
   const text = value => (value === null ? h('em', { class: 'null' }, 'NULL') : typeof value === 'object' ? 'blob' : String(value));
   dialog(`What ${user.username} sees of ${table}`, h('div', { class: 'dialog-body' }, h('p', {}, `${plural(seen, 'row')} of ${there}, by ${plural(mine.length, 'policy', 'policies')}. Whether ${user.username} may read the table at all is a matter of permissions.`),
-    h('div', { class: 'scroll-x bounded' }, h('table', { class: 'grid' }, h('thead', {}, h('tr', {}, kept.columns.map(name => h('th', {}, h('span', { class: 'head' }, name))))), h('tbody', {}, kept.rows.map(row => h('tr', {}, row.map(value => h('td', {}, text(value))))))))), { wide: true });
+    h('div', { class: 'scroll-x bounded' }, h('table', { class: 'grid' }, h('thead', {}, h('tr', {}, kept.columns.map(name => h('th', {}, h('span', { class: 'col-head' }, name))))), h('tbody', {}, kept.rows.map(row => h('tr', {}, row.map(value => h('td', {}, text(value))))))))), { wide: true });
 }
 
 function askWho(table) {

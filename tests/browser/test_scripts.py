@@ -18,10 +18,10 @@ def scripts(open_page: Open) -> Page:
 def test_an_endpoint_is_written_tried_and_saved(scripts: Page) -> None:
     scripts.get_by_role("button", name="New script").click()
     scripts.get_by_role("menuitem", name="Endpoint: empty").click()
-    scripts.get_by_label("Path").fill("customers")
+    scripts.get_by_role("dialog").get_by_label("Path").fill("customers")
     scripts.get_by_role("button", name="Create").click()
     expect(scripts.locator(".field-error:visible")).to_be_visible()
-    scripts.get_by_label("Path").fill("/greeting/{name}")
+    scripts.get_by_role("dialog").get_by_label("Path").fill("/greeting/{name}")
     scripts.get_by_role("button", name="Create").click()
     expect(scripts.locator("#title")).to_have_text("GET /greeting/{name}")
 
