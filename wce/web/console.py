@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
 
 from flask import Blueprint, Response
-from pydantic import Field
 
 from wce.core import console
-from wce.web import bodies, responses
+from wce.web import bodies, console_bodies, responses
 from wce.web.access import access
 from wce.web.context import actor
 from wce.web.screens import screen
 from wce.web.services import services
 
 bp = Blueprint("console", __name__, url_prefix="/<cenv:cenv_id>/console")
-
-
-class NewRan(bodies.Body):
-    sql: str
-    duration_ms: Annotated[float, Field(ge=0, le=1e9)] | None = None
-    row_count: bodies.Count | None = None
-    error: str | None = None
-
-
-class NewSaved(bodies.Body):
-    name: str
-    sql: str
 
 
 @bp.get("")
@@ -44,7 +30,7 @@ def remembered(cenv_id: str) -> Response:
 @access("user")
 def add_history(cenv_id: str) -> Response:
     """Note a statement that ran."""
-    body = bodies.read(NewRan)
+    body = bodies.read(console_bodies.NewRan)
     with services().store.session(cenv_id) as session:
         made = console.add_history(session, actor(), body.sql, duration_ms=body.duration_ms, row_count=body.row_count, error=body.error)
     return responses.json(asdict(made), 201)
@@ -63,7 +49,7 @@ def clear_history(cenv_id: str) -> Response:
 @access("user")
 def save(cenv_id: str) -> Response:
     """Keep a statement: 201, or 200 in place of the one of that name."""
-    body = bodies.read(NewSaved)
+    body = bodies.read(console_bodies.NewSaved)
     with services().store.session(cenv_id) as session:
         made, fresh = console.save(session, actor(), body.name, body.sql)
     return responses.json(asdict(made), 201 if fresh else 200)

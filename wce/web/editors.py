@@ -11,7 +11,7 @@ from wce.core import hooks, schedules, scripts
 from wce.core.authoring import check_script
 from wce.errors import WceError
 from wce.sandbox import api
-from wce.web import bodies, problems, responses, script_bodies
+from wce.web import bodies, console_bodies, problems, responses, script_bodies
 from wce.web.access import access
 from wce.web.context import actor
 from wce.web.screens import screen
@@ -20,10 +20,6 @@ from wce.web.services import services
 bp = Blueprint("editors", __name__, url_prefix="/<cenv:cenv_id>/editor")
 _NAMES: Final = [{"name": entry.name, "signature": entry.signature, "does": entry.does} for entry in api.TABLE]
 _REQUEST: Final = dict(api.REQUEST)
-
-
-class Draft(bodies.Body):
-    script: str
 
 
 @bp.get("/scripts")
@@ -44,7 +40,7 @@ def list_scripts(cenv_id: str) -> Response:
 @access("admin")
 def check(cenv_id: str) -> Response:  # noqa: ARG001 — as in every route of a cenv
     """Whether a script can be read: `error` is the problem that saving it would answer, or null."""
-    draft = bodies.read(Draft, script_bodies.MAX_BYTES)
+    draft = bodies.read(console_bodies.Draft, script_bodies.MAX_BYTES)
     try:
         check_script(actor(), draft.script, services().scripts.check)
     except WceError as error:

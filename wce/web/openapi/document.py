@@ -16,12 +16,14 @@ from wce.web.openapi.administration import ACCESS, AUDIT, CONFIG, FILES, USERS
 from wce.web.openapi.authoring import SCRIPTS
 from wce.web.openapi.basics import ACCOUNT, SERVER, SQL
 from wce.web.openapi.credentials import CREDENTIALS
+from wce.web.openapi.interface import INTERFACE
 from wce.web.openapi.operation import HTML, JSON, Operation
 from wce.web.screens import is_screen
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     **SERVER,
     **ACCOUNT,
+    **INTERFACE,
     **CREDENTIALS,
     **SQL,
     **USERS,
