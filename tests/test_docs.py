@@ -217,12 +217,22 @@ def runnable(name: str) -> tuple[str, list[str]]:
     """The blocks marked `bash run`, as one script, and the answers that are shown after them, piece by piece."""
     blocks = [(info.strip(), text) for info, text in FENCE.findall(read(name))]
     script = "".join(text for info, text in blocks if info == "bash run")
-    answers = [line for info, text in blocks if info in ("json", "csv") for line in text.splitlines()]
+    answers = [line for info, text in blocks if info in ("json", "csv", "html") for line in text.splitlines()]
     return script, [piece.strip() for line in answers for piece in line.split("…") if piece.strip()]
 
 
+RUNNABLE = [
+    "README.md",
+    "docs/getting-started.md",
+    "docs/endpoints.md",
+    "docs/examples.md",
+    "docs/cookbook.md",
+    "docs/pages.md",
+]
+
+
 @needs_curl
-@pytest.mark.parametrize("name", ["README.md", "docs/getting-started.md", "docs/endpoints.md", "docs/examples.md", "docs/cookbook.md"])
+@pytest.mark.parametrize("name", RUNNABLE)
 def test_the_commands_work_as_they_stand(server: Any, name: str) -> None:
     script, answers = runnable(name)
 

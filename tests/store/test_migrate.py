@@ -97,8 +97,8 @@ def test_every_table_of_the_design_is_there_and_strict(cenv):
     tables = dict(cenv.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name LIKE '\\_wce\\_%' ESCAPE '\\'"))
 
     wanted = """users sessions revoked_tokens table_permissions row_policies config audit_log audit_tombstones endpoints templates versions
-        hooks page_cache page_dependencies query_history triggers idempotency state schedules jobs script_runs saved_queries traffic
-        api_keys recovery_codes second_factors"""
+        hooks page_cache page_dependencies page_templates page_tables assets query_history triggers idempotency state schedules jobs
+        script_runs saved_queries traffic api_keys recovery_codes second_factors"""
     assert set(tables) == {f"_wce_{name}" for name in wanted.split()}
     assert set(tables.values()) == {1}
 

@@ -21,8 +21,9 @@ MAX_NAME: Final = 100
 CALLER: Final = "caller"
 DEFINER: Final = "definer"
 # What may change without making whoever changes it the author.
-_BESIDE: Final = frozenset({"description", "enabled", "next_at"})
-_UNTOLD: Final = frozenset({"script", "modified_at", "modified_by", "next_at"})  # in the log: the row has its own time and author
+_BESIDE: Final = frozenset({"description", "enabled", "published", "rendered", "next_at"})
+# Not in the log: its row has its own time and author.
+_UNTOLD: Final = frozenset({"script", "content", "rendered", "modified_at", "modified_by", "next_at"})
 
 Check = Callable[[str], None]  # raises WceError for a script that is none
 
@@ -32,9 +33,6 @@ class Authored(Protocol):
 
     @property
     def id(self) -> int: ...
-
-    @property
-    def script(self) -> str: ...
 
     @property
     def modified_by(self) -> int | None: ...
@@ -55,6 +53,8 @@ class Shelf(Generic[Item]):
     make: Callable[..., Item]
     order: str
     most: int
+    text: str = "script"  # the column of what the author wrote
+    switch: str = "enabled"
 
     @property
     def columns(self) -> str:
@@ -85,22 +85,22 @@ class Shelf(Generic[Item]):
     def read(self, row: tuple[Any, ...]) -> Item:
         """The item that a row of `columns` stands for."""
         values = dict(zip((item.name for item in fields(self.make)), row, strict=True))  # type: ignore[arg-type]
-        return self.make(**values | {"enabled": bool(values["enabled"])})
+        return self.make(**values | {self.switch: bool(values[self.switch])})
 
     def add(self, transaction: Transaction, given: Mapping[str, Any]) -> Item:
         """Insert a row; the actor is its author."""
-        self._require_room(transaction, given["script"], new=1)
+        self._require_room(transaction, given[self.text], new=1)
         actor, at = transaction.actor.user_id, transaction.at
         values = dict(given) | {"created_at": at, "modified_at": at, "created_by": actor, "modified_by": actor}
         marks = ", ".join("?" * len(values))
         cursor = transaction.execute(f"INSERT INTO {self.table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
         item_id = int(cursor.lastrowid or 0)
-        versions.keep(transaction, self.kind, item_id, given["script"])
+        versions.keep(transaction, self.kind, item_id, given[self.text])
         self._record(transaction, "create", item_id, given)
         return self.find(transaction, item_id)
 
     def change(self, transaction: Transaction, item: Item, given: Mapping[str, Any]) -> Item:
-        """Set what is given. Who changes more than description and `enabled` becomes the author, as whom `definer` lets it run.
+        """Set what is given. Who changes more than description and switch becomes the author, as whom `definer` lets it run.
 
         That mark is its maker's own: when somebody else changes the script it falls, unless he makes it again.
         """
@@ -114,12 +114,12 @@ class Shelf(Generic[Item]):
             changes |= {"modified_at": transaction.at, "modified_by": actor}
         if not changes:
             return item
-        if "script" in changes:
-            self._require_room(transaction, changes["script"], instead_of=item.script)
+        if self.text in changes:
+            self._require_room(transaction, changes[self.text], instead_of=getattr(item, self.text))
         sets = ", ".join(f"{name} = ?" for name in changes)
         transaction.execute(f"UPDATE {self.table} SET {sets} WHERE id = ?", (*changes.values(), item.id))
-        if "script" in changes:
-            versions.keep(transaction, self.kind, item.id, changes["script"])
+        if self.text in changes:
+            versions.keep(transaction, self.kind, item.id, changes[self.text])
         self._record(transaction, "update", item.id, changes)
         return self.find(transaction, item.id)
 
@@ -129,7 +129,7 @@ class Shelf(Generic[Item]):
         check_script(actor, script, check)
         with session.transaction(actor) as transaction:
             require_administrator(transaction, actor)
-            return self.change(transaction, self.find(transaction, item_id), {"script": script})
+            return self.change(transaction, self.find(transaction, item_id), {self.text: script})
 
     def delete(self, session: Session, actor: Actor, item_id: int) -> None:
         """Remove it with the log of its runs; its versions stay for a while."""
@@ -139,11 +139,11 @@ class Shelf(Generic[Item]):
             transaction.execute(f"DELETE FROM {self.table} WHERE id = ?", (item_id,))
             transaction.execute("DELETE FROM _wce_script_runs WHERE kind = ? AND item_id = ?", (self.kind, item_id))
             transaction.execute("DELETE FROM _wce_jobs WHERE kind = ? AND item_id = ?", (self.kind, item_id))
-            self._record(transaction, "delete", item_id, {"script": item.script})
+            self._record(transaction, "delete", item_id, {self.text: getattr(item, self.text)})
 
     def _require_room(self, transaction: Transaction, script: str, *, new: int = 0, instead_of: str = "") -> None:
         """All scripts of a kind are listed, and held in memory, together."""
-        count, size = transaction.execute(f"SELECT count(*), coalesce(sum(length(script)), 0) FROM {self.table}").fetchone()
+        count, size = transaction.execute(f"SELECT count(*), coalesce(sum(length({self.text})), 0) FROM {self.table}").fetchone()
         if count + new > self.most:
             raise WceError("too_large", f"A cenv may have {self.most} of the kind {self.kind}.")
         if size + len(script) - len(instead_of) > MAX_TOTAL:
@@ -151,20 +151,20 @@ class Shelf(Generic[Item]):
 
     def _record(self, transaction: Transaction, action: str, item_id: int, values: Mapping[str, Any]) -> None:
         details = {name: value for name, value in values.items() if name not in _UNTOLD}
-        if "script" in values:
-            details["script_sha256"] = hashlib.sha256(values["script"].encode()).hexdigest()
+        if self.text in values:
+            details[f"{self.text}_sha256"] = hashlib.sha256(values[self.text].encode()).hexdigest()
         transaction.touch(self.table, 1)
         audit.record(transaction, AuditEntry(f"{self.kind}.{action}", self.kind, str(item_id), details))
 
 
-def check_script(actor: Actor, script: str, check: Check) -> None:
+def check_script(actor: Actor, script: str, check: Check, field: str = "script") -> None:
     """Raise unless the actor may save scripts at all and this is one; done before the transaction, as a worker has to read it."""
     if not actor.role.administers:
         raise WceError("forbidden", "Only administrators may do this.")
     if len(script) > MAX_SCRIPT or len(script.encode()) > MAX_SCRIPT:
-        raise WceError("too_large", f"A script may have at most {MAX_SCRIPT} bytes.")
+        raise WceError("too_large", f"The {field} may have at most {MAX_SCRIPT} bytes.")
     if "\0" in script:
-        raise invalid("script", "must not contain a NUL character")
+        raise invalid(field, "must not contain a NUL character")
     check(script)
 
 

@@ -23,7 +23,7 @@ from wce.store.sqlite import sqlite3
 from wce.store.store import WAIT_SECONDS, Store
 from wce.store.transaction import Transaction
 
-_TABLES: Final = {"endpoint": "_wce_endpoints", "hook": "_wce_hooks", "schedule": "_wce_schedules"}
+_TABLES: Final = {"endpoint": "_wce_endpoints", "hook": "_wce_hooks", "schedule": "_wce_schedules", "template": "_wce_templates"}
 MAX_RUNS: Final = 200  # of one script
 _MAX_PRINTED: Final = 8_192  # characters of one run
 _MAX_WAITING: Final = 20_000  # runs, over all cenvs of this process

@@ -115,6 +115,7 @@ class CenvSettings:
     audit_retention_days: int = _setting(365, "integer", _integer(1, 36_500), "Days until an audit entry is removed.")
     backup_interval_hours: int = _setting(0, "integer", _integer(0, 8760), "Hours between two backups; 0: none by the clock.")
     backup_keep: int = _setting(7, "integer", _integer(1, 365), "Backups by the clock that are kept.")
+    max_assets_mb: int = _setting(20, "integer", _integer(0, 10_000), "Largest size of all files under /pages/assets together, in MiB.")
     page_cache: bool = _setting(True, "boolean", _boolean, "Whether rendered pages are kept.")
 
     @cached_property

@@ -63,10 +63,12 @@ class Authorizer:
             return self._deny(too_complex())
         name, other = fold(first or ""), fold(second or "")
         if action == actions.READ:
+            self.plan.read.add(name)
             return self._read(name, other, database, context)
         if action in actions.WRITES:
             return self._write(action, name, other, database, context)
         if action == actions.FUNCTION:
+            self.plan.called.add(other)
             allowed = other in ALLOWED or other.startswith(self._own)
             return OK if allowed else self._deny(WceError("function_not_allowed", f"the function {second} is not allowed"))
         # FTS5 asks by the pragma whether its index has changed.

@@ -17,6 +17,7 @@ from wce.guard.tokens import Token, scan
 from wce.store.sqlite import fold, quote, sqlite3
 
 OWN: Final = ("_wce_", "sqlite_")  # names that are never a user's table
+SCHEMA: Final = "sqlite_schema"  # stands among the tables of a commit that changed any definition
 _STATEFUL: Final = re.compile(r"\b(?:changes|last_insert_rowid)\b")
 # Runs trusted SQL to its end: (sql, params) → rows.
 Ask = Callable[..., list[tuple[Any, ...]]]

@@ -8,7 +8,7 @@ from typing import Final
 from wce.errors import WceError
 from wce.guard import actions
 from wce.guard.actions import DENY, OK
-from wce.guard.catalogue import Catalogue
+from wce.guard.catalogue import SCHEMA, Catalogue
 from wce.guard.expansion import too_complex
 from wce.guard.functions import ALLOWED, OF_DDL, TABLE_FUNCTIONS
 from wce.guard.plan import Plan
@@ -114,10 +114,12 @@ class Overseer:
             return OK
         name, other = fold(first or ""), fold(second or "")
         if action == actions.READ:
+            self.plan.read.add(name)
             reason = self._read(name, other, database, fold(context or ""))
         elif action in actions.WRITES:
             reason = self._write(action, name, other, database, context)
         elif action == actions.FUNCTION:
+            self.plan.called.add(other)
             reason = self._function(other)
         elif action == actions.PRAGMA:
             reason = self._pragma(name, second)
@@ -187,6 +189,7 @@ class Overseer:
             return None  # of any table: no row changes
         if name.startswith(OWN_TABLES) or other.startswith(OWN_TABLES):
             return _forbidden(name)
+        self.plan.written.add(SCHEMA)
         changed = other if action == actions.ALTER_TABLE else name
         table = self._catalogue.tables.get(changed)
         self.plan.written.add(table.name if table is not None else first or changed)

@@ -44,6 +44,9 @@ class Plan:
     # Names of missing tables in `sql` → the name that the client wrote.
     missing: dict[str, str] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
+    # Folded names of what the authorizer was asked to read, and of the functions called.
+    read: set[str] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
     strict_twin: Plan | None = None
     # Seconds that it took when it ran last, and whether that was long, as the time before.
     took: float = 0.0

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import quote, urlencode
 
 from jinja2.sandbox import safe_range
 
 from wce.sandbox.database import Database
 from wce.sandbox.filters import plain
+from wce.sandbox.messages import Fault
 from wce.sandbox.page import Page
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(?:\.\.\.)?\}")
@@ -66,6 +67,10 @@ class Functions:
         rest = {name: value for name, value in params.items() if name not in used and value is not None}
         return self._page().base + path + (f"?{urlencode(rest)}" if rest else "")
 
+    def not_found(self, message: str = "") -> NoReturn:
+        """End the page: its path leads to nothing."""
+        raise Fault("abort", str(message) or "No page has this path.", status=404)
+
     def now(self) -> datetime:
         self._page().note("now")
         return datetime.now(UTC)
@@ -84,6 +89,7 @@ TABLE: Final = (
         "The address of a page; what its path has no place for stands behind the `?`.",
         lambda functions: functions.url_for_page,
     ),
+    Function("not_found", '(message="")', "Ends the page with status 404.", lambda functions: functions.not_found),
     Function("now", "()", "This moment, in UTC.", lambda functions: functions.now),
     Function("range", "(start, stop, step)", "Whole numbers, at most 100,000.", lambda _: safe_range),
 )

@@ -25,6 +25,7 @@ from wce.store.transaction import Transaction
 _ATTEMPTS: Final = 3
 _ANY_VERSION: Final = -1  # no counter is ever negative, so the file is asked
 Served = tuple[dict[str, Any], bytes]
+Notice = Callable[[GuardedSession, str, Params], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,16 @@ class Work:
     calls which only read wait for nobody.
     """
 
-    def __init__(self, desk: Desk, terms: Terms, *, write: bool, seconds: float, keep: bool = False) -> None:
-        """`seconds` are for a message that does not tell how many are left. `keep` notes every statement in `ran`."""
+    def __init__(self, desk: Desk, terms: Terms, *, write: bool, seconds: float, keep: bool = False, notice: Notice | None = None) -> None:
+        """`seconds` are for a message that does not tell how many are left. `keep` notes every statement in `ran`.
+
+        `notice` is told of each statement, and then none may write.
+        """
         self._desk = desk
         self._terms = terms
         self._write = write
         self._keep = keep
+        self._notice = notice
         self._seconds = seconds
         self._deadline = 0.0
         self._place: ExitStack | None = None
@@ -150,6 +155,8 @@ class Work:
         params = parameters(given)
         guarded = self._guarded or self._enter()
         writes = guarded.plan(sql).writes
+        if writes and self._notice is not None:
+            raise WceError("statement_not_allowed", "a template only reads")
         if writes and self._transaction is None:
             guarded = self._start_writing(guarded)
         self.wrote = self.wrote or writes
@@ -157,6 +164,8 @@ class Work:
         result = self._desk.queries.run_one(guarded, self._transaction, Statement(sql, params), limits, self._terms.details)
         if result.truncated and do != "query_one":
             raise WceError("sql_error", f"the statement gives more than {limits.max_rows} rows: ask for fewer, as by LIMIT")
+        if self._notice is not None:
+            self._notice(guarded, sql, params)
         if self._keep:
             self.ran.append(Ran(sql, round(result.duration_ms, 3), len(result.rows)))
         return result

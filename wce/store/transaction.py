@@ -14,8 +14,8 @@ from wce.metrics import Metrics
 from wce.model import Actor, Commit, Params
 from wce.store.sqlite import Cursor, busy, sqlite3
 
-_COUNT: Final = "UPDATE _wce_state SET commits = commits + 1 RETURNING commits, endpoints"
-_COUNT_AND_SEAL: Final = "UPDATE _wce_state SET commits = commits + 1, audit_hash = ? RETURNING commits, endpoints"
+_COUNT: Final = "UPDATE _wce_state SET commits = commits + 1 RETURNING commits, endpoints, watched"
+_COUNT_AND_SEAL: Final = "UPDATE _wce_state SET commits = commits + 1, audit_hash = ? RETURNING commits, endpoints, watched"
 
 
 # What a writer has to know of the file at his beginning: the counter of grants, that of commits, and the end of the audit chain. A
@@ -39,7 +39,8 @@ class Transaction:
     """What is known of the transaction while it is open. `at` is its one time, in Unix seconds.
 
     `depth` tells how many scripts led to it, each run because of the commit of the one before; whoever runs such a script sets it.
-    `number` is that of the commit and `endpoints` the counter of the file's scripts, both known when the store's own callbacks run.
+    `number` is that of the commit, `endpoints` the counter of the file's scripts and `watched` whether pages depend on any table: all
+    known when the store's own callbacks run.
     """
 
     def __init__(self, handle: Handle, actor: Actor, at: int, wait_seconds: float) -> None:
@@ -50,6 +51,7 @@ class Transaction:
         self.depth = 0
         self.number = 0
         self.endpoints = 0
+        self.watched = 0
         self.head: tuple[str, int] | None = None  # hash and id of the last audit row at the beginning, where that was read
         self.trail: tuple[str, int] | None = None  # the same of the last one that the callbacks wrote
         self._tables: dict[str, int] = {}
@@ -104,7 +106,7 @@ class Transaction:
             callback(self)
         self._alive()
         cursor = self.handle.execute(_COUNT) if self.trail is None else self.handle.execute(_COUNT_AND_SEAL, self.trail[:1])
-        self.number, self.endpoints = cursor.fetchall()[0]
+        self.number, self.endpoints, self.watched = cursor.fetchall()[0]
         for callback in last:
             callback(self)
         self._alive()

@@ -6,6 +6,7 @@ import atexit
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from flask import Flask
 from werkzeug.routing import BaseConverter
 
 from wce.config import Settings
+from wce.core import pages as page_cache
 from wce.core.backups import Backups
 from wce.core.gate import Gate
 from wce.core.hooks import HookQueue
@@ -24,19 +26,24 @@ from wce.core.query import Queries
 from wce.core.runs import Runs
 from wce.core.scripts import RoutesCache
 from wce.core.settings import Config
+from wce.core.templates import Sites
 from wce.core.tokens import Tokens
 from wce.core.vault import FolderVault, vault_path
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.sandbox.calls import Scripts
 from wce.sandbox.hooks import Jobs
+from wce.sandbox.pages import Pages
 from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Principals
+from wce.sandbox.refresh import Refresher
+from wce.sandbox.render import Renderer, source_of
 from wce.sandbox.scheduler import Scheduler
 from wce.sandbox.work import Desk
 from wce.store.store import Store
 from wce.web import (
     admin_access,
+    admin_assets,
     admin_audit,
     admin_backups,
     admin_config,
@@ -44,6 +51,7 @@ from wce.web import (
     admin_files,
     admin_hooks,
     admin_schedules,
+    admin_templates,
     admin_users,
     assets,
     auth,
@@ -61,6 +69,8 @@ from wce.web import (
     observe,
     ops,
     overview,
+    page_assets,
+    pages,
     problems,
     query,
     totp,
@@ -68,6 +78,7 @@ from wce.web import (
 from wce.web.application import Application
 from wce.web.counters import Counters
 from wce.web.headers import SecurityHeaders
+from wce.web.quick import QuickPages
 from wce.web.readiness import Readiness
 from wce.web.services import KEY, Services
 from wce.web.shared_counters import SharedCounters
@@ -96,12 +107,16 @@ _BLUEPRINTS: Final = (
     admin_files.bp,
     admin_backups.bp,
     deletion.bp,
+    admin_templates.bp,
+    admin_assets.bp,
     query.bp,
     data.bp,
     overview.bp,
     console.bp,
     editors.bp,
     endpoints.bp,
+    page_assets.bp,
+    pages.bp,
 )
 
 
@@ -139,7 +154,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
         app.register_blueprint(blueprint)
     limits.install(app, settings, services.counters)
     https = settings.base_url.startswith("https:")
-    app.wsgi_app = SecurityHeaders(app.wsgi_app, https=https)  # type: ignore[method-assign]
+    app.wsgi_app = SecurityHeaders(QuickPages(app.wsgi_app, services), https=https)  # type: ignore[method-assign]
     return app
 
 
@@ -156,14 +171,19 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         store.close()
         raise
     store.hooks.before("hooks", HookQueue().queue)
+    store.hooks.before("pages", page_cache.forget)
     grants = GrantsCache()
     queries = Queries(store, guard, grants)
     runs = Runs(store)
     pool = Pool(max(1, settings.sandbox_workers // settings.processes), metrics)
-    scripts = Scripts(pool, Desk(guard, queries, Principals(store, grants)), runs, metrics, now)
+    desk = Desk(guard, queries, Principals(store, grants))
+    scripts = Scripts(pool, desk, runs, metrics, now, partial(source_of, store))
+    renderer = Renderer(pool, desk, runs, metrics, now)
     scheduler = Scheduler(store, Jobs(store, config, scripts, now), now)
     store.hooks.add("jobs", scheduler.notice)
     backups = Backups(store, FolderVault(vault_path(settings)))
+    sites = Sites()
+    served = Pages(store, renderer, metrics, now)
     return Services(
         settings=settings,
         metrics=metrics,
@@ -179,6 +199,10 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         pool=pool,
         scripts=scripts,
         scheduler=scheduler,
+        sites=sites,
+        renderer=renderer,
+        pages=served,
+        refresher=_refresher(store, served, sites, config),
         readiness=Readiness(store, guard, pool),
         counters=_counters(settings, store.folder.path / COUNTERS, now),
         copies=Gate(_WAITING_COPIES),
@@ -193,6 +217,12 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
 def _counters(settings: Settings, path: Path, now: Callable[[], float]) -> Counters:
     shared = path if settings.processes > 1 else None
     return SharedCounters(settings.redis_url, settings.jwt_secret, shared, now) if settings.redis_url else Counters(shared, now=now)
+
+
+def _refresher(store: Store, served: Pages, sites: Sites, config: Config) -> Refresher:
+    refresher = Refresher(store, served, sites, config)
+    store.hooks.add("pages", refresher.notice)
+    return refresher
 
 
 def _share(processes: int) -> int:

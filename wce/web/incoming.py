@@ -63,6 +63,24 @@ class _Asked:
         return parser.parse(io.BytesIO(self.body), kind, len(self.body), options)[1:]
 
 
+def page(path: str, params: Mapping[str, str]) -> dict[str, Any]:
+    """The request for a page, whose body is not looked at."""
+    request = current.request()
+    environ = request.environ
+    asked = environ.get("QUERY_STRING", "")
+    return {
+        "id": context.request_id(),
+        "method": "GET" if request.method == "HEAD" else request.method,
+        "path": path,
+        "url": f"{_origin(environ)}{quote(request.path)}{'?' if asked else ''}{asked}",
+        "params": dict(params),
+        "query": request.args.to_dict() if asked else {},
+        "headers": _headers(environ),
+        "cookies": _cookies(request) if "HTTP_COOKIE" in environ else {},
+        "ip": context.current().ip_address,
+    }
+
+
 def user(actor: Actor) -> dict[str, Any] | None:
     """Who acts, or None for somebody who is not signed in."""
     if actor.user_id == PUBLIC_ID:

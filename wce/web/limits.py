@@ -11,7 +11,7 @@ import ipaddress
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from flask import Flask, request
 from flask_limiter import Limiter, RequestLimit
@@ -24,6 +24,9 @@ from wce.model import PUBLIC_ID
 from wce.web import current
 from wce.web.counters import Counters, CounterStorage
 from wce.web.headers import MORE_KEY
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _IPV6_NETWORK: Final = 64  # one customer's line; single addresses in it cost nothing
 # Views that hash a password or make a file, and the setting that bounds each per address.
@@ -54,7 +57,15 @@ def network(address: str) -> str:
     return str(mapped or ipaddress.ip_network((parsed, _IPV6_NETWORK), strict=False))
 
 
-def spend(counters: Counters, settings: CenvSettings, cenv: str, address: str, user_id: int = PUBLIC_ID) -> None:
+def spend(
+    counters: Counters,
+    settings: CenvSettings,
+    cenv: str,
+    address: str,
+    user_id: int = PUBLIC_ID,
+    *,
+    environ: WSGIEnvironment | None = None,
+) -> None:
     """Count this request against its address, its cenv and its user; WceError `rate_limited` when one of them is used up."""
     rates = (settings.rate_limit_ip, settings.rate_limit_cenv, settings.rate_limit_user)
     asked = counters.prepare((cenv, address, user_id, rates), lambda: _asked(rates, cenv, address, user_id))
@@ -67,7 +78,7 @@ def spend(counters: Counters, settings: CenvSettings, cenv: str, address: str, u
             least, shown = left, (limit, hits, ends_at)
         if left < 0 and ends_at > retry_at:
             retry_at = ends_at
-    _show(*shown, now)
+    _show(*shown, now, environ)
     if retry_at:
         raise exceeded(retry_at - now)
 
@@ -107,9 +118,9 @@ def _refuse(now: Callable[[], float], breached: RequestLimit) -> None:
     raise exceeded(breached.window.reset_time - now())
 
 
-def _show(limit: int, hits: int, ends_at: float, now: float) -> None:
+def _show(limit: int, hits: int, ends_at: float, now: float, environ: WSGIEnvironment | None = None) -> None:
     """Put what is left of a window on the answer; `ends_at` is in Unix seconds."""
-    environ = current.request().environ
+    environ = current.request().environ if environ is None else environ
     others = [pair for pair in environ.get(MORE_KEY, ()) if not pair[0].startswith("RateLimit-")]
     environ[MORE_KEY] = [
         *others,

@@ -18,11 +18,15 @@ from wce.core.query import Queries
 from wce.core.runs import Runs
 from wce.core.scripts import RoutesCache
 from wce.core.settings import Config
+from wce.core.templates import Sites
 from wce.core.tokens import Tokens
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.sandbox.calls import Scripts
+from wce.sandbox.pages import Pages
 from wce.sandbox.pool import Pool
+from wce.sandbox.refresh import Refresher
+from wce.sandbox.render import Renderer
 from wce.sandbox.scheduler import Scheduler
 from wce.store.store import Store
 from wce.web.counters import Counters
@@ -53,6 +57,10 @@ class Services:
     pool: Pool
     scripts: Scripts
     scheduler: Scheduler
+    sites: Sites
+    renderer: Renderer
+    pages: Pages
+    refresher: Refresher
     readiness: Readiness
     counters: Counters
     copies: Gate
@@ -81,6 +89,7 @@ class Services:
         """End workers and threads, close every connection and give the storage folder back; a second call does nothing."""
         self.keeper.close()
         self.scheduler.stop()
+        self.refresher.close()
         self.pool.close()  # what still runs ends with it
         self.scheduler.join()
         self.runs.close()

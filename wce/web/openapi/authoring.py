@@ -10,7 +10,7 @@ from wce.core.schedules import Schedule
 from wce.core.scripts import Endpoint
 from wce.core.versions import Version
 from wce.web import script_bodies
-from wce.web.openapi import answers
+from wce.web.openapi import answers, page_answers
 from wce.web.openapi.operation import Operation, Parameter, listing
 
 _SCRIPT: Final = 'def handler(request):\n    return db.query("SELECT id, title FROM notes")\n'
@@ -43,6 +43,7 @@ def _kind(name: str, item: Any, new: Any, changes: Any, example: Mapping[str, An
             {200: listing("versions", answers.VersionEntry)}, errors=_MISSING, summary=f"The versions of {_a(name)}, newest first."
         ),
         "find_version": Operation({200: Version}, errors=_MISSING, summary=f"One version of {_a(name)}, with its script."),
+        "diff": Operation({200: page_answers.Difference}, errors=_MISSING, summary=f"What changed between two versions of {_a(name)}."),
         "restore": Operation({200: item}, errors=(*_MISSING, *_SAVE), summary=f"Bring a version of {_a(name)} back."),
         "runs": Operation(
             {200: listing("runs", answers.Run)},

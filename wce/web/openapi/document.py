@@ -18,6 +18,7 @@ from wce.web.openapi.basics import ACCOUNT, SERVER, SQL
 from wce.web.openapi.credentials import CREDENTIALS
 from wce.web.openapi.interface import INTERFACE
 from wce.web.openapi.operation import HTML, JSON, Operation
+from wce.web.openapi.paging import ASSETS, PAGES, TEMPLATES
 from wce.web.screens import is_screen
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -29,6 +30,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     **USERS,
     **ACCESS,
     **SCRIPTS,
+    **TEMPLATES,
+    **ASSETS,
+    **PAGES,
     **CONFIG,
     **AUDIT,
     **FILES,
@@ -48,6 +52,7 @@ _TAGS: Final = {
     "keys": "API keys",
     "query": "SQL",
     "endpoints": "Endpoints of a cenv",
+    **dict.fromkeys(("pages", "page_assets"), "Pages of a cenv"),
     "admin_access": "Permissions and policies",
 }
 _KINDS: Final[Mapping[str, Mapping[str, Any]]] = {

@@ -1,0 +1,56 @@
+"""Answers that a client may have already: tags, times of the last change, and 304."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
+from typing import Any, Final
+
+ZIPPED: Final = "-gz"  # the zipped form is another one than the plain form, so its tag is
+
+
+def takes_gzip(environ: Mapping[str, Any]) -> bool:
+    """Whether the client says that it reads gzip."""
+    sent = environ.get("HTTP_ACCEPT_ENCODING", "")
+    return "gzip" in sent and _takes_gzip(sent)
+
+
+@lru_cache(maxsize=256)
+def _takes_gzip(sent: str) -> bool:
+    for part in sent.split(","):
+        name, _, rest = part.partition(";")
+        if name.strip().lower() in ("gzip", "x-gzip"):
+            weight = rest.partition("=")[2].strip()
+            return weight.strip("0.") != "" or not weight
+    return False
+
+
+def fresh(environ: Mapping[str, Any], etag: str, changed_at: int, now: float) -> bool:
+    """Whether what the client has is what it would get (RFC 9110, 13.1.2 and 13.1.3)."""
+    held = environ.get("HTTP_IF_NONE_MATCH")
+    if held is not None:
+        return bool(held.strip() == "*" or etag in {_bare(part) for part in held.split(",")})
+    since = environ.get("HTTP_IF_MODIFIED_SINCE")
+    if since is None or not changed_at:
+        return False
+    try:
+        at = parsedate_to_datetime(since).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return changed_at <= at <= now
+
+
+def last_modified(changed_at: int, now: float) -> str | None:
+    """The header, unless the time has not come yet: then the page may still change within the same second."""
+    return _date(changed_at) if 0 < changed_at <= now else None
+
+
+@lru_cache(maxsize=1024)
+def _date(at: int) -> str:
+    return formatdate(at, usegmt=True)
+
+
+def _bare(part: str) -> str:
+    part = part.strip().removeprefix("W/").strip('"')
+    return part.removesuffix(ZIPPED)
