@@ -61,6 +61,7 @@ def requests() -> dict[str, Request]:
         "login": Request("POST", {"Content-Type": "application/json"}, [("/login", login)]),
         "/me": Request("GET", headers, [("/me", "")]),
         "page": Request("GET", {}, [("/plain", "")]),
+        "cached page": Request("GET", {}, [("/plain", "")]),
         "script": Request("GET", {}, [("/plain", "")]),
     }
 

@@ -16,6 +16,7 @@ import psutil
 
 from bench import data
 from wce.config import Settings
+from wce.core import pages
 from wce.guard import selftest
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
@@ -113,6 +114,18 @@ def _idle(store: Store) -> Figure:
     return Figure("idle open cenv", (process.memory_info().rss - before) / IDLE / 1024, "KiB", 300)
 
 
+def _invalidation(store: Store, cenv: str) -> Figure:
+    """What a commit pays for pages that are made from other tables than it writes."""
+    watched = [f"watched_{number}" for number in range(50)]
+    with store.session(cenv) as session, session.transaction(ACTOR) as transaction:
+        for table in watched:
+            transaction.execute("INSERT INTO _wce_page_tables VALUES (?, 0)", (table,))
+        transaction.touch("notes", 1)
+        transaction.watched = 1
+        cost = _microseconds(lambda _: pages.forget(transaction), [0])
+    return Figure("pages: a write that none depends on", cost, "µs", 20)
+
+
 def run() -> list[Figure]:
     """All figures."""
     with tempfile.TemporaryDirectory() as folder:
@@ -120,6 +133,6 @@ def run() -> list[Figure]:
         store.open()
         try:
             cenv = store.create(lambda _: None, ACTOR)
-            return [_idle(store), _guard(store, cenv), _self_test(), _new_cenv(store)]
+            return [_idle(store), _guard(store, cenv), _invalidation(store, cenv), _self_test(), _new_cenv(store)]
         finally:
             store.close()

@@ -25,6 +25,8 @@ WANTED: Final = {
     ("PocketBase", "list of 100"): 1.5,
     ("PocketBase", "insert"): 1.0,
     ("PocketBase", "aggregate 100,000"): 1.0,
+    ("floor", "cached page"): 0.9,
+    ("PocketBase", "cached page"): 3.0,
     ("floor", "script"): 0.55,
     ("PocketBase", "script"): 0.6,
     ("PocketBase", "script with a query"): 0.6,

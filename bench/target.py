@@ -16,6 +16,8 @@ TASKS: Final = (
     "login",
     "/me",
     "page",
+    "cached page",
+    "page made of 20 rows",
     "script",
     "script with a query",
     "script with a loop",

@@ -35,6 +35,14 @@ SCRIPTS = {
 }
 
 
+_ROWS = "<ul>{% for note in query('SELECT id, title, n FROM notes LIMIT 20') %}<li>{{ note.id }} {{ note.title }} {{ note.n }}</li>{% endfor %}</ul>"
+# The second asks what its visitor has sent, so it is made for every one anew.
+TEMPLATES = {
+    "cached": "<!doctype html><title>notes</title>" + _ROWS,
+    "made": "<!doctype html><title>{{ request.query.q }}</title>" + _ROWS,
+}
+
+
 class Client:
     """A signed-in user of one cenv."""
 
@@ -82,6 +90,9 @@ def fill(base: str, cenv: str) -> Client:
     for path, script in SCRIPTS.items():
         endpoint = {"method": "GET", "path": path, "access": "public", "run_as": "definer", "script": script}
         owner.call("POST", "/admin/endpoints", endpoint)
+    for name, content in TEMPLATES.items():
+        template = {"name": name, "syntax": "jinja", "content": content, "published": True, "access": "public", "run_as": "definer"}
+        owner.call("POST", "/admin/templates", template)
     return Client(base, cenv, "bench_user", PASSWORD)
 
 
@@ -104,6 +115,8 @@ def requests_of(user: Client) -> dict[str, Request]:
         "login": Request("POST", {"Content-Type": "application/json"}, [(f"{cenv}/login", login)]),
         "/me": Request("GET", headers, [(f"{cenv}/me", "")]),
         "page": Request("GET", {"Accept": "text/html"}, [("/", "")]),
+        "cached page": Request("GET", {}, [(f"{cenv}/pages/cached", "")]),
+        "page made of 20 rows": Request("GET", {}, [(f"{cenv}/pages/made", "")]),
         "script": Request("GET", {}, [(f"{cenv}/api/trivial", "")]),
         "script with a query": Request("GET", {}, [(f"{cenv}/api/read/{i}", "") for i in ids]),
         "script with a loop": Request("GET", {}, [(f"{cenv}/api/loop", "")]),
