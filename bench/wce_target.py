@@ -35,7 +35,10 @@ SCRIPTS = {
 }
 
 
-_ROWS = "<ul>{% for note in query('SELECT id, title, n FROM notes LIMIT 20') %}<li>{{ note.id }} {{ note.title }} {{ note.n }}</li>{% endfor %}</ul>"
+_ROWS = (
+    "<ul>{% for note in query('SELECT id, title, n FROM notes LIMIT 20') %}"
+    "<li>{{ note.id }} {{ note.title }} {{ note.n }}</li>{% endfor %}</ul>"
+)
 # The second asks what its visitor has sent, so it is made for every one anew.
 TEMPLATES = {
     "cached": "<!doctype html><title>notes</title>" + _ROWS,

@@ -29,6 +29,7 @@ class Metrics:
             values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._ran: dict[str, Histogram] = {}
+        self._scripts: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.requests = Counter("wce_requests_total", "Requests answered.", ["route", "method", "status"], registry=self.registry)
         self.latency = Histogram(
@@ -72,6 +73,14 @@ class Metrics:
         if known is None:
             known = self._ran[kind] = self.query_seconds.labels(kind)
         known.observe(seconds)
+
+    def script_ran(self, kind: str, outcome: str, seconds: float) -> None:
+        """Count a run of a script."""
+        known = self._scripts.get((kind, outcome))
+        if known is None:
+            known = self._scripts[kind, outcome] = (self.script_calls.labels(kind, outcome), self.script_seconds.labels(kind))
+        known[0].inc()
+        known[1].observe(seconds)
 
     def text(self) -> bytes:
         """Every figure in Prometheus' text format, of the type CONTENT_TYPE."""

@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final, Protocol
 
-from prometheus_client import Counter, Histogram
-
 from wce.cache import Cache
 from wce.core.authoring import CALLER
 from wce.core.logins import Authenticated
@@ -115,7 +113,6 @@ class Scripts:
         self._find = find
         self._texts: Cache[str, tuple[str, frozenset[str] | None]] = Cache(_CACHED)
         self._writers: Cache[tuple[str, str], bool] = Cache(_CACHED)
-        self._figures: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
 
     def check(self, source: str) -> None:
         """Raise `script_error` with the place, unless the source can be read as a script; none of it runs."""
@@ -206,7 +203,7 @@ class Scripts:
         except WceError as error:
             end = _End(error.code, error, {"kind": error.code, "message": error.detail})
         seconds = time.perf_counter() - started
-        self._count(script.kind, end.outcome, seconds)
+        self._metrics.script_ran(script.kind, end.outcome, seconds)
         answer = end.answer
         if end.outcome != "busy":  # then it has not run; and whoever asks too often must not fill the log
             user_id = terms.actor.user_id if terms.actor.user_id != PUBLIC_ID else None
@@ -217,14 +214,6 @@ class Scripts:
         if isinstance(answer, WceError):
             raise answer
         return answer
-
-    def _count(self, kind: str, outcome: str, seconds: float) -> None:
-        known = self._figures.get((kind, outcome))
-        if known is None:  # finding a figure by its labels takes as long as counting
-            known = (self._metrics.script_calls.labels(kind, outcome), self._metrics.script_seconds.labels(kind))
-            self._figures[kind, outcome] = known
-        known[0].inc()
-        known[1].observe(seconds)
 
     def _run(
         self, script: _Script, terms: Terms, request: Mapping[str, Any], body: bytes, settle: Settle | None = None, *, trial: bool = False

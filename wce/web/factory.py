@@ -165,11 +165,7 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
     tokens = Tokens(settings.jwt_secret)
     store = Store(settings, metrics, now)
     store.open()
-    try:
-        guard = Guard(store)
-    except BaseException:
-        store.close()
-        raise
+    guard = _guarded(store)
     store.hooks.before("hooks", HookQueue().queue)
     store.hooks.before("pages", page_cache.forget)
     grants = GrantsCache()
@@ -212,6 +208,14 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         admission=Admission(settings, tokens, now),
         now=now,
     )
+
+
+def _guarded(store: Store) -> Guard:
+    try:
+        return Guard(store)
+    except BaseException:
+        store.close()
+        raise
 
 
 def _counters(settings: Settings, path: Path, now: Callable[[], float]) -> Counters:
