@@ -159,5 +159,6 @@ def _send(label: str, case: Any, caller: Caller, found: Calls) -> None:
         return  # the test client cannot even send it
     found.statuses[answer.status_code] += 1
     code = (answer.get_json(silent=True) or {}).get("code", "")
+    answer.close()  # an export is an open file
     if answer.status_code >= 500 and code not in _HONEST:
         found.findings.append(f"{label} as {caller.role}: {answer.status_code} {code} {sent!r}"[:_MOST_SHOWN])
