@@ -16,7 +16,7 @@ from wce.errors import WceError
 from wce.web import current, responses
 from wce.web.access import access
 from wce.web.headers import ResponseClass
-from wce.web.markdown import Page, Section, excerpt, render
+from wce.web.markdown import Html, Page, Section, excerpt, render
 from wce.web.openapi import made
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "docs"
@@ -39,7 +39,7 @@ class Hit:
     page: str
     section: Section
     address: str
-    excerpt: str
+    excerpt: Html
 
 
 @cache
@@ -127,7 +127,7 @@ def api() -> Response:
     app = current.application()
     if _KEY not in app.extensions:
         value = made.of(app).value
-        app.extensions[_KEY] = render_template("_docs_api.html", api=value, groups=_by_tag(value))
+        app.extensions[_KEY] = Html(render_template("_docs_api.html", api=value, groups=_by_tag(value)))
     return responses.page("docs_api.html", html=app.extensions[_KEY], here="/docs/api", contents=contents())
 
 

@@ -19,6 +19,13 @@ _SCHEME: Final = re.compile(r"https?://|mailto:")
 Resolve = Callable[[str], str | None]
 
 
+class Html(str):
+    """A text that templates put in as it is, because what made it has escaped whatever it was given."""
+
+    def __html__(self) -> str:
+        return str(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A heading and the plain text under it; `level` is 1 for the page itself."""
@@ -34,7 +41,7 @@ class Page:
     """One file, rendered."""
 
     title: str
-    html: str
+    html: Html
     sections: tuple[Section, ...]
 
 
@@ -55,7 +62,7 @@ def render(text: str, resolve: Resolve) -> Page:
         if token.type in ("fence", "code_block", "table_open"):
             token.attrSet("tabindex", "0")  # what scrolls sideways must be reached by the keyboard
     title = sections[0].heading if sections else ""
-    return Page(title, _PARSER.renderer.render(tokens, _PARSER.options, {}), tuple(sections))
+    return Page(title, Html(_PARSER.renderer.render(tokens, _PARSER.options, {})), tuple(sections))
 
 
 def _sections(tokens: list[Token]) -> list[Section]:
@@ -94,7 +101,7 @@ def _link(token: Token, resolve: Resolve) -> None:
                 child.attrSet(name, found)
 
 
-def excerpt(text: str, words: list[str], length: int = 220) -> str:
+def excerpt(text: str, words: list[str], length: int = 220) -> Html:
     """A piece of the text around the first of the words, as HTML with each of them marked."""
     folded = text.lower()
     first = min((at for word in words if (at := folded.find(word)) >= 0), default=0)
@@ -103,4 +110,4 @@ def excerpt(text: str, words: list[str], length: int = 220) -> str:
     pattern = "|".join(re.escape(word) for word in words)
     marked = re.sub(pattern, lambda found: f"\0{found[0]}\1", piece, flags=re.IGNORECASE) if pattern else piece
     shown = escape(marked).replace("\0", "<mark>").replace("\1", "</mark>")
-    return ("… " if start else "") + shown + (" …" if start + length < len(text) else "")
+    return Html(("… " if start else "") + shown + (" …" if start + length < len(text) else ""))
