@@ -71,6 +71,7 @@ class Actor:
     user_agent: str = ""
     key_id: int | None = None
     scope: Scope | None = None
+    page: str | None = None  # whose token brought him; it opens endpoints only
 
 
 @dataclass(frozen=True, slots=True)

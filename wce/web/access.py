@@ -27,6 +27,7 @@ class Access:
     who: Who
     response: ResponseClass = ResponseClass.API
     keys: Keys = "none"
+    views: bool = False
 
     @property
     def looks_at_credentials(self) -> bool:
@@ -36,14 +37,15 @@ class Access:
 CLOSED: Final = Access("owner", ResponseClass.CONTENT)  # stands for a view without a declaration; `require` refuses everybody
 
 
-def access(who: Who, response: ResponseClass = ResponseClass.API, *, keys: Keys = "none") -> Callable[[View], View]:
+def access(who: Who, response: ResponseClass = ResponseClass.API, *, keys: Keys = "none", views: bool = False) -> Callable[[View], View]:
     """Declare who may call the view below; goes under the route's own decorator.
 
     A view of administrators is open to API keys that may administer; another one that says nothing of keys is open to none.
+    `views`: a browser that only has a view token may look at it.
     """
 
     def mark(view: View) -> View:
-        setattr(view, _ATTRIBUTE, Access(who, response, keys))
+        setattr(view, _ATTRIBUTE, Access(who, response, keys, views))
         return view
 
     return mark
@@ -59,6 +61,8 @@ def require(rule: Access, actor: Actor, method: str) -> None:
     """Raise unless the actor may call a view of this rule: `not_signed_in` for the public, `forbidden` for a lower role or a key."""
     if rule is CLOSED:
         raise WceError("forbidden", "This address is not open to anybody.")
+    if actor.page is not None and rule.keys != "endpoints" and rule.who != "public":
+        raise WceError("forbidden", "A page's token opens endpoints and nothing else.")
     if actor.scope is not None and rule.who != "public":
         _require_key(rule, actor.scope, method)
     if rule.who in ("public", "anyone"):

@@ -26,3 +26,7 @@ class Login(Credentials):
 
 class Code(Body):
     totp: str
+
+
+class Page(Body):
+    page: str

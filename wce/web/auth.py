@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, request
 
-from wce.core import keys, logins, tables, users
+from wce.core import keys, logins, passes, tables, users
 from wce.core.settings import CenvSettings
 from wce.core.totp import Proof
 from wce.errors import WceError
@@ -144,7 +144,11 @@ def _log_in(session: Session, config: CenvSettings, username: str, secret: str, 
 
 def _signed_in(made: logins.LoggedIn) -> Response:
     response = responses.json({"token": made.token, "expires_at": made.expires_at})
-    cookies.put(response, cenv(), made.token, max_age_seconds=int(made.expires_at - services().now()), secure=_https())
+    app = services()
+    lasts = int(made.expires_at - app.now())
+    cookies.put(response, cenv(), made.token, max_age_seconds=lasts, secure=_https())
+    view = passes.issue_view(app.tokens, cenv(), made.user_id, made.session_id, app.now(), seconds=lasts)
+    cookies.put_view(response, cenv(), view, max_age_seconds=lasts, secure=_https())
     return response
 
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from flask import Request
 
-from wce.core import keys, logins
+from wce.core import keys, logins, passes
 from wce.core.logins import Authenticated
 from wce.core.settings import CenvSettings
 from wce.errors import WceError
 from wce.model import Actor, Grants
 from wce.store.session import Session
-from wce.web import cookies, cors, limits
+from wce.web import cookies, cors, hosts, limits, viewing
 from wce.web.access import Access, declared, require
 from wce.web.current import application, bag, request
 from wce.web.headers import CLASS_KEY, ID_KEY, new_id
@@ -28,8 +27,6 @@ from wce.web.services import Services, services
 
 CENV_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CENV: Final = re.compile(f"/({CENV_PATTERN})(?:/|$)")
-# A name or an address, or nothing (HTTP/1.0); what our own pages and links repeat must be no more than that.
-_HOST: Final = re.compile(r"((?:[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,20}\.?|\[[0-9A-Fa-f:.]{2,45}\])?)(?::[0-9]{0,5})?")
 _MAX_AGENT: Final = 300
 
 
@@ -121,7 +118,10 @@ def _identify(incoming: Request, declaration: Access) -> None:
     if "HTTP_SERVICE_WORKER" in environ and environ["HTTP_SERVICE_WORKER"].lower() == "script":
         # A service worker would answer for every page under its path, ours among them.
         raise WceError("forbidden", "No script of this server may become a service worker.")
-    _check_host(environ.get("HTTP_HOST", ""), services().settings.hosts)
+    settings = services().settings
+    here = hosts.is_content_host(environ.get("HTTP_HOST", ""), settings.hosts, settings.content_host)
+    if settings.content_host:
+        hosts.keep_apart(incoming, declaration.response, settings.content_host, here=here, ticket=_ticket(incoming, cenv_id, declaration))
     if cenv_id is not None and incoming.url_rule is None:
         services().store.path(cenv_id)  # a cenv that is not there is told before an address in it that is not
 
@@ -136,20 +136,12 @@ def _authenticate(incoming: Request, declaration: Access) -> None:
     context: Context = kept.context
     if context.cenv is not None:
         look = declaration.looks_at_credentials and not automatic
-        kept.context = context = _with_principal(incoming, context, context.cenv, services(), look=look)
+        views = look and declaration.views and incoming.method in cookies.SAFE
+        kept.context = context = _with_principal(incoming, context, context.cenv, services(), look=look, views=views)
         if context.who is not None and not automatic:
             require(declaration, context.who.actor, incoming.method)
     elif declaration.who != "public":
         raise WceError("forbidden", "This address is not open to anybody.")
-
-
-@lru_cache(maxsize=1024)
-def _check_host(said: str, allowed: tuple[str, ...]) -> None:
-    host = _HOST.fullmatch(said)
-    if host is None:
-        raise WceError("malformed", "The Host header is not a host name.")
-    if allowed and host[1].lower() not in {name.lower() for name in allowed}:
-        raise WceError("wrong_host")
 
 
 def public_url() -> str:
@@ -163,10 +155,25 @@ def own_origin() -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Services, *, look: bool) -> Context:
+def _ticket(incoming: Request, cenv_id: str | None, declaration: Access) -> str:
+    """What lets whoever is signed in here look at private pages on the other host."""
+    cookie = incoming.cookies.get(cookies.name(cenv_id), "") if cenv_id is not None and declaration.views else ""
+    if not cookie or not cookies.counts(incoming.method, incoming.headers, own_origin()):
+        return ""
+    app = services()
+    try:
+        claims = app.tokens.read(cookie, cenv_id or "", app.now())
+    except WceError:
+        return ""
+    return passes.issue_view(app.tokens, claims.cenv, claims.user_id, claims.session_id, app.now(), seconds=passes.TICKET_SECONDS)
+
+
+def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Services, *, look: bool, views: bool) -> Context:
     whence = (context.ip_address, context.user_agent)
     with app.store.session(cenv_id) as session:
         known, by_cookie, refusal = _credentials(incoming, session, app, whence) if look else (None, False, None)
+        if views and known is None and refusal is None:
+            known = viewing.viewer(incoming, session, app, whence)
         found = known or logins.anonymous(session, *whence)
         config = app.config.read(session, found.state.settings)
         if config.cors_origins:
@@ -213,6 +220,8 @@ def _known(token: str, session: Session, app: Services, whence: tuple[str, str],
     try:
         if keys.is_key(token) and not quietly:
             return keys.authenticate(session, token, app.now(), *whence)
+        if token.startswith(passes.PREFIX) and not quietly:
+            return passes.caller(session, app.tokens, token, app.now(), *whence)
         claims = app.tokens.read(token, session.cenv, app.now())
         return logins.authenticate(session, claims, app.now(), *whence)
     except WceError as error:

@@ -20,6 +20,16 @@ def name(cenv: str) -> str:
     return f"{PREFIX}{cenv[:8]}"
 
 
+def view_name(cenv: str) -> str:
+    """The cookie that only lets look at pages."""
+    return f"{PREFIX}view_{cenv[:8]}"
+
+
+def navigates(headers: Headers) -> bool:
+    """Whether a browser opens a page in a window of its own; older ones do not say, and send the cookie on nothing else."""
+    return headers.get("Sec-Fetch-Mode", "navigate") == "navigate" and headers.get("Sec-Fetch-Dest", "document") == "document"
+
+
 def counts(method: str, headers: Headers, own_origin: str) -> bool:
     """Whether a cookie on this request may speak for the user.
 
@@ -46,6 +56,13 @@ def put(response: Response, cenv: str, token: str, *, max_age_seconds: int, secu
     response.set_cookie(name(cenv), token, max_age=max_age_seconds, path=f"/{cenv}/", httponly=True, samesite="Strict", secure=secure)
 
 
+def put_view(response: Response, cenv: str, token: str, *, max_age_seconds: int, secure: bool) -> None:
+    """Set the cookie for looking at pages. Lax: from a page in a sandbox a link comes as if from another site."""
+    path = f"/{cenv}/pages/"
+    response.set_cookie(view_name(cenv), token, max_age=max_age_seconds, path=path, httponly=True, samesite="Lax", secure=secure)
+
+
 def drop(response: Response, cenv: str, *, secure: bool) -> None:
-    """Take the session's cookie back."""
+    """Take the session's cookies back."""
+    response.delete_cookie(view_name(cenv), path=f"/{cenv}/pages/", httponly=True, samesite="Lax", secure=secure)
     response.delete_cookie(name(cenv), path=f"/{cenv}/", httponly=True, samesite="Strict", secure=secure)

@@ -61,9 +61,9 @@ def answer(cenv_id: str, path: str) -> Response:
             raise MethodNotAllowed(valid_methods=list(found.allowed))
         raise WceError("not_found", "No endpoint has this path.")
     _require_listed(endpoint)
-    if endpoint.access == "public":
+    if endpoint.access == "public" or actor().page is not None:
         _share({"Access-Control-Expose-Headers": "*"})
-    else:
+    if endpoint.access != "public":
         require(_ACCESS.get(endpoint.access, _ACCESS["admin"]), actor(), method)
     plain, body = incoming.read(path, found.params, app.scripts.fields(endpoint.script))
     return respond(app.scripts.call(cenv_id, who(), cenv_settings(), endpoint, plain, body, request_id()), endpoint)
@@ -110,6 +110,14 @@ def _options(routes: Routes[Endpoint], path: str, allowed: tuple[str, ...]) -> R
             {
                 "Access-Control-Allow-Methods": ", ".join(shared),
                 "Access-Control-Allow-Headers": "*",  # all but Authorization
+                "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+            }
+        )
+    elif current.request().environ.get("HTTP_ORIGIN") == "null":  # a page, which may have a token
+        _share(
+            {
+                "Access-Control-Allow-Methods": ", ".join(matches),
+                "Access-Control-Allow-Headers": "Authorization, Content-Type",
                 "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
             }
         )

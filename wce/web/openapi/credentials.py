@@ -1,4 +1,4 @@
-"""The operations about API keys and the second factor of a login."""
+"""The operations about API keys, the second factor of a login, and tokens of pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from wce.core.totp import Status
 from wce.web import account_bodies, bodies
-from wce.web.openapi.answers import Answer, Seconds
+from wce.web.openapi.answers import Answer, Seconds, Token
 from wce.web.openapi.operation import Operation, listing
 
 _PASSWORD: Final = {"password": "correct horse"}
@@ -73,4 +73,5 @@ CREDENTIALS: Final[Mapping[str, Operation]] = {
     ),
     "totp.renew_codes": Operation({200: RecoveryCodes}, bodies.Confirmation, _PASSWORD, errors=(*_CHECKED, "not_found")),
     "totp.reset": Operation({204: None}),
+    "page_tokens.create": Operation({201: Token}, account_bodies.Page, {"page": "/notes"}, errors=("forbidden",)),
 }

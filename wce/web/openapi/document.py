@@ -48,6 +48,7 @@ _TAGS: Final = {
     **dict.fromkeys(("ops", "landing", "assets", "description", "manual"), "Server"),
     "auth": "Account",
     "totp": "Account",
+    "page_tokens": "Account",
     "overview": "Account",
     "keys": "API keys",
     "query": "SQL",
