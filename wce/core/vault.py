@@ -89,7 +89,8 @@ class FolderVault:
 
     def _draft(self, cenv: str) -> Path:
         folder = self._root / cenv
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in (self._root, folder):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = folder / f".{secrets.token_hex(8)}.tmp"
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         return draft

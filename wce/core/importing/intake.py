@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wce.core import audit
 from wce.core.authoring import Check
@@ -24,6 +25,7 @@ from wce.guard.guard import Guard
 from wce.model import PUBLIC_ID, Actor, AuditEntry, Role
 from wce.store.migrate import newest
 from wce.store.session import Session
+from wce.store.sqlite import connect
 from wce.store.store import Draft, Store
 
 SECONDS: Final = 300.0  # for all of one file
@@ -45,7 +47,8 @@ class Importer:
         name = owner.username if owner else ""
         actor = Actor(PUBLIC_ID, name, Role.OWNER, None, ip_address, user_agent)
         with self.store.draft(actor) as draft:
-            report = self._build(draft, path, owner, actor, max_bytes, "cenv.import", {})
+            report = self._build(draft, path, owner, max_bytes, actor)
+            self._record(draft, actor, report.brief())
             return self.store.publish(draft), report
 
     def replace(self, session: Session, path: Path, actor: Actor, keep: Keep, *, max_bytes: int) -> Report:
@@ -53,15 +56,21 @@ class Importer:
         with session.transaction(actor) as transaction:
             require_owner(transaction, actor)
         owner = _present_owner(session)
-        with self.store.draft(actor) as draft, self.store.exclusive(session.cenv):
-            kept = keep()
-            report = self._build(draft, path, owner, actor, max_bytes, "cenv.import", {"kept": kept})
-            put_in_place(session, draft.path)
+        with self.store.draft(actor) as draft:
+            report = self._build(draft, path, owner, max_bytes, actor)
+            with self.store.exclusive(session.cenv):
+                self._record(draft, actor, report.brief() | {"kept": keep()})
+                put_in_place(session, draft.path)
         return report
 
-    def _build(
-        self, draft: Draft, path: Path, owner: Owner | None, actor: Actor, max_bytes: int, action: str, details: dict[str, str]
-    ) -> Report:
+    def _record(self, draft: Draft, actor: Actor, details: dict[str, Any]) -> None:
+        """The entry of the import, at the end of the log that the file may have brought."""
+        with closing(connect(draft.path)) as connection:
+            session = Session(draft.cenv, connection, self.store.drafting, self.store.explain)
+            with session.transaction(actor) as transaction:
+                audit.record(transaction, AuditEntry("cenv.import", "cenv", draft.cenv, details))
+
+    def _build(self, draft: Draft, path: Path, owner: Owner | None, max_bytes: int, actor: Actor) -> Report:
         header = read_header(path, max_bytes=max_bytes, newest_schema=newest())
         report = Report("cenv" if header.is_cenv else "data", bytes=header.size, sha256=sha256(path))
         deadline = time.monotonic() + self.seconds
@@ -70,7 +79,6 @@ class Importer:
             builder = self.guard.builder(draft.cenv, draft.path, max_bytes=2 * max_bytes, seconds=self.seconds)
             with builder, self.store.drafting(builder.link, actor) as transaction:
                 self._take(foreign, builder, report, owner, transaction.at)
-                audit.record(transaction, AuditEntry(action, "cenv", draft.cenv, report.brief() | details))
         return report
 
     def _take(self, foreign: Foreign, builder: Builder, report: Report, owner: Owner | None, now: int) -> None:
