@@ -28,12 +28,6 @@ routerAdd("GET", "/bench/read/{id}", (e) => {
   const found = e.app.findRecordById("notes", e.request.pathValue("id"))
   return e.json(200, {id: found.id, title: found.get("title"), n: found.get("n")})
 })
-routerAdd("GET", "/bench/page", (e) => {
-  const notes = arrayOf(new DynamicModel({id: "", title: "", n: 0}))
-  e.app.db().newQuery("SELECT id, title, n FROM notes LIMIT 20").all(notes)
-  const text = "<!doctype html><title>notes</title><ul>{{range .notes}}<li>{{.id}} {{.title}} {{.n}}</li>{{end}}</ul>"
-  return e.html(200, $template.loadString(text).render({notes: notes}))
-})
 routerAdd("GET", "/bench/template", (e) => e.html(200, $template.loadString("<h1>{{.name}}</h1>").render({name: "x"})))
 routerAdd("GET", "/bench/loop", (e) => {
   let n = 0
@@ -100,7 +94,6 @@ def _requests(token: str, owner: str) -> dict[str, Request]:
         "/me": Request("POST", headers, [("/api/collections/users/auth-refresh", "")]),
         "page": Request("GET", {}, [("/_/", "")]),
         "cached page": Request("GET", {}, [("/bench/template", "")]),
-        "page made of 20 rows": Request("GET", {}, [("/bench/page", "")]),
         "script": Request("GET", {}, [("/bench/trivial", "")]),
         "script with a query": Request("GET", {}, [(f"/bench/read/{name}", "") for name in names]),
         "script with a loop": Request("GET", {}, [("/bench/loop", "")]),

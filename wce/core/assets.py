@@ -16,7 +16,7 @@ from wce.store.session import Session
 from wce.store.transaction import Transaction
 
 MAX_BYTES: Final = 10 * 1024 * 1024  # of one file
-_MAX_FILES: Final = 5_000
+MAX_FILES: Final = 5_000
 _MIB: Final = 1024 * 1024
 _UNKNOWN: Final = "application/octet-stream"
 # By the ending of the path and by nothing else: neither a client nor the content says what a browser takes a file for.
@@ -143,6 +143,13 @@ def delete_asset(session: Session, actor: Actor, path: str) -> None:
         _record(transaction, "delete", path, {})
 
 
+def described(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a file from elsewhere, with what its content and its path say of themselves; raises `validation` for a bad path."""
+    _require_path(row["path"])
+    content = row["content"]
+    return row | {"content_type": content_type(row["path"]), "size": len(content), "hash": hashlib.sha256(content).hexdigest()}
+
+
 def content_type(path: str) -> str:
     """What a browser is told that the file is."""
     _, dot, ending = path.rpartition("/")[2].rpartition(".")
@@ -162,8 +169,8 @@ def _require_path(path: str) -> None:
 
 def _require_room(transaction: Transaction, config: CenvSettings, size: int, instead_of: int, *, new: bool) -> None:
     count, held = transaction.execute("SELECT count(*), coalesce(sum(size), 0) FROM _wce_assets").fetchone()
-    if count + new > _MAX_FILES:
-        raise WceError("quota_exceeded", f"A cenv may have {_MAX_FILES} files.")
+    if count + new > MAX_FILES:
+        raise WceError("quota_exceeded", f"A cenv may have {MAX_FILES} files.")
     if held + size - instead_of > config.max_assets_mb * _MIB:
         raise WceError("quota_exceeded", f"All files together may have {config.max_assets_mb} MiB (max_assets_mb).")
 

@@ -20,10 +20,11 @@ _NOTHING: Final = frozenset[str]()
 class _Held:
     """One page; `hits` are those since it was made."""
 
-    __slots__ = ("hits", "page", "tables")
+    __slots__ = ("hits", "mark", "page", "tables")
 
     def __init__(self, page: Page, tables: frozenset[str]) -> None:
         self.page = page
+        self.mark = page.mark
         self.tables = tables
         self.hits = 0
 
@@ -41,7 +42,7 @@ class Memory:
     def get(self, cenv: str, path: str, mark: Mark) -> Page | None:
         """The page that has this mark, which somebody is about to be sent."""
         held = self._held.get((cenv, path))
-        if held is None or held.page.mark != mark:
+        if held is None or held.mark != mark:
             return None
         held.hits += 1
         if held.hits == _HOT_HITS and held.tables:

@@ -51,14 +51,14 @@ def upload(cenv_id: str) -> Response:
     return _save(cenv_id, fields.get("path") or given.filename or "", given.stream.read())
 
 
-@bp.put("/<path:path>")
+@bp.put("/<file:path>")
 @access("admin")
 def put(cenv_id: str, path: str) -> Response:
     """The body is the file."""
     return _save(cenv_id, path, bodies.raw(assets.MAX_BYTES))
 
 
-@bp.delete("/<path:path>")
+@bp.delete("/<file:path>")
 @access("admin")
 def delete_asset(cenv_id: str, path: str) -> Response:
     """Remove one."""

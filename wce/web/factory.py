@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from flask import Flask
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, PathConverter
 
 from wce.config import Settings
 from wce.core import pages as page_cache
@@ -137,6 +137,12 @@ class IdConverter(BaseConverter):
         return int(value)
 
 
+class FileConverter(PathConverter):
+    """The path of a file, which is no folder: one address for each."""
+
+    regex = "[^/](?:.*?[^/])?"
+
+
 def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcrypt_rounds: int = 12) -> Flask:
     """The application over one storage folder; its services are closed at exit, or before by `app.extensions["wce"].close()`.
 
@@ -148,7 +154,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
     app.extensions[KEY] = services
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False
-    app.url_map.converters |= {"cenv": CenvConverter, "id": IdConverter}
+    app.url_map.converters |= {"cenv": CenvConverter, "file": FileConverter, "id": IdConverter}
     app.before_request(context.begin)
     app.after_request(observe.observe)
     problems.register(app)

@@ -87,9 +87,7 @@ def secure(headers: Headers, kind: ResponseClass, *, https: bool) -> Headers:
     names = tuple([name for name, _ in headers])
     if not _plain(names, kind, https):
         public = _public(headers)
-        replaced = _of_class(kind, https, public)[1]
-        headers = [(name, text) for name, text in headers if name.lower() not in replaced and not _refused(name.lower(), kind)]
-        return headers + _of_class(kind, https, public)[0]
+        return [headers[index] for index in _kept(names, kind, https, public)] + _of_class(kind, https, public)[0]
     return headers + _of_class(kind, https, False)[0]
 
 
@@ -98,6 +96,13 @@ def _plain(names: tuple[str, ...], kind: ResponseClass, https: bool) -> bool:
     """Whether headers of these names stay as they are, whatever they say."""
     replaced = _of_class(kind, https, False)[1]
     return not any(name.lower() in replaced or _refused(name.lower(), kind) for name in names)
+
+
+@functools.lru_cache(maxsize=1024)
+def _kept(names: tuple[str, ...], kind: ResponseClass, https: bool, public: bool) -> tuple[int, ...]:
+    """The places of those headers that stay."""
+    replaced = _of_class(kind, https, public)[1]
+    return tuple(index for index, name in enumerate(names) if name.lower() not in replaced and not _refused(name.lower(), kind))
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from flask import Response
@@ -48,15 +49,21 @@ def send(page: Page, cache: str, *, public: bool) -> Response:
 def describe(environ: Mapping[str, Any], page: Page, cache: str, now: float, *, public: bool) -> tuple[Headers, bool]:
     """The headers that say what the page is, and whether it goes out zipped."""
     zipped = page.zipped is not None and conditional.takes_gzip(environ)
-    headers = [("ETag", f'"{page.etag}{conditional.ZIPPED if zipped else ""}"'), ("Vary", _VARY), ("X-Cache", cache)]
+    changed_at = page.changed_at if page.changed_at <= now else 0
+    return list(_described(page.etag, changed_at, cache, zipped, public)), zipped
+
+
+@lru_cache(maxsize=4096)
+def _described(etag: str, changed_at: int, cache: str, zipped: bool, public: bool) -> tuple[tuple[str, str], ...]:
+    headers = [("ETag", f'"{etag}{conditional.ZIPPED if zipped else ""}"'), ("Vary", _VARY), ("X-Cache", cache)]
     if public and cache != PRIVATE:
         headers.append(("Cache-Control", "public, no-cache"))  # keep it, and ask each time whether it still holds
     if zipped:
         headers.append(("Content-Encoding", "gzip"))
-    changed = conditional.last_modified(page.changed_at, now)
+    changed = conditional.last_modified(changed_at, changed_at)
     if changed is not None:
         headers.append(("Last-Modified", changed))
-    return headers, zipped
+    return tuple(headers)
 
 
 def plain(page: Page, status: int = 200) -> Response:

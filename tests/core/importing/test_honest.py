@@ -83,3 +83,18 @@ def test_rows_that_refer_to_nothing_are_data_too(bench: Bench, plain: Make) -> N
 
     assert report.tables == {"p": 0, "c": 1}
     assert bench.ask(cenv, "SELECT p FROM c") == [(5,)]
+
+
+def test_the_files_of_pages_come_along_and_what_they_are_is_read_from_themselves(bench: Bench, cenv_file: Make) -> None:
+    columns = "(path, content_type, size, hash, created_at, modified_at, content)"
+    cenv, _ = bench.take(
+        cenv_file(
+            f"INSERT INTO _wce_assets {columns} VALUES ('a.svg', 'text/html', 7, 'x', 1, 1, x'3c');",
+            f"INSERT INTO _wce_assets {columns} VALUES ('../b', 'text/html', 7, 'x', 1, 1, x'3c');",
+        ),
+        owner=None,
+    )
+
+    assert bench.ask(cenv, "SELECT path, content_type, size, length(hash), content FROM _wce_assets") == [
+        ("a.svg", "image/svg+xml", 1, 64, b"<")
+    ]

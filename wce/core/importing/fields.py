@@ -71,6 +71,17 @@ def real(value: Any) -> float:
     return float(value)
 
 
+def blob(most: int) -> Field:
+    """So many bytes."""
+
+    def cast(value: Any) -> bytes:
+        if not isinstance(value, bytes) or len(value) > most:
+            raise ValueError(f"must be a blob of at most {most} bytes")
+        return value
+
+    return cast
+
+
 def json_object(value: Any) -> str:
     """The text of a JSON object."""
     if not isinstance(value, str) or len(value) > 1_000_000 or not isinstance(json.loads(value), dict):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from wce.core.assets import MAX_BYTES as MAX_ASSET
+from wce.core.assets import MAX_FILES as MAX_ASSETS
 from wce.core.authoring import CALLER, DEFINER, MAX_DESCRIPTION, MAX_SCRIPT
 from wce.core.importing.fields import (
     FLAG,
@@ -14,6 +16,7 @@ from wce.core.importing.fields import (
     PRINCIPAL,
     TIME,
     Field,
+    blob,
     choice,
     digest,
     integer,
@@ -127,6 +130,19 @@ TEMPLATES: Final = Part(
     most=1_000,
     users=("created_by", "modified_by"),
 )
+ASSETS: Final = Part(
+    "_wce_assets",
+    {
+        "id": ID,
+        "path": NAME,
+        "created_at": TIME,
+        "modified_at": TIME,
+        "modified_by": maybe(ID),
+        "content": blob(MAX_ASSET),
+    },
+    most=MAX_ASSETS,
+    users=("modified_by",),
+)
 HOOKS: Final = Part(
     "_wce_hooks",
     {"id": ID, "name": NAME, "table_name": NAME, "script": _SCRIPT, "description": _DESCRIPTION, "run_as": _RUN_AS, "enabled": FLAG}
@@ -224,6 +240,8 @@ LEFT: Final = frozenset(
         "_wce_script_runs",
         "_wce_page_cache",
         "_wce_page_dependencies",
+        "_wce_page_templates",
+        "_wce_page_tables",
         "_wce_state",
     }
 )
@@ -234,6 +252,7 @@ KNOWN: Final = (
     POLICIES,
     ENDPOINTS,
     TEMPLATES,
+    ASSETS,
     HOOKS,
     SCHEDULES,
     VERSIONS,

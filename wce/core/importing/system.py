@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from wce.core import audit, paths, schedules
+from wce.core import assets, audit, paths, schedules
 from wce.core.authoring import CALLER, DEFINER, Check, check_name
 from wce.core.importing import parts
 from wce.core.importing.foreign import Foreign, Undecodable
@@ -56,6 +56,7 @@ class System:
             self._take(parts.POLICIES, self._policy)
             self._take(parts.ENDPOINTS, self._endpoint)
             self._take(parts.TEMPLATES, self._definer)
+            self._take(parts.ASSETS, assets.described)
             self._take(parts.HOOKS, self._hook)
             self._take(parts.SCHEDULES, self._schedule)
             self._take(parts.VERSIONS, lambda row: row)

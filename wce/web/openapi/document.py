@@ -172,7 +172,7 @@ def _answer(call: Call, status: int, value: Any, known: Mapping[int, Any]) -> di
 def _in_path(rule: Rule) -> Iterator[dict[str, Any]]:
     for kind, name in _VARIABLE.findall(rule.rule):
         schema = _KINDS.get(kind, {"type": "string", "minLength": 1})
-        more = {"description": "May hold slashes."} if kind == "path" else {}
+        more = {"description": "May hold slashes."} if kind in ("path", "file") else {}
         yield {"name": _name(name), "in": "path", "required": True, "schema": schema, **more}
 
 
