@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from wce.log import LOGGER, JsonFormatter, configure
+from wce.log import LOGGER, JsonFormatter, configure, info
 
 
 @pytest.fixture
@@ -76,3 +77,59 @@ def test_configuring_again_replaces_the_handler(log_file: Path) -> None:
     assert isinstance(second, logging.StreamHandler)
     assert second.stream is sys.stderr
     assert LOGGER.level == logging.WARNING
+
+
+def test_a_line_of_a_request_goes_the_short_way_to_the_same_place(log_file: Path) -> None:
+    info("request", {"status": 200, 7: Path("/a")})  # type: ignore[dict-item]
+    LOGGER.info("after")
+
+    first, second = lines(log_file)
+    assert {"level": "info", "event": "request", "status": 200, "7": "/a"}.items() <= first.items()
+    assert list(first)[:3] == list(second)[:3]
+
+
+def test_the_short_way_tells_the_process_too(tmp_path: Path, log_file: Path) -> None:
+    handler = configure("info", str(tmp_path / "of_one"), pid=7)
+    info("request", {})
+    handler.close()
+
+    assert lines(tmp_path / "of_one")[0]["pid"] == 7
+
+
+def test_the_short_way_keeps_to_the_level(log_file: Path) -> None:
+    LOGGER.setLevel(logging.WARNING)
+    info("request", {})
+
+    assert lines(log_file) == []
+
+
+def test_what_stands_in_for_standard_error_need_not_be_a_file(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    handler = configure("info")
+    info("request", {"status": 200})
+    text = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    handler.close()
+
+    assert json.loads(text)["status"] == 200
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    LOGGER.handlers[0].close()
+
+    info("request", {})
+
+
+def test_other_handlers_get_a_record(log_file: Path) -> None:
+    class Kept(logging.Handler):
+        records: list[logging.LogRecord] = []  # noqa: RUF012
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.records.append(record)
+
+    LOGGER.addHandler(Kept())
+    info("request", {"status": 200})
+
+    (record,) = Kept.records
+    told = json.loads(JsonFormatter().format(record))
+    assert (told["level"], told["event"], told["status"]) == ("info", "request", 200)
