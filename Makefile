@@ -5,7 +5,7 @@ SHELL := bash
 PYTHON_M := .venv/bin/python -m
 SECONDS_TO_FUZZ ?= 60
 
-.PHONY: help install run demo test frontend fuzz bench lint types check format clean
+.PHONY: help install run demo test frontend screens fuzz bench lint types check format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: install ## lint, types and every test, with branch coverage
 
 frontend: ## build static/vendor anew from its pinned npm packages (needs Node 20)
 	@cd frontend && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+
+screens: install ## take a picture of every screen in light, dark and as a phone, into screens/
+	@.ci/system chromium:chromium
+	@$(PYTHON_M) tests.browser.screens $(ARGS)
 
 fuzz: install ## random statements against the guard and calls of the API for SECONDS_TO_FUZZ (60)
 	@$(PYTHON_M) tests.fuzz --seconds $(SECONDS_TO_FUZZ) $(ARGS)

@@ -49,7 +49,7 @@ def root() -> Path:
 
 
 @contextmanager
-def _serving(folder: Path, environ: dict[str, str]) -> Iterator[Server]:
+def serving(folder: Path, environ: dict[str, str]) -> Iterator[Server]:
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / "output"
     # Nothing of the developer's own WCE_* reaches a test.
@@ -86,7 +86,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     with ExitStack() as stack:
 
         def start(**environ: str) -> Server:
-            return stack.enter_context(_serving(tmp_path_factory.mktemp("server"), environ))
+            return stack.enter_context(serving(tmp_path_factory.mktemp("server"), environ))
 
         yield start
 

@@ -180,7 +180,7 @@ complete('sql', ['.'], (model, at, range) => proposals(known.tables, model.getVa
 
 const stored = JSON.parse(localStorage.getItem(KEY) ?? 'null');
 for (const doc of stored?.docs ?? []) addDoc(doc.name, doc.sql, { activate: false });
-if (!docs.length) addDoc('Statement', '-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\nSELECT name, type FROM sqlite_schema;\n', { activate: false });
+if (!docs.length) addDoc('Statement', '-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\nSELECT name, type FROM sqlite_schema WHERE type IN (\'table\', \'view\') AND name NOT GLOB \'_wce_*\';\n', { activate: false });
 const asked = new URLSearchParams(location.search).get('sql');
 if (asked) addDoc('Statement', asked, { activate: false });
 show(asked ? docs.at(-1) : docs[stored?.active] ?? docs[0]);

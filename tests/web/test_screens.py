@@ -176,6 +176,17 @@ def test_the_overview_counts_what_the_caller_may_see(owner: Caller, invite: Call
     assert 0 < mine["size"]["used_bytes"] < mine["size"]["max_bytes"] == 100 * 1024 * 1024
     assert mine["sessions"] == 2
     assert mine["activity"][0]["action"] == "policy.create"
+    assert mine["slowest"] == []
+    assert sum(bucket["requests"] for bucket in mine["traffic"]) >= 8
+    assert mine["traffic"][0]["p50_ms"] > 0
+
+
+def test_the_overview_names_what_is_slow(owner: Caller) -> None:
+    owner.post("/console/history", {"sql": "SELECT 1", "duration_ms": 2})
+    owner.post("/console/history", {"sql": "SELECT 1", "duration_ms": 4})
+    owner.post("/console/history", {"sql": "SELECT broken", "error": "no"})
+
+    assert owner.get("/").json["slowest"] == [{"what": "SELECT 1", "source": "console", "username": "owner", "count": 2, "mean_ms": 3.0}]
 
 
 def test_the_overview_stands_without_figures_where_counting_fails(owner: Caller, invite: Callable[..., Caller]) -> None:

@@ -10,6 +10,7 @@ from wce.model import PUBLIC_ID
 from wce.store.session import Session
 
 _ENTRIES = 12
+_SLOWEST = 6
 _MIB = 1024 * 1024
 
 
@@ -30,6 +31,17 @@ class Setup:
     policies: int
     endpoints: int
     templates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A statement or script with its mean duration; `source` is console, endpoint, hook, schedule or template."""
+
+    what: str
+    source: str
+    username: str
+    count: int
+    mean_ms: float
 
 
 def size(session: Session, config: CenvSettings) -> Size:
@@ -57,3 +69,17 @@ def signed_in(session: Session, now: float) -> int:
 def activity(session: Session) -> tuple[audit.AuditRecord, ...]:
     """The newest entries of the audit log."""
     return audit.find(session, audit.AuditFilters(), limit=_ENTRIES).entries
+
+
+def slowest(session: Session) -> list[Slow]:
+    """What took longest on average: statements of consoles, and scripts by their last runs."""
+    rows = session.all(
+        "SELECT h.sql, 'console', u.username, count(*), avg(h.duration_ms) AS mean FROM _wce_query_history AS h JOIN _wce_users AS u"
+        " ON u.user_id = h.user_id WHERE h.duration_ms IS NOT NULL GROUP BY h.sql, h.user_id"
+        " UNION ALL SELECT coalesce(e.method || ' ' || e.path, k.name, s.name), r.kind, '', count(*), avg(r.duration_ms)"
+        " FROM _wce_script_runs AS r LEFT JOIN _wce_endpoints AS e ON r.kind = 'endpoint' AND e.id = r.item_id"
+        " LEFT JOIN _wce_hooks AS k ON r.kind = 'hook' AND k.id = r.item_id"
+        " LEFT JOIN _wce_schedules AS s ON r.kind = 'schedule' AND s.id = r.item_id GROUP BY r.kind, r.item_id ORDER BY 5 DESC LIMIT ?",
+        (_SLOWEST,),
+    )
+    return [Slow(what or "deleted", source, username, count, round(mean, 2)) for what, source, username, count, mean in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, render_template
 
 from wce.core import hooks, schedules, scripts
 from wce.core.authoring import check_script
@@ -14,6 +14,7 @@ from wce.sandbox import api
 from wce.web import bodies, console_bodies, problems, responses, script_bodies
 from wce.web.access import access
 from wce.web.context import actor
+from wce.web.headers import ResponseClass
 from wce.web.screens import screen
 from wce.web.services import services
 
@@ -48,3 +49,18 @@ def check(cenv_id: str) -> Response:  # noqa: ARG001 — as in every route of a 
             raise
         return responses.json({"error": problems.body(error)})
     return responses.json({"error": None})
+
+
+@bp.get("/templates")
+@screen("pages.html")
+@access("admin")
+def templates(cenv_id: str) -> Response:
+    """Where the templates and the files of pages are."""
+    return responses.json({"templates": f"/{cenv_id}/admin/templates", "assets": f"/{cenv_id}/admin/assets"})
+
+
+@bp.get("/templates/frame")
+@access("public", ResponseClass.CONTENT)
+def frame(cenv_id: str) -> Response:  # noqa: ARG001 — as in every route of a cenv
+    """What a preview is written into: an empty page in the box of pages, so that a draft has no powers that its page will not have."""
+    return responses.body(render_template("preview_frame.html").encode(), responses.HTML)

@@ -28,6 +28,7 @@ from wce.core.scripts import RoutesCache
 from wce.core.settings import Config
 from wce.core.templates import Sites
 from wce.core.tokens import Tokens
+from wce.core.traffic import Traffic
 from wce.core.vault import FolderVault, vault_path
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
@@ -199,6 +200,7 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         grants=grants,
         queries=queries,
         runs=runs,
+        traffic=Traffic(store, now),
         routes=RoutesCache(),
         pool=pool,
         scripts=scripts,

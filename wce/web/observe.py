@@ -27,7 +27,10 @@ def observe(response: Response) -> Response:
         method = "other"
     status = response.status_code
     seconds = time.perf_counter() - context.started
-    services().metrics.answered(route, method, status, seconds)
+    app = services()
+    app.metrics.answered(route, method, status, seconds)
+    if context.config is not None and context.cenv is not None:  # the cenv is there
+        app.traffic.count(context.cenv, status, seconds * 1000)
     line = {
         "request_id": context.request_id,
         "cenv": context.cenv,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 
-from wce.core import overview, tables
+from wce.core import overview, tables, traffic
 from wce.core.query import Statement
 from wce.errors import WceError
 from wce.model import Value
@@ -40,8 +40,16 @@ def overview_of(cenv_id: str) -> Response:
             value["size"] = asdict(overview.size(session, config))
             value["setup"] = asdict(overview.setup(session))
             value["sessions"] = overview.signed_in(session, app.now())
+            value["slowest"] = [asdict(item) for item in overview.slowest(session)]
+            value["traffic"] = [_bucket(item) for item in app.traffic.read(session)]
             value["activity"] = [asdict(entry) for entry in overview.activity(session)]
     return responses.json(value)
+
+
+def _bucket(item: traffic.Bucket) -> dict[str, Any]:
+    half, most = (traffic.quantile(item.durations, share) for share in (0.5, 0.95))
+    counts = {"started_at": item.started_at, "requests": item.requests, "refused": item.refused, "failed": item.failed}
+    return counts | {"p50_ms": half, "p95_ms": most}
 
 
 def _rows(cenv_id: str, counted: Sequence[tables.TableInfo]) -> dict[str, Value]:

@@ -45,6 +45,7 @@ LINKS: Final = (
     Link("Build", "SQL console", "square-terminal", "/console"),
     Link("Build", "Data", "table-2", "/data"),
     Link("Build", "Scripts", "file-code-2", "/editor/scripts", Role.ADMIN),
+    Link("Build", "Pages", "app-window", "/editor/templates", Role.ADMIN),
     Link("Access", "Users", "users", "/admin/users", Role.ADMIN),
     Link("Access", "Permissions", "key-round", "/admin/permissions", Role.ADMIN),
     Link("Access", "Row policies", "shield-check", "/admin/policies", Role.ADMIN),

@@ -20,6 +20,7 @@ from wce.core.scripts import RoutesCache
 from wce.core.settings import Config
 from wce.core.templates import Sites
 from wce.core.tokens import Tokens
+from wce.core.traffic import Traffic
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.sandbox.calls import Scripts
@@ -53,6 +54,7 @@ class Services:
     grants: GrantsCache
     queries: Queries
     runs: Runs
+    traffic: Traffic
     routes: RoutesCache
     pool: Pool
     scripts: Scripts
@@ -93,6 +95,7 @@ class Services:
         self.pool.close()  # what still runs ends with it
         self.scheduler.join()
         self.runs.close()
+        self.traffic.close()
         self.guard.close()
         self.store.close()
         self.counters.close()

@@ -146,6 +146,8 @@ class Overview(Answer):
     size: dict[str, Any] = {}
     setup: dict[str, Any] = {}
     sessions: int = 0
+    slowest: list[dict[str, Any]] = []
+    traffic: Annotated[list[dict[str, Any]], Field(description="By quarters of an hour, of the last eight days.")] = []
     activity: list[dict[str, Any]] = []
 
 

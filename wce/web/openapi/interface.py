@@ -11,7 +11,7 @@ from wce.core.schedules import Schedule
 from wce.core.scripts import Endpoint
 from wce.web import console_bodies
 from wce.web.openapi.answers import Answer
-from wce.web.openapi.operation import Operation
+from wce.web.openapi.operation import HTML, Operation
 
 
 class Remembered(Answer):
@@ -37,6 +37,13 @@ class Scripts(Answer):
     request: dict[str, str]
 
 
+class Places(Answer):
+    """The addresses of what the editor of pages edits."""
+
+    templates: str
+    assets: str
+
+
 class Checked(Answer):
     """The problem that saving would answer, or null."""
 
@@ -53,5 +60,7 @@ INTERFACE: Final[Mapping[str, Operation]] = {
     ),
     "console.delete_saved": Operation({204: None}, errors=("not_found",), summary="Forget a statement under a name."),
     "editors.list_scripts": Operation({200: Scripts}),
+    "editors.templates": Operation({200: Places}),
+    "editors.frame": Operation({200: HTML}, summary="An empty page, for previews to be written into."),
     "editors.check": Operation({200: Checked}, console_bodies.Draft, {"script": "def handler(request):\n    return 1\n"}),
 }

@@ -1,0 +1,187 @@
+// The editor of templates, with the page beside it.
+import { addCommand } from './app.js';
+import { CENV, Problem, del, get, post, put, send } from './api.js';
+import { $, button, debounce, empty, fill, h, icon } from './dom.js';
+import { createEditor, mark, monaco } from './editor.js';
+import { ago, bytes } from './format.js';
+import { act, confirm, dialog, formDialog, menu, toast } from './ui.js';
+import { listVersions } from './versions.js';
+
+const LANGUAGES = { jinja: 'jinja', markdown: 'jinja-md', html: 'html' };
+const ACCESS = [['public', 'everybody'], ['user', 'whoever is signed in'], ['admin', 'administrators']], RUN_AS = [['caller', 'caller: what author and visitor both may see'], ['definer', 'definer: with my rights, whoever visits']];
+const SNIPPETS = [
+  ['Markdown page', 'markdown', '---\ntitle: A new page\n---\n\n# Hello\n\nWrite **Markdown** here.\n'],
+  ['Jinja page with rows', 'jinja', '<h1>Notes</h1>\n<ul>\n{% for row in query("SELECT * FROM notes ORDER BY id DESC LIMIT 20") %}\n  <li>{{ row.text }}</li>\n{% else %}\n  <li>Nothing yet.</li>\n{% endfor %}\n</ul>\n'],
+  ['Layout', 'jinja', '<!doctype html>\n<html lang="en">\n<head>\n  <meta charset="utf-8">\n  <title>{% block title %}{% endblock %}</title>\n</head>\n<body>\n  {% block content %}{% endblock %}\n</body>\n</html>\n'],
+  ['HTML page', 'html', '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Hello</title></head>\n<body><h1>Hello</h1></body>\n</html>\n'],
+];
+let items = [], files = { assets: [], size: 0, max_size: 0 }, current = null;
+
+const editor = createEditor($('#editor'), { language: 'jinja', label: 'Template', wordWrap: 'on', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), save: () => current && act(save) });
+const models = new Map();
+const isDirty = item => models.has(item.id) && models.get(item.id).getValue() !== item.content;
+function modelOf(item) {
+  if (!models.has(item.id)) {
+    const model = monaco.editor.createModel(item.content, LANGUAGES[item.syntax]);
+    model.onDidChangeContent(() => { draw(); previewSoon(); });
+    models.set(item.id, model);
+  }
+  return models.get(item.id);
+}
+const route = item => `/admin/templates/${item.id}`;
+const pagePath = item => `${CENV}/pages/${item.name === 'index' ? '' : item.name.replace(/\/index$/, '/')}`;
+const isPart = item => /^(layouts|partials|macros|errors)\//.test(item.name);
+
+// The page beside the text: each time in a fresh frame, shown when it is there, so that nothing flickers and nothing of the last one stays.
+async function preview() {
+  if (!current) return;
+  const item = current, text = modelOf(item).getValue(), names = [...item.name.matchAll(/\{(\w+)/g)].map(found => found[1]);
+  try {
+    const answer = await send('POST', '/admin/templates/preview', { syntax: item.syntax, content: text, name: item.name, params: Object.fromEntries(names.map(name => [name, '1'])) }, { accept: 'text/html, application/problem+json;q=0.5', quiet: true });
+    const page = await answer.text();
+    if (current !== item || modelOf(item).getValue() !== text) return;
+    mark(editor, null);
+    fill($('#verdict'), h('span', { class: 'good' }, 'can be read'));
+    showPage(page);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    if (current !== item) return;
+    if (problem.position) mark(editor, problem);
+    fill($('#verdict'), problem.code === 'rate_limited' ? '' : h('span', { class: 'bad' }, `${problem.position ? `line ${problem.position.line}: ` : ''}${problem.message.split('\n')[0]}`));
+  }
+}
+const previewSoon = debounce(() => act(preview), 500);
+function showPage(page) {
+  const box = $('#preview'), frame = h('iframe', { src: `${CENV}/editor/templates/frame`, title: 'The page', class: 'coming' });
+  frame.addEventListener('load', () => {
+    frame.contentWindow.postMessage({ page }, '*'); // its origin is opaque, and it is the frame that we have just made
+    setTimeout(() => { frame.classList.remove('coming'); for (const old of [...box.children]) if (old !== frame) old.remove(); }, 60);
+  }, { once: true });
+  box.append(frame);
+}
+
+function row(item) {
+  return h('button', { type: 'button', class: `tree-row${item.published || isPart(item) ? '' : ' draft'}`, 'aria-current': item === current ? 'true' : null, title: item.title || item.description, onclick: () => choose(item) }, icon(item.syntax === 'markdown' ? 'file-text' : item.syntax === 'html' ? 'app-window' : 'braces'), h('span', {}, item.name.split('/').at(-1)), isDirty(item) ? h('i', { class: 'dirty', title: 'Not saved' }) : h('em', {}, isPart(item) ? 'part' : item.published ? item.access : 'draft'));
+}
+function draw() {
+  const asked = $('#filter').value.toLowerCase(), found = items.filter(item => `${item.name} ${item.title}`.toLowerCase().includes(asked));
+  const folders = Map.groupBy ? Map.groupBy(found, item => item.name.split('/').slice(0, -1).join('/')) : new Map([['', found]]);
+  const shown = files.assets.filter(file => file.path.toLowerCase().includes(asked));
+  fill($('#list'), h('h2', {}, 'Templates', h('em', {}, String(found.length))), items.length ? null : h('p', { class: 'dim hint' }, 'A template makes a page: Markdown, Jinja with rows of your tables, or plain HTML.'),
+    [...folders].sort(([a], [b]) => a.localeCompare(b)).map(([folder, list]) => (folder ? h('details', { open: true }, h('summary', {}, icon('chevron-right', 'chev'), icon('folder'), h('span', {}, folder)), h('div', { class: 'nest' }, list.map(row))) : list.map(row))),
+    h('h2', {}, 'Files', h('em', {}, files.max_size ? `${bytes(files.size)} of ${bytes(files.max_size)}` : '')), shown.length ? shown.map(file => h('button', { type: 'button', class: 'tree-row', title: file.content_type, onclick: event => fileMenu(file, event.currentTarget) }, icon(file.content_type.startsWith('image/') ? 'image' : 'file-text'), h('span', {}, file.path), h('em', {}, bytes(file.size)))) : h('p', { class: 'dim hint' }, 'Pictures, style sheets and scripts of pages; drop them here.')).removeAttribute('aria-busy');
+  for (const id of ['publish', 'settings', 'more']) $('#' + id).disabled = !current;
+  $('#save').disabled = !current || !isDirty(current);
+  fill($('#publish'), icon('globe'), h('span', {}, current?.published ? 'Take back' : 'Publish'));
+  fill($('#title'), current ? current.name : 'Pages');
+  fill($('#syntax'), current ? current.syntax : '');
+  fill($('#tags'), current && [current.published ? h('a', { class: 'tag ok', href: pagePath(current), target: '_blank', rel: 'noopener' }, 'published') : h('span', { class: 'tag warn' }, 'draft'), h('small', {}, `for ${current.access === 'public' ? 'everybody' : current.access === 'user' ? 'whoever is signed in' : 'administrators'}, saved ${ago(current.modified_at)}`)]);
+}
+
+async function choose(item) {
+  document.body.classList.remove('open-explorer');
+  if (item.content === undefined) Object.assign(item, await get(route(item)));
+  current = item;
+  editor.setModel(modelOf(item));
+  editor.updateOptions({ readOnly: false });
+  history.replaceState(null, '', `#${item.name}`);
+  draw();
+  act(preview);
+  editor.focus();
+}
+function take(made) {
+  const at = items.findIndex(item => item.id === made.id), item = at < 0 ? made : Object.assign(items[at], made);
+  if (at < 0) items.push(item);
+  items.sort((a, b) => a.name.localeCompare(b.name));
+  return item;
+}
+async function save() {
+  const item = current;
+  try { take(await put(route(item), { content: modelOf(item).getValue() })); toast(`${item.name} is saved.`); } catch (error) {
+    if (error instanceof Problem && error.position) mark(editor, error);
+    throw error;
+  } finally { draw(); }
+}
+async function publish() {
+  const item = take(await put(route(current), { published: !current.published }));
+  toast(item.published ? `${item.name} is published.` : `${item.name} is a draft again; its address is gone.`, item.published ? { action: { label: 'Open it', run: () => window.open(pagePath(item), '_blank', 'noopener') } } : {});
+  draw();
+}
+const fields = (item = {}) => [{ name: 'name', label: 'Name', value: item.name ?? '', required: true, mono: true, hint: 'index, blog/index, posts/{slug}: also its address' }, { name: 'title', label: 'Title', value: item.title ?? '' }, { name: 'access', label: 'Who may see it', options: ACCESS, value: item.access ?? 'public' }, { name: 'run_as', label: 'Reads with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' }, { name: 'description', label: 'Description', value: item.description ?? '' }];
+async function create([label, syntax, content]) {
+  const made = await formDialog({ title: `New template: ${label.toLowerCase()}`, action: 'Create', fields: fields(), submit: given => post('/admin/templates', { ...given, syntax, content }) });
+  if (made) await choose(take(made));
+}
+async function settings() {
+  const made = await formDialog({ title: `Settings of ${current.name}`, action: 'Save', fields: fields(current), submit: given => put(route(current), given) });
+  if (made) { take(made); draw(); toast(`${current.name} is changed.`); }
+}
+async function remove() {
+  const item = current;
+  if (!await confirm({ title: `Delete ${item.name}`, text: 'The template and its versions are gone for good, and so is its page.', action: `Delete ${item.name}` })) return;
+  await del(route(item));
+  items = items.filter(other => other !== item);
+  models.get(item.id)?.dispose();
+  models.delete(item.id);
+  toast(`${item.name} is deleted.`);
+  if (items.length) await choose(items[0]); else nothing();
+}
+function versions() {
+  const box = h('div', { class: 'dialog-body' });
+  const el = dialog(`Versions of ${current.name}`, box, { wide: true });
+  act(() => listVersions(box, { path: route(current), field: 'content', language: LANGUAGES[current.syntax], text: () => modelOf(current).getValue(), restored: item => { el.close(); take(item); modelOf(current).setValue(item.content); draw(); } }));
+}
+
+async function upload(list) {
+  for (const file of list) {
+    const form = new FormData();
+    form.append('file', file);
+    form.append('path', file.name);
+    await send('POST', '/admin/assets', form);
+  }
+  files = await get('/admin/assets');
+  draw();
+  if (list.length) toast(list.length === 1 ? `${list[0].name} is here.` : `${list.length} files are here.`);
+}
+function fileMenu(file, anchor) {
+  menu(anchor, [
+    { label: 'Copy its address', icon: 'link', run: () => act(async () => { await navigator.clipboard.writeText(file.url); toast('The address is on the clipboard.'); }) },
+    { label: 'Open it', icon: 'external-link', run: () => window.open(file.url, '_blank', 'noopener') },
+    { label: 'Delete', icon: 'trash-2', danger: true, run: () => act(async () => {
+      if (!await confirm({ title: `Delete ${file.path}`, text: 'Pages that use it show a gap.', action: `Delete ${file.path}` })) return;
+      await del(`/admin/assets/${file.path.split('/').map(encodeURIComponent).join('/')}`);
+      files = await get('/admin/assets');
+      draw();
+    }) },
+  ]);
+}
+$('#upload').addEventListener('change', event => act(() => upload([...event.target.files])));
+$('#explorer').addEventListener('dragover', event => event.preventDefault());
+$('#explorer').addEventListener('drop', event => { event.preventDefault(); act(() => upload([...event.dataTransfer.files])); });
+
+const newItems = () => [...SNIPPETS.map(snippet => ({ label: snippet[0], icon: 'file-plus-2', run: () => act(() => create(snippet)) })), { label: 'Upload files', icon: 'upload', run: () => $('#upload').click() }];
+function nothing() {
+  current = null;
+  editor.setValue('');
+  editor.updateOptions({ readOnly: true });
+  draw();
+  fill($('#preview'), empty('app-window', 'No pages yet', 'Pages are templates under addresses of this cenv, cached and never older than the data they show.', button('Write the first one', { kind: 'primary', onclick: event => menu(event.currentTarget, newItems()) })));
+}
+
+$('#filter').addEventListener('input', draw);
+$('#new').addEventListener('click', event => menu(event.currentTarget, newItems()));
+$('#save').addEventListener('click', () => act(save));
+$('#publish').addEventListener('click', event => act(publish, event.currentTarget));
+$('#settings').addEventListener('click', () => act(settings));
+$('#more').addEventListener('click', event => menu(event.currentTarget, [{ label: 'Settings', icon: 'sliders-horizontal', run: () => act(settings) }, { label: 'Versions', icon: 'history', run: versions }, ...(current.published && !current.name.includes('{') ? [{ label: 'Open the page', icon: 'external-link', run: () => window.open(pagePath(current), '_blank', 'noopener') }] : []), { label: 'Delete', icon: 'trash-2', danger: true, run: () => act(remove) }]));
+addEventListener('beforeunload', event => { if (items.some(isDirty)) event.preventDefault(); });
+addCommand({ label: 'New template or file', icon: 'plus', group: 'Pages', run: () => $('#new').click() });
+
+act(async () => {
+  const [list, found] = await Promise.all([get('/admin/templates'), get('/admin/assets')]);
+  items = list.templates.sort((a, b) => a.name.localeCompare(b.name));
+  files = found;
+  const asked = items.find(item => `#${item.name}` === decodeURIComponent(location.hash)) ?? items[0];
+  if (asked) await choose(asked); else nothing();
+  document.body.dataset.ready = '';
+});

@@ -1,0 +1,134 @@
+"""How many requests a cenv had, how they ended and how long they took, by quarters of an hour, in its own file.
+
+A request is counted in memory only. What was counted is written once a minute, a few cenvs at a time:
+figures for people may come late and, after a crash, be short of a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from wce.errors import WceError
+from wce.log import LOGGER
+from wce.model import PUBLIC_ID, Actor, Role
+from wce.store.session import Session
+from wce.store.sqlite import sqlite3
+from wce.store.store import Store
+
+BUCKET_SECONDS: Final = 900
+KEPT_SECONDS: Final = 8 * 86_400
+BOUNDS_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)  # one more count for what took longer
+_FLUSH_SECONDS: Final = 60.0
+_MAX_AT_ONCE: Final = 200  # cenvs written by one round, so that it never takes the disk for long
+_MAX_WAITING: Final = 20_000  # buckets in memory, over all cenvs
+_NOBODY: Final = Actor(PUBLIC_ID, "", Role.PUBLIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A quarter of an hour; `durations` counts by BOUNDS_MS. `refused` are answers 4xx, `failed` 5xx."""
+
+    started_at: int
+    requests: int
+    refused: int
+    failed: int
+    durations: tuple[int, ...]
+
+
+class Traffic:
+    """Counts the requests of all cenvs; `close` writes what waits."""
+
+    def __init__(self, store: Store, now: Callable[[], float], flush_seconds: float = _FLUSH_SECONDS) -> None:
+        self._store = store
+        self._now = now
+        self._flush_seconds = flush_seconds
+        self._lock = threading.Lock()
+        self._waiting: dict[tuple[str, int], list[int]] = {}
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def count(self, cenv: str, status: int, milliseconds: float) -> None:
+        """One request was answered."""
+        key = cenv, int(self._now()) // BUCKET_SECONDS * BUCKET_SECONDS
+        place = 3 + next((index for index, bound in enumerate(BOUNDS_MS) if milliseconds <= bound), len(BOUNDS_MS))
+        with self._lock:
+            counts = self._waiting.get(key)
+            if counts is None:
+                if len(self._waiting) >= _MAX_WAITING or self._closed.is_set():
+                    return
+                counts = self._waiting[key] = [0] * (4 + len(BOUNDS_MS))
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._write_on, name="wce-traffic", daemon=True)
+                    self._thread.start()
+            counts[0] += 1
+            counts[1] += 400 <= status < 500
+            counts[2] += status >= 500
+            counts[place] += 1
+
+    def read(self, session: Session) -> list[Bucket]:
+        """All that is kept of a cenv, oldest first, with what this process has counted until now."""
+        self._flush(session.cenv)
+        rows = session.all("SELECT started_at, requests, refused, failed, durations FROM _wce_traffic ORDER BY started_at")
+        return [Bucket(row[0], row[1], row[2], row[3], tuple(json.loads(row[4]))) for row in rows]
+
+    def close(self) -> None:
+        """End the thread and write what waits, as far as one round goes; a second call does nothing."""
+        with self._lock:
+            self._closed.set()
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+        self._round()
+
+    def _write_on(self) -> None:
+        while not self._closed.wait(self._flush_seconds):
+            self._round()
+
+    def _round(self) -> None:
+        with self._lock:
+            cenvs = list(dict.fromkeys(cenv for cenv, _ in self._waiting))[:_MAX_AT_ONCE]
+        for cenv in cenvs:
+            self._flush(cenv)
+
+    def _flush(self, cenv: str) -> None:
+        with self._lock:
+            taken = {key: self._waiting.pop(key) for key in [key for key in self._waiting if key[0] == cenv]}
+        if not taken:
+            return
+        try:
+            with self._store.session(cenv) as session, session.transaction(_NOBODY) as transaction:
+                for (_, started_at), counts in taken.items():
+                    _add(session, started_at, counts)
+                transaction.execute("DELETE FROM _wce_traffic WHERE started_at < ?", (int(self._now()) - KEPT_SECONDS,))
+        except (WceError, sqlite3.Error) as error:
+            # Figures that cannot be written, as on a full disk or after the cenv was removed, stop nobody.
+            LOGGER.warning("traffic not written", extra={"cenv": cenv, "reason": str(error)})
+
+
+def _add(session: Session, started_at: int, counts: list[int]) -> None:
+    """Add to what other processes and earlier rounds have written."""
+    row = session.one("SELECT durations FROM _wce_traffic WHERE started_at = ?", (started_at,))
+    known = json.loads(row[0]) if row else [0] * (1 + len(BOUNDS_MS))
+    durations = json.dumps([old + new for old, new in zip(known, counts[3:], strict=True)], separators=(",", ":"))
+    session.execute(
+        "INSERT INTO _wce_traffic VALUES (?, ?, ?, ?, ?) ON CONFLICT (started_at) DO UPDATE SET requests = requests + excluded.requests,"
+        " refused = refused + excluded.refused, failed = failed + excluded.failed, durations = excluded.durations",
+        (started_at, *counts[:3], durations),
+    )
+
+
+def quantile(durations: tuple[int, ...], share: float) -> float | None:
+    """About how many milliseconds so large a share of the requests took at most, straight within its bound; None without any."""
+    total = sum(durations)
+    if not total:
+        return None
+    wanted, seen, low = total * share, 0, 0.0
+    for count, high in zip(durations, (*BOUNDS_MS, BOUNDS_MS[-1] * 2), strict=True):
+        if seen + count >= wanted and count:
+            return round(low + (high - low) * (wanted - seen) / count, 1)
+        seen, low = seen + count, float(high)
+    return low
