@@ -249,11 +249,11 @@ def test_grants_that_change_all_the_time_end_in_busy(shop):
     class Restless(GrantsCache):
         """Between reading the grants and using them somebody grants something, every time."""
 
-        def known(self, cenv, user_id, version):
+        def known(self, cenv, user_id, version, scope=None):
             return None
 
-        def get(self, session, user_id, version):
-            found = super().get(session, user_id, version)
+        def get(self, session, user_id, version, scope=None):
+            found = super().get(session, user_id, version, scope)
             shop.world.sql("UPDATE _wce_state SET grants = grants + 1")
             return found
 
