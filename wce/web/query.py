@@ -22,6 +22,7 @@ from wce.web import bodies, current, responses
 from wce.web.access import access
 from wce.web.context import cenv_settings, grants, who
 from wce.web.services import services
+from wce.web.sheets import XLSX
 
 _COLUMN: Final = ("name", "type", "not_null", "primary_key", "default")
 _KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -36,7 +37,7 @@ bp = Blueprint("query", __name__, url_prefix="/<cenv:cenv_id>")
 def query(cenv_id: str) -> Response:
     """One statement."""
     body = bodies.read(bodies.Query)
-    form = responses.wanted(responses.JSON, responses.CSV, responses.NDJSON)
+    form = responses.wanted(responses.JSON, responses.CSV, responses.NDJSON, XLSX)
 
     def encode(results: Sequence[Result]) -> bytes:
         return responses.result_body(results[0], form, body.format)
@@ -127,6 +128,8 @@ def _once(form: str, encode: Encode) -> Once | None:
         return None
     if not _KEY.fullmatch(key):
         raise invalid("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
+    if form == XLSX:
+        raise invalid("Idempotency-Key", "goes with JSON, CSV and NDJSON only: a first answer is kept as text")
     digest = hashlib.sha256(f"{current.request().path}\n{form}\n".encode() + bodies.raw(bodies.JSON_BYTES))
     return Once(key, digest.hexdigest(), lambda results: (200, encode(results).decode()))
 

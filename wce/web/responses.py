@@ -14,6 +14,7 @@ from wce import values
 from wce.model import Result
 from wce.web import current, rows
 from wce.web.headers import CLASS_KEY, ResponseClass
+from wce.web.sheets import XLSX, to_xlsx
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -108,11 +109,17 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 
 def body(content: bytes, form: str, status: int = 200) -> Response:
     """Content that has its form already."""
+    if form == XLSX:
+        response = _ready(content, status, form)
+        response.headers["Content-Disposition"] = 'attachment; filename="result.xlsx"'
+        return response
     return _ready(content, status, form if form == JSON else f"{form}; charset=utf-8")
 
 
 def table_body(columns: Sequence[str], found: Sequence[Sequence[Any]], form: str, *, as_arrays: bool = False) -> bytes:
-    """Rows as CSV or NDJSON."""
+    """Rows as CSV, NDJSON or an Excel workbook."""
+    if form == XLSX:
+        return to_xlsx(columns, found)
     if form == CSV:
         return rows.to_csv(columns, found)
     return rows.ndjson(found if as_arrays else rows.objects(values.unique(columns), found))
@@ -133,7 +140,7 @@ def result_value(result: Result, shape: str) -> dict[str, Any]:
 
 
 def result_body(result: Result, form: str, shape: str) -> bytes:
-    """One statement's answer as JSON, CSV or NDJSON."""
+    """One statement's answer as JSON, CSV, NDJSON or an Excel workbook."""
     if form == JSON:
         return values.encode(result_value(result, shape))
     return table_body(result.columns, result.rows, form, as_arrays=shape == "arrays")

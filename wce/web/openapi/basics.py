@@ -9,6 +9,7 @@ from wce.core.logins import SessionInfo
 from wce.web import account_bodies, bodies
 from wce.web.openapi import answers, structures
 from wce.web.openapi.operation import BINARY, HTML, TEXT, Operation, Parameter, listing
+from wce.web.sheets import XLSX
 
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
@@ -83,7 +84,7 @@ SQL: Final[Mapping[str, Operation]] = {
         {200: answers.Result},
         bodies.Query,
         {"sql": "SELECT id, title FROM notes WHERE id = ?", "params": [1]},
-        also=(CSV, NDJSON),
+        also=(CSV, NDJSON, XLSX),
         parameters=(_ONCE,),
         headers={"X-Truncated": "As truncated, for the forms that have no room for it."} | _REPLAYED,
         errors=(*_SQL, "idempotency_mismatch"),
