@@ -131,6 +131,10 @@ class Settings:
     temp_dir: Path | None = _setting("WCE_TEMP_DIR", Path, None, "Folder for what large queries do not fit into memory.")
     max_import_mb: int = _setting("WCE_MAX_IMPORT_MB", integer(1, 100_000), 100, "Largest file that may be imported, in MiB.")
     backup_dir: str = _setting("WCE_BACKUP_DIR", str, "", "Folder for backups; empty: backups inside of WCE_STORAGE_DIR.")
+    backup_s3_url: str = _setting("WCE_BACKUP_S3_URL", str, "", "Bucket for backups in place of the folder.")
+    backup_s3_key: str = _setting("WCE_BACKUP_S3_KEY", str, "", "Its access key.")
+    backup_s3_secret: str = _setting("WCE_BACKUP_S3_SECRET", str, "", "Its secret.")
+    backup_s3_region: str = _setting("WCE_BACKUP_S3_REGION", str, "us-east-1", "Its region.")
     delete_grace_days: int = _setting("WCE_DELETE_GRACE_DAYS", integer(0, 3650), 30, "Days in which a deleted cenv can be brought back.")
     instance: str = _setting("WCE_INSTANCE", str, _random_instance, "Set by the server for its own worker processes.")
     metrics_dir: str = field(default="", metadata={})  # where several processes count together; made by the server

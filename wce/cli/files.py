@@ -16,13 +16,13 @@ from wce.cli.desk import Command, Desk, fail, table
 from wce.core import deletion
 from wce.core.authoring import Check
 from wce.core.backups import Backups
+from wce.core.bucket import open_vault
 from wce.core.exports import export
 from wce.core.importing.intake import Importer
 from wce.core.importing.report import Report
 from wce.core.importing.system import Owner
 from wce.core.operator import OPERATOR
 from wce.core.users import check_username
-from wce.core.vault import FolderVault, vault_path
 from wce.sandbox.faults import of_syntax
 from wce.sandbox.messages import Fault
 from wce.sandbox.pool import Pool
@@ -164,7 +164,7 @@ def _checking(desk: Desk) -> Iterator[Check]:
 
 
 def _backups(desk: Desk) -> Backups:
-    return Backups(desk.store, FolderVault(vault_path(desk.settings)))
+    return Backups(desk.store, open_vault(desk.settings))
 
 
 def _write(path: Path, file: Path) -> None:

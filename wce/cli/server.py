@@ -17,7 +17,7 @@ from wce.core.settings import describe as describe_cenv
 from wce.errors import WceError
 
 _APP: Final = Path(__file__).resolve().parents[2] / "app.py"
-_SECRETS: Final = frozenset({"WCE_JWT_SECRET", "WCE_METRICS_TOKEN"})
+_SECRETS: Final = frozenset({"WCE_JWT_SECRET", "WCE_METRICS_TOKEN", "WCE_BACKUP_S3_SECRET"})
 
 
 @click.command("config", cls=Command)

@@ -16,6 +16,7 @@ from werkzeug.routing import BaseConverter, PathConverter
 from wce.config import Settings
 from wce.core import pages as page_cache
 from wce.core.backups import Backups
+from wce.core.bucket import open_vault
 from wce.core.gate import Gate
 from wce.core.hooks import HookQueue
 from wce.core.importing.intake import Importer
@@ -29,7 +30,6 @@ from wce.core.settings import Config
 from wce.core.templates import Sites
 from wce.core.tokens import Tokens
 from wce.core.traffic import Traffic
-from wce.core.vault import FolderVault, vault_path
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.sandbox.calls import Scripts
@@ -186,9 +186,8 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
     renderer = Renderer(pool, desk, runs, metrics, now)
     scheduler = Scheduler(store, Jobs(store, config, scripts, now), now)
     store.hooks.add("jobs", scheduler.notice)
-    backups = Backups(store, FolderVault(vault_path(settings)))
-    sites = Sites()
-    served = Pages(store, renderer, metrics, now)
+    backups = Backups(store, open_vault(settings))
+    sites, served = Sites(), Pages(store, renderer, metrics, now)
     return Services(
         settings=settings,
         metrics=metrics,

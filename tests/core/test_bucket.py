@@ -1,0 +1,74 @@
+"""Backups in a bucket, against a server that speaks S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.core.conftest import World
+from wce.config import SettingError, Settings
+from wce.core.backups import Backups
+from wce.core.bucket import BucketVault, open_vault
+from wce.core.vault import FolderVault
+from wce.errors import WceError
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    client: Any = boto3.client(
+        "s3", endpoint_url=f"http://{host}:{port}", aws_access_key_id="k", aws_secret_access_key="s", region_name="us-east-1"
+    )
+    client.create_bucket(Bucket="kept")
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def settings(url: str) -> Settings:
+    return Settings(backup_s3_url=f"{url}/kept/some/where", backup_s3_key="k", backup_s3_secret="s")
+
+
+def test_a_backup_goes_to_the_bucket_and_comes_back(world: World, settings: Settings) -> None:
+    backups = Backups(world.store, open_vault(settings))
+    world.sql("CREATE TABLE notes (text)")
+    world.sql("INSERT INTO notes VALUES ('kept')")
+    made = backups.create(world.session, world.owner)
+    world.sql("DELETE FROM notes")
+
+    backups.restore(world.session, world.owner, made.id)
+
+    assert world.session.all("SELECT text FROM notes") == [("kept",)]
+    assert [item.kind for item in backups.list(world.cenv)][-1] == "manual" or len(backups.list(world.cenv)) == 2
+    backups.delete(world.session, world.owner, made.id)
+    assert [item.kind for item in backups.list(world.cenv)] == ["restore"]
+    with pytest.raises(WceError) as caught:
+        backups.find(world.cenv, made.id)
+    assert caught.value.code == "not_found"
+
+
+def test_a_bucket_that_is_not_there_is_told(world: World, settings: Settings, url: str) -> None:
+    backups = Backups(world.store, BucketVault(replace(settings, backup_s3_url=f"{url}/gone")))
+
+    with pytest.raises(WceError) as caught:
+        backups.create(world.session, world.owner)
+
+    assert caught.value.code == "busy"
+
+
+@pytest.mark.parametrize("wrong", ["s3://bucket", "https://s3.example.org", "bucket"])
+def test_a_broken_address_is_told_at_the_start(wrong: str) -> None:
+    with pytest.raises(SettingError, match="WCE_BACKUP_S3_URL"):
+        open_vault(Settings(backup_s3_url=wrong))
+
+
+def test_without_a_bucket_it_is_a_folder(tmp_path: Path) -> None:
+    assert isinstance(open_vault(Settings(storage_dir=tmp_path)), FolderVault)
