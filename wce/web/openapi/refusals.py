@@ -29,6 +29,8 @@ def codes(method: str, rule: Access, operation: Operation, *, in_cenv: bool) -> 
             found.update(_OF_WRITES)
     if rule.who in ("user", "admin", "owner"):
         found.add("not_signed_in")
+    if method == "GET":
+        found.add("forbidden")  # for a browser that wants a service worker
     if rule.looks_at_credentials:
         found.add("forbidden")  # for a lower role, or an API key whose scope does not reach so far
     if rule.looks_at_credentials and method not in _SAFE:
