@@ -110,6 +110,17 @@ def test_what_is_not_there_is_not_there_on_either(place: Place) -> None:
     assert place.get(f"/{place.owner.cenv}/nothing").status_code == 404
 
 
+def test_a_kept_page_is_on_the_host_for_content_only(place: Place) -> None:
+    page = {"name": "index", "syntax": "html", "content": "<p>hello</p>", "published": True, "access": "public"}
+    assert place.owner.post("/admin/templates", page).status_code == 201
+    path = f"/{place.owner.cenv}/pages/"
+
+    for _ in range(3):
+        assert place.get(path, CONTENT).status_code == 200
+        assert place.get(path).status_code == 307
+    assert place.owner.post("/admin/templates/preview", {"syntax": "html", "content": "<p>x</p>"}).status_code == 200
+
+
 # Who looks.
 
 

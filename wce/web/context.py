@@ -121,7 +121,7 @@ def _identify(incoming: Request, declaration: Access) -> None:
     settings = services().settings
     here = hosts.is_content_host(environ.get("HTTP_HOST", ""), settings.hosts, settings.content_host)
     if settings.content_host:
-        hosts.keep_apart(incoming, declaration.response, settings.content_host, here=here, ticket=_ticket(incoming, cenv_id, declaration))
+        hosts.keep_apart(incoming, declaration, settings.content_host, here=here, ticket=_ticket(incoming, cenv_id, declaration))
     if cenv_id is not None and incoming.url_rule is None:
         services().store.path(cenv_id)  # a cenv that is not there is told before an address in it that is not
 

@@ -11,6 +11,7 @@ from flask import Request
 from werkzeug.routing import RequestRedirect
 
 from wce.errors import WceError
+from wce.web.access import Access
 from wce.web.headers import ResponseClass
 
 # A name or an address, or nothing (HTTP/1.0); what our own pages and links repeat must be no more than that.
@@ -37,12 +38,14 @@ def is_content_host(said: str, allowed: tuple[str, ...], content_host: str) -> b
     return False
 
 
-def keep_apart(incoming: Request, kind: ResponseClass, content_host: str, *, here: bool, ticket: str = "") -> None:
+def keep_apart(incoming: Request, declaration: Access, content_host: str, *, here: bool, ticket: str = "") -> None:
     """Raise unless the answer belongs on the host that was asked; `here` is whether that is the one for content.
 
-    A browser that asks for content on our own host is sent to the other one, with a `ticket` by which it is known there.
+    A browser that asks for content on our own host is sent to the other one, with a `ticket` by which it is known there. What
+    only administrators may ask for, such as a preview, is for our own pages.
     """
-    if incoming.url_rule is None or here == (kind is ResponseClass.CONTENT):
+    content = declaration.response is ResponseClass.CONTENT and declaration.who in ("public", "anyone")
+    if incoming.url_rule is None or here == content:
         return
     if here or incoming.method not in ("GET", "HEAD"):
         raise WceError("wrong_host", f"This address is on {'the main host' if here else content_host}.")

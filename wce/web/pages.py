@@ -24,14 +24,14 @@ bp = Blueprint("pages", __name__, url_prefix="/<cenv:cenv_id>/pages")
 
 
 @bp.get("/")
-@access("anyone", ResponseClass.CONTENT)
+@access("anyone", ResponseClass.CONTENT, views=True)
 def start(cenv_id: str) -> Response:
     """The page of the template `index`."""
     return _answer(cenv_id, "/")
 
 
 @bp.get("/<path:path>")
-@access("anyone", ResponseClass.CONTENT)
+@access("anyone", ResponseClass.CONTENT, views=True)
 def answer(cenv_id: str, path: str) -> Response:
     """The page of the template whose name matches."""
     return _answer(cenv_id, "/" + path)

@@ -40,7 +40,8 @@ class QuickPages:
     def __init__(self, application: WSGIApplication, app: Services) -> None:
         self._application = application
         self._app = app
-        self._hosts = frozenset(name.lower() for name in app.settings.hosts)
+        content_host = app.settings.content_host.partition(":")[0]  # where there is one, pages are nowhere else
+        self._hosts = frozenset(name.lower() for name in ((content_host,) if content_host else app.settings.hosts))
         self._hits = app.metrics.pages.labels(HIT)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
