@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
 
-from tests.web.callers import Caller, Clock
+from tests.web.callers import PASSWORD, Caller, Clock, sign_in
 from tests.web.test_admin_templates import until
 from tests.web.test_pages import LIST, app, notes, publish, seen
 from wce.core import pages
@@ -102,3 +103,17 @@ def test_only_who_is_surely_nobody_goes_the_short_way(owner: Caller, visitor: Ca
     assert visitor.get("/pages/", headers={"Authorization": "Bearer nonsense"}).status_code == 401
     assert visitor.get("/pages/", headers={"Cookie": f"wce_{owner.cenv[:8]}=nonsense"}).status_code == 200
     assert visitor.send("DELETE", "/pages/").status_code == 405
+
+
+def test_the_short_way_is_only_on_the_host_of_contents_where_there_is_one(make_app: Callable[..., Flask]) -> None:
+    client = make_app(sandbox_workers=1, content_host="pages.test").test_client(use_cookies=False)
+    made = client.post("/new", json={"username": "owner", "password": PASSWORD}).json["cenv_id"]
+    publish(sign_in(client, made, "owner"), "index", "<p>x</p>", syntax="html")
+
+    there = [client.get(f"/{made}/pages/", headers={"Host": "pages.test"}) for _ in range(2)]
+    here = client.get(f"/{made}/pages/")
+
+    assert [answer.status_code for answer in there] == [200, 200]
+    assert there[1].headers["X-Cache"] == "hit"
+    assert here.status_code in (301, 302, 303, 307, 308)
+    assert here.headers["Location"].startswith("http://pages.test/")
