@@ -43,8 +43,8 @@ async function off() {
 async function showFactor() {
   const { enabled, since, recovery_codes_left: left } = await get('/totp');
   fill($('#totp'), enabled
-    ? h('div', { class: 'inline' }, h('span', { class: 'tag ok' }, 'on'), h('span', { class: 'dim grow' }, `since ${date(since)} · ${plural(left, 'recovery code')} left`), button('New recovery codes', { kind: 'sm', onclick: () => act(renew) }), button('Switch off', { kind: 'sm', onclick: () => act(off) }))
-    : h('div', { class: 'inline' }, h('span', { class: 'tag' }, 'off'), h('span', { class: 'dim grow' }, 'Who learns your password could sign in with it.'), button('Set up', { icon: 'smartphone', onclick: () => act(setUp) }))).removeAttribute('aria-busy');
+    ? h('div', { class: 'in-row' }, h('span', { class: 'tag ok' }, 'on'), h('span', { class: 'dim grow' }, `since ${date(since)} · ${plural(left, 'recovery code')} left`), button('New recovery codes', { kind: 'sm', onclick: () => act(renew) }), button('Switch off', { kind: 'sm', onclick: () => act(off) }))
+    : h('div', { class: 'in-row' }, h('span', { class: 'tag' }, 'off'), h('span', { class: 'dim grow' }, 'Who learns your password could sign in with it.'), button('Set up', { icon: 'smartphone', onclick: () => act(setUp) }))).removeAttribute('aria-busy');
 }
 
 const words = text => text.split(/[\s,]+/).filter(Boolean);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.web.callers import Caller
+from wce.web.headers import POLICIES, ResponseClass
 
 SCRIPT = "def handler(request):\n    return 1\n"
 
@@ -46,3 +47,18 @@ def test_editors_are_for_administrators(invite: Callable[..., Caller]) -> None:
 
     assert editor.get("/editor/scripts").status_code == 403
     assert editor.post("/editor/scripts/check", {"script": SCRIPT}).status_code == 403
+
+
+def test_the_editor_of_pages_names_what_it_edits(owner: Caller) -> None:
+    found = owner.get("/editor/templates").json
+
+    assert owner.client.get(found["templates"], headers={"Authorization": f"Bearer {owner.token}"}).json == {"templates": []}
+    assert owner.client.get(found["assets"], headers={"Authorization": f"Bearer {owner.token}"}).json["assets"] == []
+
+
+def test_a_preview_is_written_into_the_box_of_pages(visitor: Caller) -> None:
+    answer = visitor.get("/editor/templates/frame")
+
+    assert answer.mimetype == "text/html"
+    assert answer.headers["Content-Security-Policy"] == POLICIES[ResponseClass.CONTENT]
+    assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]

@@ -1,0 +1,58 @@
+"""The editor of pages."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, expect
+
+from tests.browser.conftest import Open, assert_accessible_in_both_themes
+from tests.browser.place import Place
+
+HOSTILE = """<h1>Draft</h1><p id="told">nothing</p><script>
+try { told.textContent = 'reached ' + parent.document.title; } catch (error) { told.textContent = 'kept out: ' + error.name; }
+</script>"""
+
+
+@pytest.fixture
+def pages(open_page: Open) -> Page:
+    page = open_page("/editor/templates")
+    page.locator("body[data-ready]").wait_for()
+    return page
+
+
+def shown(page: Page) -> FrameLocator:
+    """The newest preview; the one before it is there until it has come."""
+    return page.locator("#preview iframe").last.content_frame
+
+
+def test_a_page_is_written_looked_at_and_published(pages: Page, place: Place) -> None:
+    pages.get_by_role("button", name="New template or file").click()
+    pages.get_by_role("menuitem", name="Markdown page").click()
+    pages.get_by_role("dialog").get_by_label("Name").fill("shop/hello")
+    pages.get_by_role("dialog").get_by_role("button", name="Create").click()
+    expect(shown(pages).get_by_role("heading")).to_have_text("Hello")
+
+    pages.locator("#editor .view-lines").click()
+    pages.keyboard.press("Control+End")
+    pages.keyboard.insert_text("*fresh*")
+    expect(shown(pages).locator("em")).to_have_text("fresh")
+    assert_accessible_in_both_themes(pages)
+    pages.locator("#save").click()
+    expect(pages.locator(".toast").last).to_have_text("shop/hello is saved.")
+    pages.get_by_role("button", name="Publish").click()
+    expect(pages.get_by_role("link", name="published")).to_be_visible()
+
+    assert "<em>fresh</em>" in place.send("GET", "/pages/shop/hello").text
+    pages.get_by_role("button", name="More").click()
+    pages.get_by_role("menuitem", name="Delete").click()
+    pages.get_by_role("button", name="Delete shop/hello").click()
+    expect(pages.locator("#preview")).to_contain_text("No pages yet")
+
+
+def test_a_draft_has_no_more_powers_than_its_page(open_page: Open, place: Place) -> None:
+    made = place.made("/admin/templates", {"name": "hostile", "syntax": "html", "content": HOSTILE})
+
+    page = open_page("/editor/templates#hostile")
+
+    expect(shown(page).locator("#told")).to_have_text("kept out: SecurityError")
+    place.send("DELETE", f"/admin/templates/{made}")
