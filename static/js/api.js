@@ -28,7 +28,8 @@ export async function send(method, path, body, { accept = 'application/json', si
     const answer = await fetch(path.startsWith(cenv || '/') ? path : cenv + path, { method, headers: all, body: raw ? body : JSON.stringify(body), signal });
     if (answer.ok) return answer;
     const told = (answer.headers.get('Content-Type') ?? '').includes('json') ? await answer.json() : {};
-    if (answer.status === 401 && document.body.dataset.user) location.assign(`${cenv}/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    const ended = ['not_signed_in', 'bad_token'].includes(told.code); // a wrong password is 401 as well, and is told where it was typed
+    if (ended && document.body.dataset.user) location.assign(`${cenv}/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     throw new Problem(answer.status, told);
   } catch (error) {
     if (error instanceof TypeError) throw new Problem(0, { title: 'No connection', detail: 'The server cannot be reached. Check the connection and try again.' });

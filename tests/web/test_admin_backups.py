@@ -95,3 +95,12 @@ def test_files_of_backups_are_for_the_servers_user_only(notes: Caller, tmp_path:
     folder = tmp_path / "cenvs" / "backups" / notes.cenv
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+def test_the_screen_has_what_the_role_may_do(owner: Caller, invite: Callable[..., Caller]) -> None:
+    browser = {"Accept": "text/html"}
+    admin = invite("grace", "admin")
+
+    for act in ("Back up now", "Download the cenv", "Import a file", "Delete the cenv"):
+        assert act in owner.get("/admin/backups", headers=browser).text
+        assert (act in admin.get("/admin/backups", headers=browser).text) is (act == "Back up now")

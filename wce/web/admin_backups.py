@@ -12,12 +12,14 @@ from wce.model import AuditEntry
 from wce.web import bodies, files, responses
 from wce.web.access import access
 from wce.web.context import actor
+from wce.web.screens import screen
 from wce.web.services import services
 
 bp = Blueprint("admin_backups", __name__, url_prefix="/<cenv:cenv_id>/admin/backups")
 
 
 @bp.get("")
+@screen("backups.html")
 @access("admin")
 def list_backups(cenv_id: str) -> Response:
     """All, newest first."""

@@ -50,6 +50,7 @@ LINKS: Final = (
     Link("Access", "Permissions", "key-round", "/admin/permissions", Role.ADMIN),
     Link("Access", "Row policies", "shield-check", "/admin/policies", Role.ADMIN),
     Link("System", "Configuration", "settings-2", "/admin/config", Role.ADMIN),
+    Link("System", "Backups", "archive", "/admin/backups", Role.ADMIN),
     Link("System", "Audit log", "scroll-text", "/admin/audit", Role.ADMIN),
     Link("Account", "Profile", "circle-user-round", "/me"),
     Link("Account", "Devices", "monitor", "/sessions"),
