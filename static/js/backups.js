@@ -35,7 +35,7 @@ async function remove(backup) {
 
 function row(backup) {
   const when = date(backup.created_at);
-  const acts = owner && h('div', { class: 'inline' }, h('a', { class: 'btn sm icon-only ghost', href: `${CENV}/admin/backups/${backup.id}`, download: true, 'aria-label': `Download the backup of ${when}`, title: 'Download' }, icon('download')),
+  const acts = owner && h('div', { class: 'inline firm' }, h('a', { class: 'btn sm icon-only ghost', href: `${CENV}/admin/backups/${backup.id}`, download: true, 'aria-label': `Download the backup of ${when}`, title: 'Download' }, icon('download')),
     button('Restore', { kind: 'sm', icon: 'rotate-ccw', 'aria-label': `Restore the backup of ${when}`, onclick: () => act(() => restore(backup)) }), iconButton(`Delete the backup of ${when}`, 'trash-2', { onclick: () => act(() => remove(backup)) }));
   const cells = [h('span', { title: backup.id }, h('b', {}, when), ' ', h('small', {}, ago(backup.created_at))), h('span', { class: `tag ${backup.kind === 'manual' ? 'ok' : ''}` }, KINDS[backup.kind]), backup.created_by || '–',
     bytes(backup.bytes), `${num(backup.tables)} / ${num(backup.rows)}`, h('code', { class: 'mono dim', title: backup.sha256 }, backup.sha256.slice(0, 10)), acts];

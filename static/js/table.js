@@ -3,6 +3,7 @@ import { CENV, get, ident, post, query, save, send } from './api.js';
 import { condition, isBlob, shown, typed, whole } from './cells.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { num, plural } from './format.js';
+import { structure } from './structure.js';
 import { act, confirm, dialog, formDialog, toast } from './ui.js';
 
 const PAGE = 100;
@@ -153,14 +154,6 @@ async function remove() {
   await load();
 }
 
-function structure() {
-  const lines = table.columns.map(item => h('tr', {}, h('td', { class: 'mono' }, item.name), h('td', { class: 'mono dim' }, item.type || '–'), h('td', {}, [item.primary_key && 'primary key', item.not_null && 'not null', item.default !== null && `default ${item.default}`, item.generated && `generated, ${item.generated}`].filter(Boolean).join(', '))));
-  const list = (title, items) => items.length > 0 && [h('h3', {}, title), h('ul', { class: 'plain' }, items.map(text => h('li', { class: 'mono' }, text)))];
-  dialog(`Structure of ${table.name}`, h('div', { class: 'dialog-body' }, h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Column', 'Type', 'Rules'].map(text => h('th', {}, text)))), h('tbody', {}, lines)),
-    list('References', table.references.map(item => `${item.columns.join(', ')} → ${item.table} (${item.to_columns.join(', ')})`)), list('Indexes', table.indexes.map(item => `${item.name} (${item.columns.map(part => part ?? 'expression').join(', ')})${item.unique ? ' unique' : ''}`)),
-    table.sql && h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Definition' }, table.sql)), { wide: true });
-}
-
 async function download() {
   const kinds = { csv: 'text/csv', ndjson: 'application/x-ndjson', json: 'application/json' };
   const { kind } = await formDialog({ title: `Export ${table.name}`, action: 'Export', text: 'All rows that fit the filters, up to the limit of this cenv.', fields: [{ name: 'kind', label: 'As', options: [['csv', 'CSV'], ['ndjson', 'NDJSON, one row a line'], ['json', 'JSON']] }], submit: given => given }) ?? {};
@@ -179,7 +172,7 @@ $('#grid').addEventListener('keydown', event => {
 });
 $('#insert').addEventListener('click', () => act(insert));
 $('#delete').addEventListener('click', () => act(remove));
-$('#columns').addEventListener('click', structure);
+$('#columns').addEventListener('click', () => structure(table));
 $('#export').addEventListener('click', () => act(download));
 $('#back').addEventListener('click', () => { page -= 1; reload(); });
 $('#next').addEventListener('click', () => { page += 1; reload(); });

@@ -2,6 +2,7 @@
 import { CENV, get } from './api.js';
 import { $, empty, fill, h, icon } from './dom.js';
 import { plural } from './format.js';
+import { newTable } from './new-table.js';
 import { act } from './ui.js';
 
 const ICONS = { table: 'table-2', view: 'eye', virtual: 'search' };
@@ -14,9 +15,15 @@ function row(table) {
     h('td', {}, plural(table.columns.length, 'column')), h('td', { class: 'mono dim' }, table.key.join(', ')), h('td', { class: 'mono' }, leads.map((name, i) => [i ? ', ' : '', h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(name)}` }, name)])), h('td', { class: 'dim' }, rights));
 }
 
+async function create() {
+  const name = await newTable((await get('/data')).tables);
+  if (name) location.assign(`${CENV}/data/${encodeURIComponent(name)}`);
+}
+
+$('#new')?.addEventListener('click', () => act(create));
 act(async () => {
   const { tables } = await get('/data');
   fill($('#tables'), tables.length
     ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Name', 'Kind', 'Columns', 'Key', 'Refers to', 'You may'].map(text => h('th', {}, text)))), h('tbody', {}, tables.map(row)))
-    : empty('table-2', 'No tables yet', 'Send CREATE TABLE in the console, or load a file; tables that somebody lets you use are listed here as well.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console'))).removeAttribute('aria-busy');
+    : empty('table-2', 'No tables yet', 'Make one here or in the console; tables that somebody lets you use are listed here as well.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console'))).removeAttribute('aria-busy');
 });

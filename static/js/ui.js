@@ -134,7 +134,7 @@ export function menu(anchor, items) {
     if (step) { event.preventDefault(); all.at((at + step) % all.length).focus(); }
     if (event.key === 'Escape' || event.key === 'Tab') { box.remove(); anchor.focus(); }
   });
-  document.body.append(box);
+  (anchor.closest('dialog') ?? document.body).append(box); // what is outside of an open dialog cannot be reached
   const { left, bottom, right } = anchor.getBoundingClientRect();
   box.style.top = `${Math.min(bottom + 4, innerHeight - box.offsetHeight - 8)}px`;
   box.style.left = `${Math.max(8, left + box.offsetWidth > innerWidth - 8 ? right - box.offsetWidth : left)}px`;

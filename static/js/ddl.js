@@ -1,0 +1,36 @@
+// Definitions of tables as SQL: written from forms, shown before they run.
+import { ident, post } from './api.js';
+import { h } from './dom.js';
+import { formDialog, values } from './ui.js';
+
+export const TYPES = ['INTEGER', 'TEXT', 'REAL', 'NUMERIC', 'BLOB'];
+const LITERAL = /^([+-]?\d+(\.\d+)?([eE][+-]?\d+)?|NULL|TRUE|FALSE|CURRENT_(TIME|DATE|TIMESTAMP)|'([^']|'')*'|[xX]'[0-9a-fA-F]*'|\(.*\))$/i;
+
+/** A default as SQL: numbers, quoted texts and (expressions) as they are, everything else as a text. */
+export const literal = text => (LITERAL.test(text) ? text : `'${text.replaceAll("'", "''")}'`);
+
+/** One column: {name, type, notNull, key, fallback, to: {table, column}}. */
+export function columnSql({ name, type, notNull, key, fallback, to }) {
+  return [ident(name), type, key && 'PRIMARY KEY', notNull && 'NOT NULL', fallback && `DEFAULT ${literal(fallback)}`, to && `REFERENCES ${ident(to.table)} (${ident(to.column)})`].filter(Boolean).join(' ');
+}
+
+export function createSql(name, columns) {
+  const keys = columns.filter(column => column.key), alone = keys.length === 1;
+  const lines = columns.map(column => columnSql({ ...column, key: column.key && alone }));
+  if (keys.length > 1) lines.push(`PRIMARY KEY (${keys.map(column => ident(column.name)).join(', ')})`);
+  return `CREATE TABLE ${ident(name)} (\n  ${lines.join(',\n  ')}\n)`;
+}
+
+/** The columns that another one may refer to: single keys of tables. */
+export const targets = tables => tables.filter(table => table.type === 'table' && table.key.length === 1).map(table => ({ table: table.name, column: table.key[0] }));
+export const targetOptions = found => [['', 'nothing'], ...found.map((to, i) => [i, `${to.table} (${to.column})`])];
+
+/** A dialog whose fields make a statement, which stands under them and runs when it is sent. Answers the statement, or undefined. */
+export function sqlDialog({ sql, fields = [], ...more }) {
+  const shown = h('pre', { class: 'listing wrapped', tabindex: '0', 'aria-label': 'The statement that runs' });
+  const answer = formDialog({ ...more, fields: [...fields, shown], wide: true, submit: async given => { const text = sql(given); await post('/query', { sql: text }); return text; } });
+  const form = shown.closest('form'), draw = () => { shown.textContent = sql(values(form)); };
+  for (const change of ['input', 'change']) form.addEventListener(change, draw);
+  draw();
+  return answer;
+}
