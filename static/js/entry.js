@@ -1,7 +1,7 @@
 // Ways in: a new cenv, one by its address, signing in, registering.
 import { CENV, api, post } from './api.js';
-import { $, $$ } from './dom.js';
-import { wire } from './ui.js';
+import { $, $$, button, h } from './dom.js';
+import { dialog, wire } from './ui.js';
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 const place = $('.sign-in');
@@ -11,11 +11,20 @@ if (place && 'foreign' in place.dataset && !sessionStorage.getItem('again')) {
   location.replace(location.href);
 } else sessionStorage.removeItem('again');
 
+/** The users that an example brings, with passwords that nobody tells again. */
+function tellOnce(users, onclose) {
+  const rows = Object.entries(users).map(([name, secret]) => h('tr', {}, h('td', {}, name), h('td', {}, h('code', {}, secret))));
+  const el = dialog('Users of this example', h('div', {},
+    h('div', { class: 'dialog-body' }, h('p', {}, 'Note these passwords: they are shown only now. An administrator can set others.'), h('table', {}, h('tbody', {}, rows))),
+    h('footer', {}, button('Go on', { kind: 'primary', onclick: () => el.close() }))), { onclose });
+}
+
 const forms = {
   async new({ username, password, example }) {
-    const { cenv_id: id } = await post('/new', { username, password, ...(example ? { example } : {}) });
+    const { cenv_id: id, users = {} } = await post('/new', { username, password, ...(example ? { example } : {}) });
     await api('POST', `/${id}/login`, { username, password });
-    location.assign(`/${id}/`);
+    const goOn = () => location.assign(`/${id}/`);
+    if (Object.keys(users).length) tellOnce(users, goOn); else goOn();
   },
   async login({ username, password, code }) {
     const second = code ? { [/^[0-9]{6}$/.test(code) ? 'totp' : 'recovery_code']: code } : {};

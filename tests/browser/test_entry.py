@@ -32,6 +32,21 @@ def test_a_visitor_makes_a_cenv_and_is_in_it(open_page: Open) -> None:
     expect(page.locator(".who")).to_contain_text("newcomer")
 
 
+def test_a_visitor_begins_with_an_example_and_is_told_its_passwords_once(open_page: Open) -> None:
+    page = open_page("server:/", who=None)
+    page.get_by_label("User name").fill("newcomer")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Begin with").select_option("Blog")
+    page.get_by_role("button", name="Create it").click()
+
+    told = page.get_by_role("dialog", name="Users of this example")
+    expect(told.get_by_role("row")).to_have_text([re.compile(r"^grace\s*\S{16}$")])
+    assert_accessible(page)
+    told.get_by_role("button", name="Go on").click()
+
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+
+
 def test_a_cenv_is_opened_by_its_address(open_page: Open, place: Place) -> None:
     page = open_page("server:/", who=None)
     page.get_by_label("Open a cenv by its address").fill("somewhere")

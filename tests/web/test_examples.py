@@ -122,9 +122,15 @@ def test_settings_that_the_server_fixes_stay(make_app: Callable[..., Flask]) -> 
 
 
 def test_the_examples_say_what_they_are() -> None:
-    assert {"todo", "guestbook", "auth-api", "inventory", "survey"} <= {example.name for example in EXAMPLES}
+    assert {"todo", "guestbook", "auth-api", "inventory", "survey", "blog"} <= {example.name for example in EXAMPLES}
     for example in EXAMPLES:
         assert example.title
         assert example.description.endswith(".")
     with pytest.raises(WceError, match="must be one of"):
         examples.find_example("nothing")
+
+
+def test_the_form_for_a_new_cenv_offers_every_example(client: FlaskClient) -> None:
+    shown = client.get("/").text
+
+    assert all(f'<option value="{example.name}"' in shown for example in EXAMPLES)

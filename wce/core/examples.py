@@ -1,4 +1,4 @@
-"""Ready-made applications that a new cenv may begin with: folders of SQL, scripts and a manifest, put in as an owner would."""
+"""Ready-made applications that a new cenv may begin with: folders of SQL, scripts, pages and a manifest, put in as an owner would."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlparse
 
-from wce.core import audit, permissions, policies, scripts, users
+from wce.core import audit, permissions, policies, scripts, templates, users
 from wce.core.logins import Authenticated, anonymous
 from wce.core.passwords import Passwords
 from wce.core.query import Queries, Statement
@@ -100,6 +100,9 @@ def _install(tools: Tools, cenv: str, owner: Actor, example: Example) -> dict[st
             _policy(tools, session, owner, item, ids)
         for item in example.part("endpoints"):
             scripts.save_endpoint(session, _no_check, owner, scripts.NewEndpoint(**item | {"script": example.text(item["script"])}))
+        for item in example.part("pages"):
+            page = {"syntax": "jinja", "published": True, "access": "public"} | item | {"content": example.text(item["content"])}
+            templates.save_template(session, _not_made, owner, templates.NewTemplate(**page))
         with session.transaction(owner) as transaction:
             audit.record(transaction, AuditEntry("cenv.example", "cenv", cenv, {"example": example.name}))
     return made
@@ -107,6 +110,10 @@ def _install(tools: Tools, cenv: str, owner: Actor, example: Example) -> dict[st
 
 def _no_check(source: str) -> None:
     """The scripts came with this server and its tests have run them, so nobody waits for a worker to read them."""
+
+
+def _not_made(_content: str, _syntax: str) -> None:
+    """Templates came with this server too; each is made into a page when somebody asks for it."""
 
 
 def _settle(tools: Tools, session: Session, owner: Actor, example: Example) -> None:

@@ -29,7 +29,7 @@ def theme() -> str:
 
 @bp.app_context_processor
 def _for_every_page() -> dict[str, object]:
-    return {"allow_new": services().settings.allow_new_cenvs, "address": public_url()}
+    return {"allow_new": services().settings.allow_new_cenvs, "address": public_url(), "examples": examples.list_examples}
 
 
 @bp.get("/")
