@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from wce.log import LOGGER
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
 STOP_SECONDS = 35  # the server gives running requests 30
@@ -40,6 +42,16 @@ class Server:
     process: subprocess.Popen[bytes]
     storage: Path
     output: Path
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """What sets up the log does so for its whole process; the next test finds it as it was."""
+    handlers, level, propagate = LOGGER.handlers[:], LOGGER.level, LOGGER.propagate
+    yield
+    LOGGER.handlers[:] = handlers
+    LOGGER.setLevel(level)
+    LOGGER.propagate = propagate
 
 
 @pytest.fixture(scope="session")

@@ -80,12 +80,18 @@ def info(event: str, fields: dict[str, Any]) -> None:
     """Log one line of INFO at the least cost."""
     if not LOGGER.isEnabledFor(logging.INFO):
         return
+    if LOGGER.propagate:  # `configure` has not set it up, so whoever did decides where it goes
+        LOGGER.handle(_record(event, fields))
+        return
     for handler in LOGGER.handlers:
         if isinstance(handler, Stream):
             handler.line(event, fields)
         else:
-            record = {"name": LOGGER.name, "levelno": logging.INFO, "levelname": "INFO", "msg": event, "fields": fields}
-            handler.handle(logging.makeLogRecord(record))
+            handler.handle(_record(event, fields))
+
+
+def _record(event: str, fields: dict[str, Any]) -> logging.LogRecord:
+    return logging.makeLogRecord({"name": LOGGER.name, "levelno": logging.INFO, "levelname": "INFO", "msg": event, "fields": fields})
 
 
 def configure(level: str, file: str = "", *, pid: int | None = None) -> logging.Handler:

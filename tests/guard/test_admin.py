@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wce.errors import WceError
+from wce.guard.catalogue import SCHEMA
 from wce.model import Rights, Role
 
 ALL = Rights(can_read=True, can_write=True, can_delete=True)
@@ -344,4 +345,4 @@ def test_what_a_change_of_the_schema_touches_is_known(cenv, admin, store) -> Non
     for sql in ("CREATE TABLE t (x)", "ALTER TABLE t ADD COLUMN y", "DROP TABLE t"):
         admin.run(sql)
 
-    assert [set(commit.tables) for commit in commits] == [{"t"}, {"t"}, {"t"}]
+    assert [set(commit.tables) for commit in commits] == [{"t", SCHEMA}, {"t", SCHEMA}, {"t", SCHEMA}]

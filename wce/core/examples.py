@@ -101,7 +101,9 @@ def _install(tools: Tools, cenv: str, owner: Actor, example: Example) -> dict[st
         for item in example.part("endpoints"):
             scripts.save_endpoint(session, _no_check, owner, scripts.NewEndpoint(**item | {"script": example.text(item["script"])}))
         for item in example.part("pages"):
-            page: dict[str, Any] = {"syntax": "jinja", "published": True, "access": "public"} | item | {"content": example.text(item["content"])}
+            page: dict[str, Any] = (
+                {"syntax": "jinja", "published": True, "access": "public"} | item | {"content": example.text(item["content"])}
+            )
             templates.save_template(session, _not_made, owner, templates.NewTemplate(**page))
         with session.transaction(owner) as transaction:
             audit.record(transaction, AuditEntry("cenv.example", "cenv", cenv, {"example": example.name}))

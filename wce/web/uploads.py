@@ -91,7 +91,8 @@ class Admission:
         """In bytes. `headers` have names in capitals with underscores."""
         most = self._settings.max_import_mb * _MIB + _FORM_BYTES
         room = shutil.disk_usage(tempfile.gettempdir()).free - self._settings.min_free_mb * _MIB
-        if method != "POST" or most <= usual or most > room:
+        form = headers.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == MULTIPART
+        if method != "POST" or not form or most <= usual or most > room:
             return usual
         if path == "/new":
             return most if self._settings.allow_new_cenvs else usual

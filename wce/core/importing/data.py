@@ -19,6 +19,7 @@ from wce.store.sqlite import fold, quote, sqlite3
 _ROWIDS: Final = ("rowid", "oid", "_rowid_")
 _MAX_SEQUENCE: Final = 10**15  # beyond it a table would soon run out of numbers
 _FATAL: Final = frozenset({"query_timeout", "quota_exceeded", "disk_full", "busy", "cenv_damaged"})
+_OUR_TRIGGERS: Final = ("_wce_bump_", "_wce_pages_")  # every cenv has them anew
 _RESERVED: Final = "names that start with _wce_ are WCE's own"
 
 
@@ -50,7 +51,7 @@ class Data:
         for item in objects:
             own = fold(item.name).startswith(OWN[0]) or fold(item.table).startswith(OWN[0])
             if (own and not self.foreign.header.is_cenv) or (
-                own and item.type in ("view", "trigger") and not fold(item.name).startswith("_wce_bump_")
+                own and item.type in ("view", "trigger") and not fold(item.name).startswith(_OUR_TRIGGERS)
             ):
                 self.report.drop(item.type, item.name, _RESERVED)
             elif not own:

@@ -48,6 +48,11 @@ class Problem(Answer):
     errors: list[FieldProblem] = []
     position: Place = Place(line=1, column=1)
     statement: Annotated[int, Field(description="The index of the failing statement of a transaction, from 0.")] = 0
+    failing: Annotated[list[str], Field(description="Of /health/ready only, as what follows: the checks that failed.")] = []
+    checks: dict[str, str] = {}
+    warnings: list[str] = []
+    sqlite_version: str = ""
+    sandbox: dict[str, Any] = {}
 
 
 class Blob(Answer):
