@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from loading.client import kinds
 from loading.source import Source, SourceError, Table, quote
 
-WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,18})")
-DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?")
-LEADING_ZERO = re.compile(r"[+-]?0[0-9]")  # 00123 is an article number, not 123
-LARGEST = 2**63
 LONGEST_FIELD = 1 << 20
 
 
@@ -25,16 +21,17 @@ def read(path: Path, table: str, encoding: str = "utf-8-sig") -> Source:
     columns = _names(next(_lines(path, encoding, dialect), (0, []))[1])
     if not columns:
         raise SourceError(f"{path}: the first line must name the columns")
-    types = ["INTEGER"] * len(columns)
+    found: list[str | None] = [None] * len(columns)
     count = 0
     for _, fields in _checked(path, encoding, dialect, len(columns)):
-        types = [kind if kind == "TEXT" else _wider(kind, field) for kind, field in zip(types, fields, strict=True)]
+        found = [kinds.wider(kind, kinds.of_field(field)) for kind, field in zip(found, fields, strict=True)]
         count += 1
+    types = [kind or kinds.TEXT for kind in found]
     create = f"CREATE TABLE {quote(table)} ({', '.join(f'{quote(name)} {kind}' for name, kind in zip(columns, types, strict=True))})"
 
     def rows(offset: int) -> Iterator[tuple[object, ...]]:
         for _, fields in islice(_checked(path, encoding, dialect, len(columns)), offset, None):
-            yield tuple(_value(kind, field) for kind, field in zip(types, fields, strict=True))
+            yield tuple(kinds.field_as(kind, field) for kind, field in zip(types, fields, strict=True))
 
     return Source((Table(table, create, columns, count, rows),))
 
@@ -73,20 +70,3 @@ def _names(header: list[str]) -> tuple[str, ...]:
         name = text.strip() or f"column_{place}"
         names.append(f"{name}_{place}" if name.lower() in {other.lower() for other in names} else name)
     return tuple(names)
-
-
-def _wider(kind: str, field: str) -> str:
-    if not field:
-        return kind
-    if kind == "INTEGER" and WHOLE.fullmatch(field) and -LARGEST <= int(field) < LARGEST:
-        return "INTEGER"
-    return "REAL" if DECIMAL.fullmatch(field) and not LEADING_ZERO.match(field) else "TEXT"
-
-
-def _value(kind: str, field: str) -> object:
-    """An empty field is NULL in a column of numbers and an empty text elsewhere."""
-    if kind == "TEXT":
-        return field
-    if not field:
-        return None
-    return int(field) if kind == "INTEGER" else float(field)

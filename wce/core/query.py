@@ -138,6 +138,11 @@ class Queries:
         with self.place(cenv, config):
             return self._retry(cenv, who, config.limits, work)
 
+    def write(self, cenv: str, who: Authenticated, config: CenvSettings, work: Callable[[GuardedSession, Actor], T]) -> T:
+        """Do other work than single statements under the grants of this moment; it opens its own transaction."""
+        with self.place(cenv, config):
+            return self._retry(cenv, who, config.limits, work)
+
     def place(self, cenv: str, config: CenvSettings) -> AbstractContextManager[None]:
         """`with` one of the cenv's places for SQL of users, for whoever runs statements by `run_one`."""
         return self._gate.enter(cenv, config.max_connections, self._patience_seconds)

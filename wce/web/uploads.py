@@ -37,6 +37,8 @@ class Upload:
 
     fields: Mapping[str, str]
     path: Path | None
+    name: str = ""  # of the file, as its sender says
+    mimetype: str = ""  # likewise
 
     @property
     def file(self) -> Path:
@@ -73,7 +75,9 @@ def received(folder: Folder, limit_bytes: int) -> Iterator[Upload]:
             item.stream.flush()
         if files and "file" not in files:
             raise invalid("file", "is missing")
-        yield Upload(fields.to_dict(), paths[0] if paths else None)
+        sent = files.get("file")
+        name, mimetype = (sent.filename or "", sent.mimetype) if sent else ("", "")
+        yield Upload(fields.to_dict(), paths[0] if paths else None, name, mimetype)
 
 
 class Admission:

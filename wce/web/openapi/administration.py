@@ -10,7 +10,7 @@ from wce.core.backups import Backup
 from wce.core.deletion import Deleted
 from wce.core.users import User
 from wce.web import bodies, file_bodies
-from wce.web.openapi import answers
+from wce.web.openapi import answers, page_answers
 from wce.web.openapi.basics import CSV, NDJSON
 from wce.web.openapi.operation import Operation, Parameter, listing
 
@@ -78,6 +78,23 @@ FILES: Final[Mapping[str, Operation]] = {
         errors=(*_FORM, "validation", "bad_file", "query_timeout"),
         summary="Put a file in the place of all that the cenv holds.",
         more="A form with `file` and `confirm`, the cenv's id. What the cenv was is kept as a backup.",
+    ),
+    "admin_tables.load": Operation(
+        {200: page_answers.TableImport | page_answers.TablePreview},
+        errors=(
+            *_FORM,
+            "validation",
+            "malformed",
+            "name_taken",
+            "no_such_table",
+            "table_forbidden",
+            "constraint",
+            "query_timeout",
+            "quota_exceeded",
+            "busy",
+        ),
+        summary="Make a table of a CSV, JSON or NDJSON file, or add its rows to one.",
+        more="A form with `file`, `table`, `mode` (create or append), and where wanted `format`, `preview` and `columns`.",
     ),
     "admin_backups.list_backups": Operation({200: listing("backups", Backup)}, summary="All backups, newest first."),
     "admin_backups.create": Operation({201: Backup}, summary="Make a backup."),

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from wce.web.openapi.answers import Answer, Seconds, VersionEntry
+from wce.core.loading.sheet import Column
+from wce.core.loading.source import Fault
+from wce.web.openapi.answers import Answer, Cell, Seconds, VersionEntry
 
 
 class Difference(Answer):
@@ -62,3 +64,21 @@ class TemplateVersion(VersionEntry):
     """A version with its text."""
 
     content: str
+
+
+class TableImport(Answer):
+    """What an import of rows did."""
+
+    table: str
+    created: bool
+    rows: int
+    columns: list[Column]
+
+
+class TablePreview(Answer):
+    """What an import of rows would do; the first rows, and what is wrong."""
+
+    columns: list[Column]
+    rows: list[list[Cell]]
+    row_count: int
+    errors: list[Fault]

@@ -1,0 +1,67 @@
+"""What a file of rows is read as."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wce.core.loading import sheet
+from wce.core.loading.kinds import of_value, value_as, wider
+from wce.core.loading.source import MAX_RECORD, Fault, Record, records
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
+ROWS = st.lists(
+    st.tuples(st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.floats(allow_nan=False, allow_infinity=False), st.none() | TEXTS)
+)
+
+
+@given(ROWS, st.sampled_from(",;\t"))
+def test_rows_written_as_csv_come_back(rows: list[tuple[object, ...]], delimiter: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, delimiter=delimiter).writerows([("a", "b", "c"), *rows])
+
+        read = sheet.survey(path, "csv").named([sheet.Column("a", "INTEGER"), sheet.Column("b", "REAL"), sheet.Column("c", "TEXT")])
+
+        assert [row[1] for row in read.rows() if not isinstance(row, Fault)] == rows
+
+
+def read(folder: Path, form: str, text: str) -> list[Record | Fault]:
+    path = folder / "file"
+    path.write_text(text, encoding="utf-8")
+    return list(records(path, form))
+
+
+def test_an_array_of_any_length_is_read_in_pieces(tmp_path: Path) -> None:
+    found = read(tmp_path, "json", "[" + ",\n".join(['{"a": "' + "x" * 1000 + '"}'] * 1000) + "]")
+
+    assert [item.line for item in found] == list(range(1, 1001))
+
+
+@pytest.mark.parametrize(("form", "text"), [("json", '[{"a": "' + "x" * 2 * MAX_RECORD), ("ndjson", "x" * 2 * MAX_RECORD)])
+def test_a_row_that_never_ends_is_given_up(tmp_path: Path, form: str, text: str) -> None:
+    (fault,) = read(tmp_path, form, text)
+
+    assert isinstance(fault, Fault)
+
+
+def test_values_of_json_become_the_type_that_holds_all() -> None:
+    assert [of_value(value) for value in (None, True, 2**63, 1.5, [])] == [None, "INTEGER", "TEXT", "REAL", "TEXT"]
+    assert (wider("INTEGER", "REAL"), wider(None, "REAL"), wider("REAL", "TEXT")) == ("REAL", "REAL", "TEXT")
+    assert (value_as("TEXT", True), value_as("TEXT", "x"), value_as("REAL", 1)) == ("true", "x", 1.0)
+    with pytest.raises(ValueError, match="is not REAL"):
+        value_as("REAL", "x")
+
+
+def test_there_is_an_end_to_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.csv").write_text("a\n" + "1\n" * 3)
+    monkeypatch.setattr(sheet, "MAX_ROWS", 2)
+
+    with pytest.raises(Exception, match="more than 2 rows"):
+        sheet.survey(tmp_path / "t.csv", "csv")

@@ -1,0 +1,130 @@
+"""The records of a file, one after the other, with the lines that they begin on."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from wce.core.loading import kinds
+
+FORMATS: Final = ("csv", "json", "ndjson")
+MAX_RECORD: Final = 1024 * 1024  # characters
+_CHUNK: Final = 256 * 1024
+_SPACE: Final = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong on a line; lines count from 1."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row: `cells` is a list of fields, or an object of JSON."""
+
+    line: int
+    cells: Any
+
+
+Records = Iterator[Record | Fault]
+
+
+def records(path: Path, form: str) -> Records:
+    """All records of the file, in CSV the header first; a fault that hides what follows is the last one."""
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for item in _READERS[form](file):
+                line = item.line
+                yield item
+    except UnicodeDecodeError:
+        yield Fault(line, "the file is not UTF-8, here or soon after")
+
+
+def _delimited(file: IO[str]) -> Records:
+    csv.field_size_limit(MAX_RECORD)
+    first = file.readline(MAX_RECORD)
+    file.seek(0)
+    reader = csv.reader(file, delimiter=kinds.delimiter(first), strict=True)
+    line = 1
+    try:
+        for fields in reader:
+            if fields:
+                yield Record(line, fields)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        yield Fault(line, str(error))
+
+
+def _lines(file: IO[str]) -> Records:
+    line = 0
+    while text := file.readline(MAX_RECORD + 1):
+        line += 1
+        if len(text) > MAX_RECORD:
+            yield Fault(line, f"a row may have {MAX_RECORD} characters")
+            return
+        if text.strip():
+            try:
+                yield _object(line, _DECODER.decode(text))
+            except (ValueError, RecursionError):
+                yield Fault(line, "this is no JSON")
+
+
+def _array(file: IO[str]) -> Records:
+    """The elements of one array, without ever holding more than one of them and a piece of the file."""
+    text, at, line, opened, more = "", 0, 1, False, True
+    while True:
+        while at < len(text) and text[at] in _SPACE + ("," if opened else ""):
+            line += text[at] == "\n"
+            at += 1
+        if at < len(text):
+            if not opened:
+                if text[at] != "[":
+                    yield Fault(line, "JSON must be an array of objects; a file with one object a line is ndjson")
+                    return
+                opened, at = True, at + 1
+                continue
+            if text[at] == "]":
+                return
+            try:
+                value, end = _DECODER.raw_decode(text, at)
+                yield _object(line, value)
+                line, at = line + text.count("\n", at, end), end
+                continue
+            except (ValueError, RecursionError):
+                if len(text) - at > MAX_RECORD or not more:
+                    yield Fault(line, f"this is no JSON, or a row with more than {MAX_RECORD} characters")
+                    return
+        elif not more:
+            yield Fault(line, "the array does not end")
+            return
+        piece = file.read(_CHUNK)
+        text, at, more = text[at:] + piece, 0, bool(piece)
+
+
+def _object(line: int, value: Any) -> Record | Fault:
+    if not isinstance(value, dict):
+        return Fault(line, "each row must be an object")
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return Fault(line, "half of a surrogate pair is no text")
+    return Record(line, value)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value - value != 0:
+        raise ValueError(text)
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+_READERS: Final[dict[str, Callable[[IO[str]], Records]]] = {"csv": _delimited, "json": _array, "ndjson": _lines}
