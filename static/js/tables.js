@@ -1,6 +1,7 @@
 // The tables of a cenv.
 import { CENV, get } from './api.js';
 import { $, empty, fill, h, icon } from './dom.js';
+import { diagram } from './diagram.js';
 import { plural } from './format.js';
 import { newTable } from './new-table.js';
 import { act } from './ui.js';
@@ -20,10 +21,22 @@ async function create() {
   if (name) location.assign(`${CENV}/data/${encodeURIComponent(name)}`);
 }
 
+/** The list, or the picture of it. */
+function view(picture, tables) {
+  $('#as-list').setAttribute('aria-pressed', String(!picture));
+  $('#as-picture').setAttribute('aria-pressed', String(picture));
+  $('#tables').hidden = picture;
+  $('#picture').hidden = !picture;
+  if (picture && !$('#picture').firstChild) fill($('#picture'), diagram(tables));
+}
+
 $('#new')?.addEventListener('click', () => act(create));
 act(async () => {
   const { tables } = await get('/data');
   fill($('#tables'), tables.length
     ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Name', 'Kind', 'Columns', 'Key', 'Refers to', 'You may'].map(text => h('th', {}, text)))), h('tbody', {}, tables.map(row)))
     : empty('table-2', 'No tables yet', 'Make one here or in the console; tables that somebody lets you use are listed here as well.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console'))).removeAttribute('aria-busy');
+  $('#views').hidden = !tables.some(table => table.type === 'table');
+  $('#as-list').addEventListener('click', () => view(false, tables));
+  $('#as-picture').addEventListener('click', () => view(true, tables));
 });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open, assert_accessible
+from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
 from tests.browser.place import Place
 from tests.browser.test_admin import in_dialog
 
@@ -61,3 +61,20 @@ def test_a_table_is_made_changed_and_dropped_and_its_sql_is_shown_before(open_pa
 
     expect(page.locator("#tables")).to_contain_text("orders")
     expect(page.locator("#tables")).not_to_contain_text("returns")
+
+
+def test_tables_and_their_references_are_drawn(open_page: Open, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE TABLE parts (id INTEGER PRIMARY KEY, whole INTEGER REFERENCES parts (id))"})
+    page = open_page("/data")
+    page.get_by_role("button", name="Diagram").click()
+    picture = page.get_by_role("img", name="4 tables and 3 references")
+    expect(picture.locator(".er-box")).to_have_count(4)
+    expect(picture.locator(".er-line")).to_have_count(3)
+    assert_accessible_in_both_themes(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    page.get_by_role("button", name="List").click()
+
+    expect(page.get_by_role("link", name="orders").first).to_be_visible()
+    place.made("/query", {"sql": "DROP TABLE parts"})
