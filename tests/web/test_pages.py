@@ -328,6 +328,8 @@ def test_the_cache_can_be_switched_off(notes: Caller, visitor: Caller) -> None:
     notes.put("/admin/config", {"page_cache": False})
 
     assert [seen(visitor, "/list") for _ in range(3)] == [("[one]", "miss")] * 3
+    assert seen(notes, "/list") == ("[one]", "private")
+    assert "public" not in notes.get("/pages/list").headers["Cache-Control"]
     assert notes.sql("SELECT count(*) AS n FROM _wce_page_cache")["rows"] == [{"n": 0}]
 
 

@@ -87,7 +87,8 @@ class Pages:
 
     def _serve(self, visit: Visit, arrived: int) -> Served:
         if not visit.config.page_cache:
-            return Served(self._renderer.render(visit).page, MISS)
+            made = self._renderer.render(visit)
+            return Served(made.page, PRIVATE if made.proof is None else MISS)
         found = self._find(visit)
         if found is not None:
             return found
