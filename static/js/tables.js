@@ -3,6 +3,7 @@ import { CENV, get } from './api.js';
 import { $, empty, fill, h, icon } from './dom.js';
 import { diagram } from './diagram.js';
 import { plural } from './format.js';
+import { importFile } from './import.js';
 import { newTable } from './new-table.js';
 import { act } from './ui.js';
 
@@ -21,6 +22,12 @@ async function create() {
   if (name) location.assign(`${CENV}/data/${encodeURIComponent(name)}`);
 }
 
+async function load() {
+  const { tables } = await get('/data');
+  const name = await importFile(tables.filter(table => table.type === 'table').map(table => table.name));
+  if (name) location.assign(`${CENV}/data/${encodeURIComponent(name)}`);
+}
+
 /** The list, or the picture of it. */
 function view(picture, tables) {
   $('#as-list').setAttribute('aria-pressed', String(!picture));
@@ -30,6 +37,7 @@ function view(picture, tables) {
   if (picture && !$('#picture').firstChild) fill($('#picture'), diagram(tables));
 }
 
+$('#import')?.addEventListener('click', () => act(load));
 $('#new')?.addEventListener('click', () => act(create));
 act(async () => {
   const { tables } = await get('/data');

@@ -1,0 +1,34 @@
+"""Files of rows that become tables."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open, assert_accessible
+from tests.browser.place import Place
+
+CSV = b"id;name;code;price\n1;lamp;007;12.5\n2;chair;+49;\n"
+
+
+def test_a_file_is_looked_at_mended_and_loaded(open_page: Open, place: Place) -> None:
+    page = open_page("/data")
+    page.get_by_role("button", name="Import a file").click()
+    dialog = page.get_by_role("dialog")
+    wrong = {"name": "Spring stock.csv", "mimeType": "text/csv", "buffer": CSV + b"3;too;many;1;cells\n"}
+    dialog.get_by_label("CSV, JSON or NDJSON file").set_input_files(wrong)
+    expect(dialog.locator(".bad")).to_contain_text("Line 4")
+    expect(dialog.get_by_role("button", name="Import", exact=False).last).to_be_disabled()
+
+    dialog.get_by_label("CSV, JSON or NDJSON file").set_input_files(wrong | {"buffer": CSV})
+    expect(dialog.get_by_label("Name of the new table")).to_have_value("spring_stock")
+    expect(dialog.get_by_label("Type of code")).to_have_value("TEXT")
+    expect(dialog.get_by_label("Preview")).to_contain_text("007")
+    assert_accessible(page)
+    dialog.get_by_label("Type of price").select_option("TEXT")
+    expect(dialog.get_by_role("button", name="Import 2 rows")).to_be_enabled()
+    dialog.get_by_role("button", name="Import 2 rows").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("spring_stock")
+    rows = place.send("POST", "/query", {"sql": "SELECT id, code, price FROM spring_stock"}).json()["rows"]
+    assert rows == [{"id": 1, "code": "007", "price": "12.5"}, {"id": 2, "code": "+49", "price": None}]
+    place.made("/query", {"sql": "DROP TABLE spring_stock"})
