@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from wce.log import LOGGER
@@ -42,6 +43,11 @@ class Server:
     process: subprocess.Popen[bytes]
     storage: Path
     output: Path
+
+
+# The same examples in every run; deadlines say nothing on a machine that others use, too.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

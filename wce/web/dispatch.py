@@ -64,8 +64,9 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         """As the parent does."""
         done = super().shutdown(cancel_pending, timeout)
-        self._ended.set()
-        self._behind.set()
+        with self.lock:  # or the watcher might forget that somebody waits just after this was said
+            self._ended.set()
+            self._behind.set()
         self._watcher.join(timeout)
         return bool(done)
 
@@ -115,6 +116,8 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
             if self._ended.wait(self._patience_seconds):
                 return
             with self.lock:
+                if self._ended.is_set():
+                    return
                 if not self.queue:
                     self._behind.clear()
                 elif self._runner is None or time.monotonic() - self._since > self._patience_seconds:
