@@ -165,6 +165,30 @@ def test_a_migration_that_is_killed_leaves_the_old_file(store, cenv, add_note, c
         assert session.all("PRAGMA integrity_check") == [("ok",)]
 
 
+DYING = """
+store.open()
+with store.session(sys.argv[2]) as session, session.transaction(OWNER) as transaction:
+    transaction.execute("INSERT INTO notes (title) VALUES ('in the log only')")
+os._exit(0)
+"""
+
+
+def test_a_log_that_is_gone_takes_the_last_writes_along_and_nothing_else(store, cenv, add_note, counted, run):
+    add_note("kept")
+    store.connections.close()
+    run(DYING, cenv)
+    log = Path(f"{store.path(cenv)}-wal")
+    assert log.stat().st_size > 0
+
+    log.unlink()
+
+    assert counted() == 1
+    with store.session(cenv) as session:
+        assert session.all("PRAGMA integrity_check") == [("ok",)]
+    add_note("after")
+    assert counted() == 2
+
+
 FULL = """
 import json, resource
 from wce.errors import WceError
