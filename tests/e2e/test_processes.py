@@ -160,7 +160,7 @@ def test_workers_end_with_their_parent(start_server: Callable[..., Any]) -> None
     orphans = workers(server)
 
     server.process.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40  # one that has just started is not done with loading yet, and a busy machine is slow
     while any(Path(f"/proc/{pid}/cmdline").exists() for pid in orphans) and time.monotonic() < deadline:
         time.sleep(0.05)
 

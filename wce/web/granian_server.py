@@ -109,6 +109,9 @@ def load(settings: Settings) -> WSGIApplication:
         signal.signal(number, signal.SIG_DFL)  # until granian takes them; the parent's, which came along, would let a stop go unheard
     # Without its parent a worker would hold port and folder for ever.
     ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DIED, signal.SIGTERM)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:  # it died before it could be watched
+        os._exit(1)
     log.configure(settings.log_level, settings.log_file, pid=os.getpid())
     app = create_app(settings)
     # A process of multiprocessing ends without atexit.
