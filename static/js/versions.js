@@ -8,9 +8,11 @@ import { act, confirm, dialog, toast } from './ui.js';
 /** Show two texts side by side. */
 export function showDiff(title, language, before, after, footer) {
   const box = h('div', { class: 'diff' }), models = [monaco.editor.createModel(before, language), monaco.editor.createModel(after, language)];
-  let editor;
-  dialog(title, h('div', {}, box, footer && h('footer', {}, footer)), { wide: true, onclose: () => { editor.dispose(); models.forEach(model => model.dispose()); } });
-  editor = monaco.editor.createDiffEditor(box, { readOnly: true, useShadowDOM: false, automaticLayout: true, renderSideBySide: innerWidth > 860, minimap: { enabled: false }, scrollBeyondLastLine: false, fontFamily: '"JetBrains Mono", monospace', fontSize: 12.5, overviewRulerLanes: 0 });
+  let compared;
+  dialog(title, h('div', {}, box, footer && h('footer', {}, footer)), { wide: true, onclose: () => compared.then(() => [editor, ...models].forEach(part => part.dispose())) });
+  const editor = monaco.editor.createDiffEditor(box, { readOnly: true, useShadowDOM: false, automaticLayout: true, renderSideBySide: innerWidth > 860, minimap: { enabled: false }, scrollBeyondLastLine: false, fontFamily: '"JetBrains Mono", monospace', fontSize: 12.5, overviewRulerLanes: 0 });
+  // A model that goes while its worker still compares is an error of the worker's.
+  compared = new Promise(done => { editor.onDidUpdateDiff(done); });
   editor.setModel({ original: models[0], modified: models[1] });
 }
 
