@@ -281,7 +281,7 @@ class TestQueue:
 
         world.session.connection.set_trace_callback(None)
         assert sum("_wce_hooks" in text for text in asked) == 1
-        assert len(asked) == 3 * 3 + 1
+        assert len(asked) == 4 * 3 + 1
 
 
 WRITES_FOR_EVER = """

@@ -251,7 +251,7 @@ def test_metrics_count_what_starts_and_ends(make: Callable[..., Pool]) -> None:
 
 
 @pytest.mark.slow
-def test_hundreds_of_kills_leave_no_zombie_and_no_descriptor(make: Callable[..., Pool]) -> None:
+def test_many_kills_leave_no_zombie_and_no_descriptor(make: Callable[..., Pool]) -> None:
     strangers = children()  # servers of other tests, which may have ended
     pool = make(4, patience_seconds=60.0)
     before = descriptors()
@@ -261,11 +261,11 @@ def test_hundreds_of_kills_leave_no_zombie_and_no_descriptor(make: Callable[...,
         return fail(pool, job(f"n = {number}\n{ways[number % 3]}", Budget(seconds=0.02)), cenv=f"c{number % 4}")
 
     with ThreadPoolExecutor(4) as threads:
-        kinds = set(threads.map(kill, range(300)))
+        kinds = set(threads.map(kill, range(120)))
     wait_until(lambda: pool.state().idle == 5)
 
     assert kinds <= {"time", "crash"}
-    assert sum(pool.state().ends.values()) == 300
+    assert sum(pool.state().ends.values()) == 120
     assert {worker.pid for worker in pool._alive} <= children()
     assert not [pid for pid in children() - strangers if " Z " in Path(f"/proc/{pid}/stat").read_text()]
     assert descriptors() == before

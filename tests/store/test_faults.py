@@ -363,13 +363,12 @@ with store.session(sys.argv[2]) as session, session.transaction(OWNER) as transa
 """
 
 
-def test_a_writer_in_another_process_that_never_ends_is_told_as_busy(store, cenv, actor, spawn, monkeypatch):
-    monkeypatch.setattr("wce.store.store.WAIT_SECONDS", 0.3)
+def test_a_writer_in_another_process_that_never_ends_is_told_as_busy(store, cenv, actor, spawn):
     assert spawn(ENDLESS, cenv).stdout.readline() == "in\n"
 
     with store.session(cenv) as session:
         session.execute("PRAGMA busy_timeout=50")
-        with pytest.raises(WceError) as caught, session.transaction(actor):
+        with pytest.raises(WceError) as caught, store.transaction(session, actor, 0.3):
             pass
 
     assert (caught.value.code, caught.value.retry_after) == ("busy", 1)

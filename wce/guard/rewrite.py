@@ -122,7 +122,8 @@ class Rewriter:
         principal = self._principal
         hidden = sorted(name for name in plan.names if principal.is_unreadable(name))
         markers = {f"{principal.hidden.own}m{number}": name for number, name in enumerate(hidden)}
-        wanted = shadows.Wanted(tables, views, markers, head.ctes, plan.strict, head.target)
+        named = set() if _only_targets(head, tables, views) else tables
+        wanted = shadows.Wanted(named, views, markers, head.ctes, plan.strict, head.target)
         before: list[str] = []
         if plan.strict:
             pushdown.number_parameters(head.tokens)
@@ -167,6 +168,13 @@ class Rewriter:
             for where, end in head.upserts:
                 texts |= _guarded_upsert(head, where, end, guard, quote(principal.hidden.own + "deny"))
         return texts
+
+
+def _only_targets(head: Head, tables: set[str], views: set[str]) -> bool:
+    """Whether the one name of a table is the target of an INSERT, which no stand-in is for: the text stays shorter without."""
+    if head.kind != "INSERT" or head.upserts or views or tables != {head.target}:
+        return False
+    return sum(token.kind in NAMES and token.name == head.target for token in head.tokens) == 1
 
 
 def _guarded_where(head: Head, guard: str, *, strict: bool, before: list[str]) -> dict[int, str]:
