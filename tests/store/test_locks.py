@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from wce import lane
 from wce.config import SettingError
 from wce.errors import WceError
 from wce.store.locks import FolderLock, ProcessLocks, WriterLocks
@@ -66,6 +67,28 @@ def test_who_asks_first_is_served_first(locks):
         thread.join()
 
     assert served == list(range(30))
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, 0), (0.05, 1)])
+def test_only_who_waits_for_long_gives_his_place_away(locks, monkeypatch, seconds, told):
+    waiting = []
+    monkeypatch.setattr("wce.store.locks._PATIENT_SECONDS", 0.01 if seconds else 10.0)
+    ticket = locks.take("a", 1)
+
+    def write():
+        lane.on_waiting(lambda: waiting.append(1))
+        with locks.hold("a", 10):
+            pass
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while len(locks._queues["a"]) < 2:
+        time.sleep(0.001)
+    time.sleep(seconds)
+    locks.leave("a", ticket)
+    thread.join(10)
+
+    assert len(waiting) == told
 
 
 def test_another_cenv_does_not_wait(locks):

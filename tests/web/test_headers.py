@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-from wce.web.headers import CLASS_KEY, POLICIES, ResponseClass, SecurityHeaders, secure
+from wce.web.headers import CLASS_KEY, POLICIES, ResponseClass, SecurityHeaders, new_id, secure
 
 
 def sent(headers: list[tuple[str, str]], kind: ResponseClass, *, https: bool = False) -> dict[str, str]:
@@ -129,6 +130,18 @@ def test_any_other_request_id_is_replaced(given: str) -> None:
 
     assert found != given
     assert len(found) == 16
+
+
+def test_processes_that_come_from_one_make_different_ids() -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, new_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        assert answer.read() != new_id()
 
 
 def echoed(given: str) -> str:

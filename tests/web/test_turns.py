@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from werkzeug.wsgi import ClosingIterator, FileWrapper
 
 from wce import lane
 from wce.web.turns import Turns
@@ -13,12 +16,31 @@ from wce.web.turns import Turns
 SECONDS = 30.0
 
 
-def start(status: str, headers: list[tuple[str, str]], exc_info: object = None, /) -> Callable[[bytes], object]:
-    return lambda _body: None
+class Exchange:
+    """granian's end of a request, which keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.answered = threading.Event()
+        self.answer: tuple[int, list[tuple[str, str]], bytes] | None = None
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.answer = status, headers, body
+        self.answered.set()
+
+    def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterator[bytes]) -> None:
+        pieces = list(body)
+        body.close()  # type: ignore[attr-defined]
+        self.response_bytes(status, headers, b"|".join(pieces))
+
+    def wait(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        assert self.answered.wait(SECONDS)
+        assert self.answer is not None
+        return self.answer
 
 
 def application(work: Callable[[], None]) -> Callable[..., list[bytes]]:
-    def answer(environ: dict[str, object], start_response: object) -> list[bytes]:
+    def answer(environ: dict[str, object], start_response: Callable[..., object]) -> list[bytes]:
+        start_response("200 OK", [("A", "b")])
         environ["work"]()  # type: ignore[operator]
         work()
         return [b"done"]
@@ -40,10 +62,10 @@ def make() -> Iterator[Callable[..., Turns]]:
         turns.close()
 
 
-def call(turns: Turns, work: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=lambda: turns({"work": work}, start))
-    thread.start()
-    return thread
+def call(turns: Turns, work: Callable[[], object] = lambda: None, **environ: object) -> Exchange:
+    exchange = Exchange()
+    turns(exchange, {"work": work, **environ})
+    return exchange
 
 
 def test_quick_requests_run_one_after_the_other(make: Callable[..., Turns]) -> None:
@@ -60,8 +82,8 @@ def test_quick_requests_run_one_after_the_other(make: Callable[..., Turns]) -> N
 
     turns = make(patience_seconds=SECONDS)
 
-    for thread in [call(turns, work) for _ in range(50)]:
-        thread.join(SECONDS)
+    for exchange in [call(turns, work) for _ in range(50)]:
+        exchange.wait()
 
     assert most == 1
 
@@ -77,9 +99,7 @@ def test_a_request_that_is_slow_keeps_nobody_waiting(make: Callable[..., Turns])
 
     assert done.wait(SECONDS)
     go.set()
-    for thread in (slow, *quick, last):
-        thread.join(SECONDS)
-        assert not thread.is_alive()
+    assert {exchange.wait()[2] for exchange in (slow, *quick, last)} == {b"done"}
 
 
 def test_a_request_that_says_it_waits_lets_the_next_begin_at_once(make: Callable[..., Turns]) -> None:
@@ -97,23 +117,18 @@ def test_a_request_that_says_it_waits_lets_the_next_begin_at_once(make: Callable
 
     assert done.wait(SECONDS)
     go.set()
-    slow.join(SECONDS)
-    quick.join(SECONDS)
+    slow.wait()
+    quick.wait()
 
 
-def test_a_request_that_raises_leaves_its_turn_to_the_next(make: Callable[..., Turns]) -> None:
+def test_a_request_that_raises_is_answered_and_leaves_its_turn_to_the_next(make: Callable[..., Turns]) -> None:
     def fail() -> None:
         raise ValueError
 
     turns = make(patience_seconds=SECONDS)
-    failed = 0
-    for _ in range(3):
-        try:
-            turns({"work": fail}, start)
-        except ValueError:
-            failed += 1
 
-    assert (failed, turns({"work": lambda: None}, start)) == (3, [b"done"])
+    assert [call(turns, fail).wait() for _ in range(3)] == [(500, [], b"")] * 3
+    assert call(turns).wait() == (200, [("A", "b")], b"done")
 
 
 def test_all_quick_requests_run_on_one_thread(make: Callable[..., Turns]) -> None:
@@ -122,52 +137,98 @@ def test_all_quick_requests_run_on_one_thread(make: Callable[..., Turns]) -> Non
     while len(turns._dispatcher._resting) < 8:
         threading.Event().wait(0.001)
 
-    for thread in [call(turns, lambda: None) for _ in range(20)]:
-        thread.join(SECONDS)
+    for exchange in [call(turns) for _ in range(20)]:
+        exchange.wait()
 
     assert len(seen) == 1
     assert threading.get_ident() not in seen
 
 
-def test_an_answer_is_handed_over_as_it_is(make: Callable[..., Turns]) -> None:
-    pieces = iter([b"a", b"b"])
+def served(answer: Callable[[dict[str, Any]], Any], **environ: object) -> tuple[int, list[tuple[str, str]], bytes]:
+    """What a request gets from an application that answers so."""
 
-    def answering(_environ: object, begin: Callable[..., object]) -> Iterator[bytes]:
-        begin("200 OK", [("A", "b")])
-        return pieces
+    def application(environ: dict[str, Any], begin: Callable[..., object]) -> Any:
+        begin("201 CREATED", [("A", "b")])
+        return answer(environ)
 
-    turns = Turns(answering, 1)  # type: ignore[arg-type]
-    begun: list[object] = []
+    turns = Turns(application, 1)
+    try:
+        return call(turns, **environ).wait()
+    finally:
+        turns.close()
 
-    answer = turns({}, lambda *given: begun.extend(given))  # type: ignore[arg-type, return-value]
+
+def test_an_answer_in_pieces_goes_out_whole_and_is_closed() -> None:
+    answer = ClosingIterator([b"a", b"b"], callbacks=(closed := threading.Event()).set)
+
+    assert served(lambda _: answer) == (201, [("A", "b")], b"ab")
+    assert closed.is_set()
+
+
+def test_a_file_goes_out_in_pieces_and_is_closed() -> None:
+    file = io.BytesIO(b"abcd")
+
+    assert served(lambda _: FileWrapper(file, 2))[2] == b"ab|cd"
+    assert file.closed
+
+
+class Stream:
+    """A body that arrives two bytes at a time and is gone when granian's thread has come back."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+        self.gone = False
+
+    def read(self, size: int = -1) -> bytes:
+        return b"" if self.gone else self._content.read(min(2, size) if size >= 0 else size)
+
+
+def read_to_the_end(environ: dict[str, Any]) -> list[bytes]:
+    return list(iter(lambda: environ["wsgi.input"].read(100_000), b""))
+
+
+@pytest.mark.parametrize("environ", [{"CONTENT_LENGTH": "5"}, {"CONTENT_LENGTH": "70000"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
+def test_a_body_is_read_before_granian_has_its_thread_back(environ: dict[str, str]) -> None:
+    class Leaving(Turns):
+        def __call__(self, exchange: Any, environ: Any) -> None:
+            super().__call__(exchange, environ)
+            stream.gone = True
+
+    def answering(environ: dict[str, Any], begin: Callable[..., object]) -> list[bytes]:
+        begin("200 OK", [])
+        return read_to_the_end(environ)
+
+    stream = Stream(b"hello")
+    turns = Leaving(answering, 1)  # type: ignore[arg-type]
+
+    answer = call(turns, **environ, **{"wsgi.input": stream}).wait()
 
     turns.close()
-    assert answer is pieces
-    assert begun == ["200 OK", [("A", "b")]]
+    assert answer == (200, [], b"hello")
 
 
-def test_a_request_that_a_stop_overtakes_is_told_so() -> None:
+def test_a_body_that_breaks_off_is_as_long_as_it_is() -> None:
+    assert served(read_to_the_end, **{"CONTENT_LENGTH": "9", "wsgi.input": Stream(b"hello")})[2] == b"hello"
+
+
+@pytest.mark.parametrize("environ", [{}, {"CONTENT_LENGTH": "70000", "wsgi.input": Stream(b"")}])
+def test_a_request_that_a_stop_overtakes_is_told_so(environ: dict[str, object]) -> None:
     turns = Turns(application(lambda: None), 1, patience_seconds=SECONDS)
-    begun, go, failed = threading.Event(), threading.Event(), threading.Event()
-    running = call(turns, lambda: begun.set() or (bool(go.wait(SECONDS)) and None))
+    begun, go, late = threading.Event(), threading.Event(), Exchange()
+    running = call(turns, lambda: begun.set() or go.wait(SECONDS))
     begun.wait(SECONDS)
-
-    def late() -> None:
-        try:
-            turns({"work": lambda: None}, start)
-        except RuntimeError:
-            failed.set()
-
-    waiting = threading.Thread(target=late)
-    waiting.start()
+    asking = threading.Thread(target=turns, args=(late, {"work": lambda: None, **environ}))
+    asking.start()
     while not turns._dispatcher.queue:
         threading.Event().wait(0.001)
+
     stopping = threading.Thread(target=turns.close)
     stopping.start()
     while not turns._dispatcher.stop_count:
         threading.Event().wait(0.001)
     go.set()
-    for thread in (running, waiting, stopping):
+    for thread in (stopping, asking):
         thread.join(SECONDS)
 
-    assert failed.is_set()
+    assert late.wait()[0] == 503
+    assert running.wait()[0] == 200

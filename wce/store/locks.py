@@ -21,7 +21,7 @@ from wce.errors import WceError
 _PATIENCE_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
 _SHORTEST_PAUSE_SECONDS: Final = 0.0001
-# A quick write of another process is over before the next request of this one would be of any use: it would come to wait here, too.
+# A quick write is over before the next request would be of any use: it would come to wait here, too.
 _PATIENT_SECONDS: Final = 0.002
 _LONGEST_PAUSE_SECONDS: Final = 0.002
 
@@ -68,10 +68,13 @@ class WriterLocks:
             ticket.gate = gate = threading.Lock()
             gate.acquire()
             queue.append(ticket)
-        lane.waiting()
         come = False
         try:
-            come = gate.acquire(timeout=max(0.0, timeout_seconds))
+            # Who gave his place away at once would let in the next writer, who would wait here, too, until all threads do.
+            come = gate.acquire(timeout=max(0.0, min(_PATIENT_SECONDS, timeout_seconds)))
+            if not come:
+                lane.waiting()
+                come = gate.acquire(timeout=max(0.0, timeout_seconds - _PATIENT_SECONDS))
         finally:
             if not come:
                 self.leave(cenv, ticket)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
+from granian.server import mp
 from granian.server.mp import MPServer
 from werkzeug.wsgi import FileWrapper
 
@@ -89,7 +90,7 @@ def serve(settings: Settings) -> None:
             port=port,
             interface=Interfaces.WSGI,
             workers=settings.processes,
-            blocking_threads=settings.threads,
+            blocking_threads=settings.threads,  # they only lay requests down for as many of ours
             backlog=_BACKLOG,
             http=HTTPModes.http1,
             # The time also bounds the wait for the next request of a connection.
@@ -103,8 +104,8 @@ def serve(settings: Settings) -> None:
         parent.serve(target_loader=partial(load, settings), wrap_loader=False)
 
 
-def load(settings: Settings) -> WSGIApplication:
-    """What a worker process serves."""
+def load(settings: Settings) -> Turns:
+    """What a worker process serves: granian calls it with a request and with where the answer goes."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)  # until granian takes them; the parent's, which came along, would let a stop go unheard
     # Without its parent a worker would hold port and folder for ever.
@@ -117,9 +118,11 @@ def load(settings: Settings) -> WSGIApplication:
     # A process of multiprocessing ends without atexit.
     multiprocessing.util.Finalize(None, app.extensions["wce"].close, exitpriority=1)
     app.extensions["wce"].start()
-    turns = Turns(app, settings.threads)
+    turns = Turns(worker(app, settings.trusted_proxy), settings.threads)
     multiprocessing.util.Finalize(None, turns.close, exitpriority=2)  # before what the requests use
-    return worker(turns, settings.trusted_proxy)
+    # granian has no setting for it: what it puts around an application waits for the answer with its own thread.
+    mp._wsgi_call_wrap = lambda served, *_: served  # type: ignore[attr-defined]
+    return turns
 
 
 def worker(application: WSGIApplication, trusted_proxy: str) -> WSGIApplication:

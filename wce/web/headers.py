@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import random
 import re
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ MORE_KEY: Final = "wce.more_headers"  # a list of pairs that go on the answer as
 _WELL_FORMED_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 Headers = list[tuple[str, str]]
 _ids: Final = random.Random()  # noqa: S311  # an id is no secret; it only has to differ
+os.register_at_fork(after_in_child=_ids.seed)
 
 
 class ResponseClass(StrEnum):

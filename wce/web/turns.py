@@ -1,57 +1,105 @@
-"""One quick request at a time where the server's own threads cannot be told to: granian calls the application from eight at once.
+"""One quick request at a time where the server's own threads cannot be told to: granian calls the application from its threads.
 
-For why see `wce.web.dispatch`, whose threads do the work here, too. granian's only bring the request to them and the answer back, so
-that all quick requests run on one warm thread with one set of connections.
+For why see `wce.web.dispatch`, whose threads do the work here, too. granian's only lay requests down for them, and whoever has
+worked on one answers it himself: a thread that waits for the answer to bring it back takes the interpreter twice as often.
 """
 
 from __future__ import annotations
 
+import io
+import sys
 import threading
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from werkzeug.wsgi import FileWrapper
+
+from wce import lane
+from wce.log import LOGGER
 from wce.web.dispatch import PATIENCE_SECONDS, Dispatcher
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 Headers = list[tuple[str, str]]
+_SMALL: Final = 65_536  # bytes of a body that is read before there is a thread for the request
+_ENVIRON: Final[dict[str, Any]] = {
+    "SCRIPT_NAME": "",
+    "wsgi.errors": sys.stderr,
+    "wsgi.input_terminated": True,
+    "wsgi.multiprocess": True,
+    "wsgi.multithread": True,
+    "wsgi.run_once": False,
+    "wsgi.version": (1, 0),
+}
+
+
+class Exchange(Protocol):
+    """What granian hands over with a request: where the answer goes, from any thread, once."""
+
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None: ...
+
+    def response_iter(self, status: int, headers: Headers, body: Iterator[bytes]) -> None: ...
+
+
+class _Pieces:
+    """An answer that does not fit in memory, as granian wants it; whoever sends it is busy until it is read."""
+
+    def __init__(self, answer: FileWrapper) -> None:
+        self._answer = answer
+
+    def __next__(self) -> bytes:
+        return next(self._answer)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def close(self) -> None:
+        self._answer.close()
 
 
 class _Errand:
-    """One request on its way; its gate opens when there is an answer."""
+    """One request on its way."""
 
-    __slots__ = ("_application", "_environ", "answer", "error", "gate", "start")
+    __slots__ = ("_application", "_environ", "_exchange", "_headers", "_status", "gate")
 
-    def __init__(self, application: WSGIApplication, environ: WSGIEnvironment) -> None:
+    def __init__(self, application: WSGIApplication, environ: WSGIEnvironment, exchange: Exchange) -> None:
         self._application = application
         self._environ = environ
-        self.gate = threading.Lock()
-        self.gate.acquire()
-        self.start: tuple[str, Headers] = ("", [])
-        self.answer: Iterable[bytes] = ()
-        self.error: BaseException | None = None
+        self._exchange = exchange
+        self.gate: threading.Lock | None = None  # opens when all is done, where somebody waits for that
 
     def service(self) -> None:
-        """Do it; what is raised is raised where the request came in."""
+        """Do it and answer."""
         try:
-            self.answer = self._application(self._environ, self._started)  # type: ignore[arg-type]
-        except BaseException as error:  # noqa: BLE001  # handed on
-            self.error = error
+            answer = self._application(self._environ, self._start)  # type: ignore[arg-type]
+            if isinstance(answer, FileWrapper):
+                lane.waiting()
+                self._exchange.response_iter(self._status, self._headers, _Pieces(answer))
+            else:
+                self._exchange.response_bytes(self._status, self._headers, _whole(answer))
+        except BaseException:
+            LOGGER.exception("request failed outside of the application")
+            self._exchange.response_bytes(500, [], b"")
+            raise
         finally:
-            self.gate.release()
+            self._open()
 
     def cancel(self) -> None:
         """The server stops before the request has begun."""
-        self.error = RuntimeError("the server stops")
-        self.gate.release()
+        self._exchange.response_bytes(503, [("Retry-After", "1")], b"")
+        self._open()
 
-    def _started(self, status: str, headers: Headers, *_: object) -> None:
-        self.start = status, headers
+    def _open(self) -> None:
+        if self.gate is not None:
+            self.gate.release()
+
+    def _start(self, status: str, headers: Headers, *_: object) -> None:
+        self._status, self._headers = int(status[:3]), headers
 
 
 class Turns:
-    """WSGI middleware."""
+    """What granian calls for each request, from its threads."""
 
     def __init__(self, application: WSGIApplication, threads: int = 8, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._application = application
@@ -62,11 +110,38 @@ class Turns:
         """Let the threads finish what runs, and end them."""
         self._dispatcher.shutdown()
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        errand = _Errand(self._application, environ)
+    def __call__(self, exchange: Exchange, environ: WSGIEnvironment) -> None:
+        environ.update(_ENVIRON)
+        errand = _Errand(self._application, environ, exchange)
+        if _has_read(environ):
+            self._dispatcher.add_task(errand)
+            return
+        errand.gate = gate = threading.Lock()
+        gate.acquire()
         self._dispatcher.add_task(errand)
-        errand.gate.acquire()
-        if errand.error is not None:
-            raise errand.error
-        start_response(*errand.start)
-        return errand.answer
+        gate.acquire()
+
+
+def _has_read(environ: WSGIEnvironment) -> bool:
+    """Read a small body, for granian closes it when its thread comes back; False for any other, during which the thread has to stay."""
+    length = environ.get("CONTENT_LENGTH")
+    if length is None:
+        return "HTTP_TRANSFER_ENCODING" not in environ
+    if not (length.isascii() and length.isdigit() and len(length) < 6 and int(length) <= _SMALL):
+        return False
+    read, left, pieces = environ["wsgi.input"].read, int(length), []
+    while left > 0 and (piece := read(left)):
+        pieces.append(piece)
+        left -= len(piece)
+    environ["wsgi.input"] = io.BytesIO(b"".join(pieces))
+    return True
+
+
+def _whole(answer: Iterable[bytes]) -> bytes:
+    """All pieces at once: anything else would keep this thread until a slow client has read it."""
+    try:
+        return b"".join(answer)
+    finally:
+        close: Callable[[], None] | None = getattr(answer, "close", None)
+        if close is not None:
+            close()
