@@ -49,7 +49,7 @@ def main() -> None:
 def _serve_by_threads(settings: Settings) -> None:
     app = _build(settings)
     try:
-        server.serve(app, settings, app.extensions["wce"].start, app.extensions["wce"].admission.limit)
+        server.serve(app, settings, app.extensions["wce"].start, app.extensions["wce"].admission.admit)
     finally:
         app.extensions["wce"].close()
 

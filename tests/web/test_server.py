@@ -16,10 +16,10 @@ import pytest
 import requests
 
 from wce.config import Settings
+from wce.web.channel import USUAL, Patience
 from wce.web.headers import POLICIES, ResponseClass
-from wce.web.server import BODY_BYTES, HEADER_BYTES, Patience, Server, options, welcome
+from wce.web.server import BODY_BYTES, HEADER_BYTES, Server, options, welcome
 
-USUAL = Patience()
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 

@@ -78,6 +78,7 @@ from wce.web import (
     query,
     totp,
 )
+from wce.web.admission import Admission
 from wce.web.application import Application
 from wce.web.counters import Counters
 from wce.web.headers import SecurityHeaders
@@ -85,7 +86,6 @@ from wce.web.quick import QuickPages
 from wce.web.readiness import Readiness
 from wce.web.services import KEY, Services
 from wce.web.shared_counters import SharedCounters
-from wce.web.uploads import Admission
 
 COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
 _WAITING_COPIES: Final = 8
@@ -171,8 +171,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
 
 def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -> Services:
     """Everything below the web, opened."""
-    metrics = Metrics(settings.metrics_dir)
-    config = Config(settings.cenv_overrides)
+    metrics, config = Metrics(settings.metrics_dir), Config(settings.cenv_overrides)
     tokens = Tokens(settings.jwt_secret)
     store = Store(settings, metrics, now)
     store.open()
@@ -188,8 +187,9 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
     renderer = Renderer(pool, desk, runs, metrics, now)
     scheduler = Scheduler(store, Jobs(store, config, scripts, now), now)
     store.hooks.add("jobs", scheduler.notice)
-    backups = Backups(store, open_vault(settings))
-    sites, served = Sites(), Pages(store, renderer, metrics, now)
+    backups, sites = Backups(store, open_vault(settings)), Sites()
+    served = Pages(store, renderer, metrics, now)
+    counters = _counters(settings, store.folder.path / COUNTERS, now)
     return Services(
         settings=settings,
         metrics=metrics,
@@ -211,12 +211,12 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
         pages=served,
         refresher=_refresher(store, served, sites, config),
         readiness=Readiness(store, guard, pool),
-        counters=_counters(settings, store.folder.path / COUNTERS, now),
+        counters=counters,
         copies=Gate(_WAITING_COPIES),
         backups=backups,
         keeper=Keeper(store, backups, config),
         importer=Importer(store, guard, scripts.check, least_rounds=min(_LEAST_ROUNDS, bcrypt_rounds)),
-        admission=Admission(settings, tokens, now),
+        admission=Admission(settings, tokens, counters),
         now=now,
     )
 

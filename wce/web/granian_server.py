@@ -29,8 +29,9 @@ from wce.config import SettingError, Settings
 from wce.core.settings import Config
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock
+from wce.web.channel import Patience
 from wce.web.factory import COUNTERS, create_app
-from wce.web.server import HEADER_BYTES, Patience, url, welcome
+from wce.web.server import HEADER_BYTES, url, welcome
 from wce.web.turns import Turns
 
 if TYPE_CHECKING:

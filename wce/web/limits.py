@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from flask import Flask, request
 from flask_limiter import Limiter, RequestLimit
+from limits import parse
 from werkzeug import Response
 
 from wce.config import Settings, window
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _IPV6_NETWORK: Final = 64  # one customer's line; single addresses in it cost nothing
+NEW: Final = "landing.create"
 # Views that hash a password or make a file, and the setting that bounds each per address.
 _COSTLY: Final = {
     "auth.login": "rate_limit_login",
@@ -40,8 +42,10 @@ _COSTLY: Final = {
     "totp.switch_off": "rate_limit_login",
     "admin_users.hand_over": "rate_limit_login",
     "deletion.undelete": "rate_limit_login",
-    "landing.create": "rate_limit_new",
+    NEW: "rate_limit_new",
 }
+PAID_KEY: Final = "wce.paid"  # set where the server counted the request before it took the body in
+_SHUT_SECONDS: Final = 10.0  # a limit that is raised acts within that on large bodies, too
 
 
 @functools.lru_cache(maxsize=4096)
@@ -80,7 +84,27 @@ def spend(
             retry_at = ends_at
     _show(*shown, now, environ)
     if retry_at:
+        counters.hit([(_shut(cenv, address), math.ceil(min(_SHUT_SECONDS, retry_at - now)))])
         raise exceeded(retry_at - now)
+
+
+def require_open(counters: Counters, cenv: str, address: str) -> None:
+    """Raise `rate_limited` where the cenv has just refused the address for that, so that no large body is taken in for nothing."""
+    hits, ends_at = counters.read(_shut(cenv, address))
+    if hits:
+        raise exceeded(ends_at - counters.now())
+
+
+def pay(counters: Counters, view: str, rate: str, address: str) -> None:
+    """Count a request against the limit of its view, in the window that flask-limiter counts in; raises `rate_limited`."""
+    item = parse(rate)
+    hits, ends_at = counters.hit([(item.key_for(network(address), view), item.get_expiry())])[0]
+    if hits > item.amount:
+        raise exceeded(ends_at - counters.now())
+
+
+def _shut(cenv: str, address: str) -> str:
+    return f"shut {cenv} {network(address)}"
 
 
 def _asked(rates: tuple[str, str, str], cenv: str, address: str, user_id: int) -> list[tuple[str, int, int]]:
@@ -108,9 +132,13 @@ def install(app: Flask, settings: Settings, counters: Counters) -> Limiter:
     app.extensions["limiter"] = {limiter}
     limiter.init_app(app)
     for endpoint, field in _COSTLY.items():
-        limit = limiter.limit(getattr(settings, field), methods=["POST", "DELETE"])
+        limit = limiter.limit(getattr(settings, field), methods=["POST", "DELETE"], exempt_when=_is_paid)
         app.view_functions[endpoint] = cast(Callable[..., Response], limit(app.view_functions[endpoint]))
     return limiter
+
+
+def _is_paid() -> bool:
+    return bool(current.request().environ.get(PAID_KEY))
 
 
 def _refuse(now: Callable[[], float], breached: RequestLimit) -> None:

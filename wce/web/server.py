@@ -8,24 +8,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import waitress
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer
-from waitress.task import ErrorTask
 
 from wce.config import Settings
 from wce.log import LOGGER
+from wce.web.admission import AdmitCall
 from wce.web.bodies import JSON_BYTES
+from wce.web.channel import USUAL, Channel, Patience, bounded
 from wce.web.dispatch import Dispatcher
-from wce.web.headers import ResponseClass, new_id, problem, secure
-from wce.web.uploads import roomy
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -36,103 +32,15 @@ HEADER_BYTES: Final = 32 * 1024
 # A little more than the largest body of any route, so that our own answer says what was too large.
 BODY_BYTES: Final = 4 * JSON_BYTES
 MAX_SOCKETS: Final = 1000
-_ERROR_CODES: Final = {400: "malformed", 413: "too_large", 431: "too_large", 501: "malformed"}
 _SWEEP_SECONDS: Final = 0.5
-Limit = Callable[[int, str, str, Mapping[str, str]], int]
 _ARRIVED_SECONDS: Final = 0.2  # time to take what stands in the backlog and in the sockets when the stop comes
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the server waits for the other side."""
-
-    header_seconds: float = 20.0  # from the first byte of a request to the end of its headers
-    request_seconds: float = 300.0  # from there to the end of its body
-    idle_seconds: float = 120.0  # without a byte in either direction
-    stop_seconds: float = 30.0  # for what runs when the stop comes
-
-
-class ProblemTask(ErrorTask):  # type: ignore[misc]
-    """What waitress itself refuses, in the shape and under the headers of every other error."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        code = _ERROR_CODES.get(error.code, "internal")
-        detail = error.reason if code == "internal" else f"{error.reason}: {error.body}"
-        request_id = new_id()
-        LOGGER.warning("request", extra={"request_id": request_id, "status": error.code, "code": code, "ip": self.channel.addr[0]})
-        body = problem(code, error.code, request_id, detail)
-        self.status = f"{error.code} {error.reason}"
-        headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]
-        self.response_headers.extend([*secure(headers, ResponseClass.API, https=False), ("X-Request-ID", request_id)])
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """A request that is told how large its body may be when its headers are there."""
-
-    adj: Any
-    limit: Limit = staticmethod(lambda usual, *_: usual)
-
-    def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
-        usual = self.adj.max_request_body_size
-        most = self.limit(usual, self.command, self.path, self.headers)
-        if most != usual:
-            self.adj = roomy(self.adj, most)
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that knows since when its present request has been coming in."""
-
-    error_task_class = ProblemTask
-    request_since = 0.0
-
-    def received(self, data: bytes) -> bool:
-        if self.request is None:
-            self.request_since = time.monotonic()
-        return bool(super().received(data))
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request runs or its answer is still on the way out."""
-        return bool(self.requests or self.total_outbufs_len)
-
-    def handle_close(self) -> None:
-        if self.socket is None:
-            return  # one turn of the loop may see both the end of the input and the hang-up
-        # Closed with unread input, the kernel resets the connection and the client loses the answer that says what was wrong.
-        with suppress(OSError):
-            for _ in range(16):
-                if not self.socket.recv(65_536):
-                    break
-        super().handle_close()
-
-    def late(self, patience: Patience) -> bool:
-        """Whether the other side is too slow to wait for: waitress itself only counts silence, and only between requests."""
-        if self.total_outbufs_len and time.time() - self.last_activity > patience.idle_seconds:
-            return True
-        if self.request is None:
-            return False
-        seconds = patience.request_seconds if self.request.headers_finished else patience.header_seconds
-        return time.monotonic() - self.request_since > seconds
-
-
-def _channel(limit: Limit | None) -> type[Channel]:
-    """The kind of connection whose requests are bounded like that."""
-    if limit is None:
-        return Channel
-    parser = type("BoundedParser", (Parser,), {"limit": staticmethod(limit)})
-    return type("BoundedChannel", (Channel,), {"parser_class": parser})
 
 
 class Server:
     """A listening waitress server, driven by `run` until `stop` is called or a signal comes."""
 
     def __init__(
-        self, application: WSGIApplication, settings: Settings, patience: Patience = Patience(), limit: Limit | None = None
+        self, application: WSGIApplication, settings: Settings, patience: Patience = USUAL, admit: AdmitCall | None = None
     ) -> None:
         self._patience = patience
         self._map: dict[int, Any] = {}
@@ -141,7 +49,7 @@ class Server:
         waitress.create_server(application, map=self._map, _dispatcher=self._dispatcher, **options(settings, patience))
         self._listeners = [item for item in self._map.values() if isinstance(item, BaseWSGIServer)]
         for listener in self._listeners:
-            listener.channel_class = _channel(limit)
+            listener.channel_class = Channel if admit is None else bounded(admit)
         self._stopping = threading.Event()
         self._hurry = False
         self._closing = threading.RLock()  # a signal handler may come between any two steps of the thread that holds it
@@ -267,16 +175,18 @@ def _stopped_by_signals(server: Server) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def serve(application: WSGIApplication, settings: Settings, ready: Callable[[], None] = lambda: None, limit: Limit | None = None) -> None:
+def serve(
+    application: WSGIApplication, settings: Settings, ready: Callable[[], None] = lambda: None, admit: AdmitCall | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM, and say on standard output where and what to do next; `ready` is called when the port is ours.
 
-    `limit` tells how large a body may be, by the usual bound, method, path and headers.
+    `admit` tells how large a body may be, by the usual bound and the headers.
     """
     for name, level in (("waitress", logging.WARNING), ("waitress.queue", logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = LOGGER.handlers, False
         logger.setLevel(level)
-    server = Server(application, settings, limit=limit)
+    server = Server(application, settings, admit=admit)
     with _stopped_by_signals(server):
         ready()
         sys.stdout.write(welcome(server.addresses, settings))

@@ -30,10 +30,10 @@ from wce.sandbox.refresh import Refresher
 from wce.sandbox.render import Renderer
 from wce.sandbox.scheduler import Scheduler
 from wce.store.store import Store
+from wce.web.admission import Admission
 from wce.web.counters import Counters
 from wce.web.current import application
 from wce.web.readiness import Readiness
-from wce.web.uploads import Admission
 
 KEY: Final = "wce"
 _MAX_COPIES: Final = 2  # of whole files at the same time: they keep disk and processor busy

@@ -1,0 +1,171 @@
+"""Connections of waitress: what is refused at the headers, and who is too slow to wait for."""
+
+from __future__ import annotations
+
+import copy
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.proxy_headers import MalformedProxyHeader, parse_proxy_headers
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import Error
+
+from wce.errors import WceError
+from wce.log import LOGGER
+from wce.web import limits
+from wce.web.admission import AdmitCall, Admitted, Head
+from wce.web.headers import ResponseClass, new_id, problem, secure
+from wce.web.statuses import STATUSES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_ERROR_CODES: Final = {400: "malformed", 413: "too_large", 431: "too_large", 501: "malformed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the server waits for the other side."""
+
+    header_seconds: float = 20.0  # from the first byte of a request to the end of its headers
+    request_seconds: float = 300.0  # from there to the end of its body
+    idle_seconds: float = 120.0  # without a byte in either direction
+    stop_seconds: float = 30.0  # for what runs when the stop comes
+
+
+USUAL: Final = Patience()
+
+
+class RefusedError(Error):  # type: ignore[misc]
+    """What waitress answers instead of the application: an error of ours."""
+
+    def __init__(self, error: WceError) -> None:
+        super().__init__(error.detail)
+        self.code = STATUSES[error.code]
+        self.reason = HTTPStatus(self.code).phrase
+        self.error = error
+
+
+class ProblemTask(ErrorTask):  # type: ignore[misc]
+    """What is refused before the application sees it, in the shape and under the headers of every other error."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        code, detail = _ERROR_CODES.get(error.code, "internal"), f"{error.reason}: {error.body}"
+        more: list[tuple[str, str]] = []
+        if isinstance(error, RefusedError):
+            code, detail = error.error.code, error.error.detail
+            more = [("Retry-After", str(error.error.retry_after))]
+        elif code == "internal":
+            detail = error.reason
+        request_id = new_id()
+        LOGGER.warning("request", extra={"request_id": request_id, "status": error.code, "code": code, "ip": self.channel.addr[0]})
+        body = problem(code, error.code, request_id, detail)
+        self.status = f"{error.code} {error.reason}"
+        headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body))), *more]
+        self.response_headers.extend([*secure(headers, ResponseClass.API, https=False), ("X-Request-ID", request_id)])
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Task(WSGITask):  # type: ignore[misc]
+    """A request whose application is told that it has been counted."""
+
+    def get_environment(self) -> WSGIEnvironment:
+        environ: WSGIEnvironment = super().get_environment()
+        environ[limits.PAID_KEY] = self.request.admitted.paid
+        return environ
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """A request about whose body is decided when its headers are there."""
+
+    adj: Any
+    admitted = Admitted(0)
+
+    def __init__(self, adj: Any, peer: str, admit: AdmitCall) -> None:
+        super().__init__(adj)
+        self._peer = peer
+        self._admit = admit
+
+    def received(self, data: bytes) -> int:
+        taken: int = super().received(data)
+        if self.error is not None:
+            self.expect_continue = False  # waitress would ask for the body of what is refused, and take it in
+        return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        usual = self.adj.max_request_body_size
+        try:
+            self.admitted = self._admit(usual, Head(self.command, self.path, self.headers, self._address()))
+        except WceError as error:
+            self.error = RefusedError(error)
+            self.body_rcv, self.content_length = None, 0  # so that the request is complete
+            return
+        self.adj = copy.copy(self.adj)
+        self.adj.max_request_body_size = self.admitted.most_bytes
+
+    def _address(self) -> str:
+        """Who asks, as the application will be told."""
+        sent = self.headers.get("X_FORWARDED_FOR")
+        if sent is None or self.adj.trusted_proxy not in ("*", self._peer):
+            return self._peer
+        environ = {"REMOTE_ADDR": self._peer, "HTTP_X_FORWARDED_FOR": sent}
+        with suppress(MalformedProxyHeader):
+            parse_proxy_headers(environ, self.adj.trusted_proxy_count, self.adj.trusted_proxy_headers)
+        return str(environ["REMOTE_ADDR"])
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection that knows since when its present request has been coming in."""
+
+    error_task_class = ProblemTask
+    request_since = 0.0
+
+    def received(self, data: bytes) -> bool:
+        if self.request is None:
+            self.request_since = time.monotonic()
+        return bool(super().received(data))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request runs or its answer is still on the way out."""
+        return bool(self.requests or self.total_outbufs_len)
+
+    def handle_close(self) -> None:
+        if self.socket is None:
+            return  # one turn of the loop may see both the end of the input and the hang-up
+        # Closed with unread input, the kernel resets the connection and the client loses the answer that says what was wrong.
+        with suppress(OSError):
+            for _ in range(16):
+                if not self.socket.recv(65_536):
+                    break
+        super().handle_close()
+
+    def late(self, patience: Patience) -> bool:
+        """Whether the other side is too slow to wait for: waitress itself only counts silence, and only between requests."""
+        if self.total_outbufs_len and time.time() - self.last_activity > patience.idle_seconds:
+            return True
+        if self.request is None:
+            return False
+        seconds = patience.request_seconds if self.request.headers_finished else patience.header_seconds
+        return time.monotonic() - self.request_since > seconds
+
+
+def bounded(admit: AdmitCall) -> type[Channel]:
+    """The kind of connection whose requests are let in like that."""
+
+    class Bounded(Channel):
+        task_class = Task
+
+        def parser_class(self, adj: Any) -> Parser:
+            return Parser(adj, self.addr[0], admit)
+
+    return Bounded
