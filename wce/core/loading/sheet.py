@@ -88,6 +88,7 @@ def survey(path: Path, form: str) -> Sheet:
     for record in records(path, form):
         fault = record if isinstance(record, Fault) else None
         if isinstance(record, Record) and form == "csv" and names is None:
+            _bound(len(record.cells), 0)
             names = [name.strip() for name in record.cells]
             found = dict.fromkeys(map(str, range(len(names))))
         elif isinstance(record, Record):

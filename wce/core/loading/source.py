@@ -13,6 +13,7 @@ from wce.core.loading import kinds
 
 FORMATS: Final = ("csv", "json", "ndjson")
 MAX_RECORD: Final = 1024 * 1024  # characters
+MAX_DEPTH: Final = 64
 _CHUNK: Final = 256 * 1024
 _SPACE: Final = " \t\r\n"
 
@@ -52,15 +53,32 @@ def _delimited(file: IO[str]) -> Records:
     csv.field_size_limit(MAX_RECORD)
     first = file.readline(MAX_RECORD)
     file.seek(0)
-    reader = csv.reader(file, delimiter=kinds.delimiter(first), strict=True)
+    measure = _Measure(file)
+    reader = csv.reader(measure, delimiter=kinds.delimiter(first), strict=True)
     line = 1
     try:
         for fields in reader:
+            measure.taken = 0
             if fields:
                 yield Record(line, fields)
             line = reader.line_num + 1
     except csv.Error as error:
         yield Fault(line, str(error))
+
+
+class _Measure:
+    """The lines of a file, as long as they are not too long for one record; `taken` is what the present one has so far."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while text := self._file.readline(MAX_RECORD + 1):
+            self.taken += len(text)
+            if self.taken > MAX_RECORD:
+                raise csv.Error(f"a row may have {MAX_RECORD} characters")
+            yield text
 
 
 def _lines(file: IO[str]) -> Records:
@@ -112,11 +130,20 @@ def _array(file: IO[str]) -> Records:
 def _object(line: int, value: Any) -> Record | Fault:
     if not isinstance(value, dict):
         return Fault(line, "each row must be an object")
+    if _deeper(value, MAX_DEPTH):
+        return Fault(line, f"a row may be nested {MAX_DEPTH} deep")
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return Fault(line, "half of a surrogate pair is no text")
     return Record(line, value)
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether there are more levels of lists and objects."""
+    if not isinstance(value, dict | list):
+        return False
+    return not levels or any(_deeper(item, levels - 1) for item in (value.values() if isinstance(value, dict) else value))
 
 
 def _finite(text: str) -> float:
