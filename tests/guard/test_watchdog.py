@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from wce.errors import WceError
 from wce.guard.watchdog import Watchdog
 from wce.store.sqlite import connect, sqlite3
 
@@ -109,3 +110,38 @@ def test_close_joins_the_thread(connection) -> None:
     watchdog.close()
 
     assert not [thread for thread in threading.enumerate() if thread.name == "wce-watchdog" and thread is watchdog._thread]
+
+
+def test_what_fills_the_disk_is_interrupted_and_nothing_that_does_not(connection) -> None:
+    room = iter([5 << 20, 1 << 20, -1, -(1 << 19), -(5 << 20)])
+    falling = Watchdog(lambda: next(room, -(5 << 20)))
+    still = Watchdog(lambda: -(5 << 20))
+    try:
+        watch = falling.watch(connection)
+        watch.start(60)
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            connection.execute(ENDLESS).fetchall()
+        watch.stop()
+        assert watch.told(WceError("query_timeout")).code == "disk_full"
+
+        watch = still.watch(connection)
+        watch.start(0.1)
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            connection.execute(ENDLESS).fetchall()
+        watch.stop()
+        assert watch.told(WceError("query_timeout")).code == "query_timeout"
+    finally:
+        falling.close()
+        still.close()
+
+
+def test_with_much_room_nobody_looks(connection) -> None:
+    looks: list[None] = []
+    watchdog = Watchdog(lambda: looks.append(None) or 1 << 50)
+    watch = watchdog.watch(connection)
+    for _ in range(100):
+        watch.start(60)
+        watch.stop()
+    watchdog.close()
+
+    assert len(looks) == 1

@@ -230,7 +230,8 @@ def test_a_quoted_name_is_that_name(name):
 
 def test_large_sorts_spill_into_the_folder_that_was_named(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from wce.store.sqlite import connect, spill_to; spill_to(Path(sys.argv[1]));"
+        "import os, sys; from pathlib import Path; from wce.store.sqlite import connect;"
+        "from wce.store.spill import spill_to; spill_to(Path(sys.argv[1]));"
         "sort = connect('', mode='memory').execute('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 60000)"
         " SELECT hex(randomblob(100)) FROM n ORDER BY 1'); sort.fetchone();"
         "print([os.readlink(f'/proc/self/fd/{fd}') for fd in os.listdir('/proc/self/fd') if os.path.islink(f'/proc/self/fd/{fd}')])"

@@ -40,7 +40,7 @@ class Guard:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._watchdog = Watchdog()
+        self._watchdog = Watchdog(store.spill.room)
         self._catalogues: Cache[str, Catalogue] = Cache(_MAX_CATALOGUES)
         self.failures = selftest.proven()
         if self.failures:

@@ -255,7 +255,7 @@ class GuardedSession:
             return fetch(link.connection, plan, params, limits)
         except (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeError) as error:
             self.watch.stop()
-            raise rules.fault(error, plan) from None  # SQLite's text may hold a secret name
+            raise self.watch.told(rules.fault(error, plan)) from None  # SQLite's text may hold a secret name
         finally:
             self.watch.stop()
             link.deadline = None

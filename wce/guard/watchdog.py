@@ -1,15 +1,30 @@
-"""Deadlines for running statements: one thread for the whole process interrupts those that are late."""
+"""Deadlines for running statements: one thread for the whole process interrupts those that are late, or fill the disk.
+
+Nothing in SQLite bounds what a statement spills into temporary files, nor tells whose they are. So while statements run, the room
+on their disk is looked at, the more often the less there is, and where it is used up whatever ran while it shrank has to end.
+"""
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
+
+from wce.errors import WceError
 
 # SQLite forgets an interrupt that comes just before a statement starts, so a late one is interrupted again and again.
 _REPEAT_SECONDS: Final = 0.05
+_FRESH_SECONDS: Final = 1.0  # for what is known of the room when a statement starts
+_FILLED_PER_SECOND: Final = 4_000_000_000  # bytes: faster than statements together write
+_LEAST_WAIT_SECONDS: Final = 0.01
+_SPILLED_BYTES: Final = 1 << 20  # less may be anything: a log, another program
+
+
+_NO_ROOM: Final = "The server has no room for what this needs to sort, group or keep: ask for fewer rows, or fewer at once."
 
 
 class Interruptible(Protocol):
@@ -22,7 +37,7 @@ class Watch:
     One entry of the watchdog's heap counts for it, the one at `_next_look`, however many statements it runs in the meantime.
     """
 
-    __slots__ = ("_connection", "_deadline", "_lock", "_next_look", "_watchdog")
+    __slots__ = ("_connection", "_deadline", "_full", "_lock", "_next_look", "_room", "_watchdog")
 
     def __init__(self, watchdog: Watchdog, connection: Interruptible) -> None:
         self._watchdog = watchdog
@@ -30,18 +45,27 @@ class Watch:
         self._lock = threading.Lock()
         self._deadline: float | None = None
         self._next_look = float("inf")
+        self._room = 0  # when the statement started
+        self._full = False
 
     def start(self, seconds: float) -> float:
         """A statement starts; returns its deadline by `time.monotonic`."""
-        deadline = time.monotonic() + seconds
+        now = time.monotonic()
+        deadline = now + seconds
+        room = self._watchdog.room_at(now)
+        look = min(deadline, now + _patience(room))
         with self._lock:
-            self._deadline = deadline
-            early = deadline < self._next_look
+            self._deadline, self._room, self._full = deadline, room, False
+            early = look < self._next_look
             if early:
-                self._next_look = deadline
+                self._next_look = look
         if early:
-            self._watchdog.remind(self, deadline)
+            self._watchdog.remind(self, look)
         return deadline
+
+    def told(self, error: WceError) -> WceError:
+        """What the end of a statement means: `disk_full` where it was interrupted for that."""
+        return WceError("disk_full", _NO_ROOM) if self._full and error.code == "query_timeout" else error
 
     def stop(self) -> None:
         """The statement has ended; once this returns it is never interrupted any more."""
@@ -72,19 +96,27 @@ class Watch:
             if self._deadline is None or self._connection is None:
                 return None
             now = time.monotonic()
-            if now >= self._deadline:
+            room = self._watchdog.room_at(now, fresh=True)
+            # A late one is late, whatever the disk says.
+            self._full = self._full or (now < self._deadline and room < 0 and self._room - room >= _SPILLED_BYTES)
+            if self._full or now >= self._deadline:
                 # Under the lock: `stop` has not returned, so the interrupt cannot hit the next statement.
                 self._connection.interrupt()
                 self._next_look = now + _REPEAT_SECONDS
             else:
-                self._next_look = self._deadline
+                self._next_look = min(self._deadline, now + _patience(room))
             return self._next_look
 
 
 class Watchdog:
-    """Owns the thread, which starts with the first statement and is joined by `close`."""
+    """Owns the thread, which starts with the first statement and is joined by `close`.
 
-    def __init__(self) -> None:
+    `room` tells how many bytes may still be spilled; below 0 there are none.
+    """
+
+    def __init__(self, room: Callable[[], int] = lambda: sys.maxsize) -> None:
+        self._ask_room = room
+        self._known_room = (-_FRESH_SECONDS, 0)
         self._condition = threading.Condition()
         self._heap: list[tuple[float, int, Watch]] = []
         self._numbers = itertools.count()
@@ -103,6 +135,14 @@ class Watchdog:
             heapq.heappush(self._heap, (at, next(self._numbers), watch))
             if self._heap[0][2] is watch:
                 self._condition.notify()
+
+    def room_at(self, now: float, *, fresh: bool = False) -> int:
+        """Bytes that may still be spilled, as of now or of a second ago."""
+        checked, room = self._known_room
+        if fresh or now - checked > _FRESH_SECONDS:
+            room = self._ask_room()
+            self._known_room = (now, room)
+        return room
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
@@ -125,3 +165,8 @@ class Watchdog:
             if again is not None:
                 with self._condition:
                     heapq.heappush(self._heap, (again, next(self._numbers), watch))
+
+
+def _patience(room: int) -> float:
+    """How long nobody has to look, as so much room is not filled before."""
+    return max(_LEAST_WAIT_SECONDS, room / _FILLED_PER_SECOND)

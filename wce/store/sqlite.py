@@ -7,7 +7,6 @@ import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote as percent
@@ -213,16 +212,3 @@ def fold(name: str) -> str:
 def quote(name: str) -> str:
     """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def spill_to(folder: Path) -> None:
-    """Have SQLite put into this folder what large sorts do not fit into memory; raises OSError where no file can be made there.
-
-    Of the whole process, and before others open connections. The variable SQLITE_TMPDIR would have to be there before Python starts.
-    """
-    TemporaryFile(dir=folder).close()
-    connection = connect("", mode="memory")
-    try:
-        connection.execute(f"PRAGMA temp_store_directory = '{str(folder.absolute()).replace(chr(39), chr(39) * 2)}'")
-    finally:
-        connection.close()

@@ -21,7 +21,8 @@ from wce.store.connections import Connections, Use
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock, ProcessLocks, WriterLocks
 from wce.store.session import Session
-from wce.store.sqlite import APPLICATION_ID, FULL, Connection, connect, damaged, full_reason, prepare, primary, spill_to, sqlite3, translate
+from wce.store.spill import Spill, spill_to
+from wce.store.sqlite import APPLICATION_ID, FULL, Connection, connect, damaged, full_reason, prepare, primary, sqlite3, translate
 from wce.store.transaction import Handle, Hooks, Transaction
 from wce.store.writing import Work, Writing
 
@@ -54,6 +55,7 @@ class Store:
         self.now = now
         self.hooks = Hooks(metrics)
         self.folder = Folder(settings.storage_dir)
+        self.spill = Spill(settings.temp_dir, settings.min_free_mb * 1024 * 1024)
         self.connections = Connections(settings.max_open_cenvs, metrics, self.folder.identity)
         self._folder_lock = FolderLock(self.folder.path, settings.instance, self.folder.sweep)
         self._migrations = migrate.load() if migrations is None else migrations
@@ -64,11 +66,10 @@ class Store:
 
     def open(self) -> None:
         """Make the folder and take its lock; SettingError when another server uses it, or the folder for large queries is none."""
-        if self.settings.temp_dir is not None:
-            try:
-                spill_to(self.settings.temp_dir)
-            except OSError as error:
-                raise SettingError(f"WCE_TEMP_DIR {self.settings.temp_dir}: {error.strerror}") from error
+        try:
+            spill_to(self.spill.folder)
+        except OSError as error:
+            raise SettingError(f"WCE_TEMP_DIR {self.spill.folder}: {error.strerror}") from error
         self.folder.make()
         self._folder_lock.acquire()
         self.processes.open()
