@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.store.conftest import OWNER, count
 from wce.errors import WceError
 from wce.store import migrate
 
@@ -269,6 +271,22 @@ def copies(store, cenv: str, number: int, page_bytes: int) -> None:
     content = (store.folder.path / f"{cenv}.db").read_bytes()
     for index in range(number - 1):
         (store.folder.path / f"00000000-0000-4000-8000-{index:012x}.db").write_bytes(content)
+
+
+def test_300_cenvs_through_20_places_lose_no_write(store, cenv, settings, make_store):
+    copies(store, cenv, 300, 512)
+    small = make_store(replace(settings, max_open_cenvs=20))
+    cenvs = small.cenvs()
+    assert len(cenvs) == 300
+
+    def write(number: int) -> None:
+        with small.session(cenvs[number]) as session, session.transaction(OWNER) as transaction:
+            transaction.execute(INSERT, (str(number),))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(300)))
+
+    assert {count(small, name) for name in cenvs} == {1}
 
 
 class TestDescriptors:
