@@ -224,6 +224,7 @@ def runnable(name: str) -> tuple[str, list[str]]:
 RUNNABLE = [
     "README.md",
     "docs/getting-started.md",
+    "docs/row-policies.md",
     "docs/endpoints.md",
     "docs/examples.md",
     "docs/cookbook.md",
