@@ -86,6 +86,28 @@ def test_every_error_code_has_an_example(described: dict[str, Any]) -> None:
     assert all(problem.is_valid(example["value"]) for example in described["components"]["examples"].values())
 
 
+def test_every_good_answer_has_an_example_that_is_as_described(described: dict[str, Any]) -> None:
+    """Kept in wce/web/openapi/good.json: what a real server answered, cut short where it was long."""
+    components = {"schemas": closed(described["components"]["schemas"])}
+    wrong: list[str] = []
+    for method, path, operation in operations(described):
+        for status in {"200", "201"} & operation["responses"].keys():
+            told = operation["responses"][status].get("content", {}).get("application/json", {})
+            if "schema" in told and "example" not in told:
+                wrong.append(f"{method} {path} {status}: no example")
+            elif "schema" in told:
+                validator = jsonschema_rs.Draft202012Validator(told["schema"] | {"components": components})
+                wrong += [f"{method} {path} {status}: {error.message}" for error in validator.iter_errors(told["example"])]
+
+    assert wrong == []
+
+
+def test_no_example_is_of_a_call_that_is_gone(described: dict[str, Any]) -> None:
+    there = {f"{method} {path} {status}" for method, path, operation in operations(described) for status in operation["responses"]}
+
+    assert document._examples().keys() <= there
+
+
 def test_codes_are_of_operations_that_exist() -> None:
     told = {code for operation in document.OPERATIONS.values() for code in operation.errors}
 

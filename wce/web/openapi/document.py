@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from werkzeug.routing import Map, Rule
@@ -38,6 +41,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     **FILES,
 }
 VERSION: Final = "1"
+_GOOD: Final = Path(__file__).with_name("good.json")
 _PAGE: Final = Operation({200: HTML})
 _AUTOMATIC: Final = frozenset({"HEAD", "OPTIONS"})
 _VARIABLE: Final = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
@@ -165,8 +169,18 @@ def _answer(call: Call, status: int, value: Any, known: Mapping[int, Any]) -> di
     if schemas.is_media_type(value):
         answer["content"] = {value: {}}
     elif value is not None:
-        answer["content"] = {JSON: {"schema": known[id(value)]}} | {form: {"schema": {"type": "string"}} for form in call.operation.also}
+        name = f"{call.method} {call.path} {status}"
+        example = {"example": _examples()[name]} if name in _examples() else {}
+        forms: dict[str, Any] = {form: {"schema": {"type": "string"}} for form in call.operation.also}
+        answer["content"] = {JSON: {"schema": known[id(value)], **example}} | forms
     return answer
+
+
+@cache
+def _examples() -> dict[str, Any]:
+    """A good answer of a real server for each call and status."""
+    found: dict[str, Any] = json.loads(_GOOD.read_text(encoding="utf-8"))
+    return found
 
 
 def _in_path(rule: Rule) -> Iterator[dict[str, Any]]:
