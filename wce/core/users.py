@@ -51,7 +51,7 @@ def check_username(username: str, field: str = "username") -> str:
     if not _USERNAME.fullmatch(username):
         raise invalid(field, "must have 3 to 32 letters, digits or underscores")
     if username.lower() == _RESERVED:
-        raise invalid(field, "is reserved")
+        raise invalid(field, "is reserved for visitors who are not signed in: choose another name")
     return username
 
 
@@ -116,7 +116,7 @@ def register(
 ) -> User:
     """A visitor makes his own account, where the cenv allows that."""
     if not config.allow_registration:
-        raise WceError("forbidden", "Registration is not open here.")
+        raise WceError("forbidden", "Registration is not open here: ask an administrator of this cenv for an account.")
     check_username(username)
     email = check_email(email)
     role = Role(config.registration_role)
@@ -233,7 +233,7 @@ def _insert(
 ) -> int:
     (count,) = transaction.execute("SELECT count(*) FROM _wce_users WHERE user_id <> ?", (PUBLIC_ID,)).fetchone()
     if count >= config.max_users:
-        raise WceError("max_users", f"This cenv may have {config.max_users} users.")
+        raise WceError("max_users", f"This cenv may have {config.max_users} users: remove some, or raise max_users in its configuration.")
     return insert_user(transaction, username, password_hash, role, email, invited_by)
 
 

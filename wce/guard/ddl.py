@@ -75,7 +75,9 @@ def check_schema_text(sql: str, tokens: Sequence[Token], catalogue: Catalogue, k
         if token.kind not in NAMES or token.name is None:
             continue
         if token.name.startswith(OWN):
-            raise WceError("table_forbidden", f"names that start with {token.name[:5]} are reserved", position=position)
+            raise WceError(
+                "table_forbidden", f"names that start with {next(filter(token.name.startswith, OWN))} are reserved", position=position
+            )
         if token.name in catalogue.shadows:
             raise WceError("table_forbidden", f"{token.spelled} belongs to a virtual table", position=position)
         if token.name in ("main", "temp") and following == ".":

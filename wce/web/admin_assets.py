@@ -47,7 +47,7 @@ def upload(cenv_id: str) -> Response:
     _, fields, files = parser.parse(io.BytesIO(body), request.mimetype, len(body), request.mimetype_params)
     given = files.get("file")
     if given is None:
-        raise invalid("file", "is missing")
+        raise invalid("file", "is missing: send the file in the field `file` of the form")
     return _save(cenv_id, fields.get("path") or given.filename or "", given.stream.read())
 
 

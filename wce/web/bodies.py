@@ -155,7 +155,7 @@ def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
     """The request's body as an object of any shape."""
     request = current.request()
     if request.environ.get("CONTENT_TYPE") != _JSON and request.mimetype != _JSON:  # parsing the header costs, and is rarely needed
-        raise WceError("unsupported_media_type", "Send application/json.")
+        raise WceError("unsupported_media_type", "Send JSON, with Content-Type: application/json.")
     return jsonbody.parse(raw(limit_bytes))
 
 

@@ -52,7 +52,7 @@ def create() -> Response:
     """Make a cenv and its owner."""
     app = services()
     if not app.settings.allow_new_cenvs:
-        raise WceError("forbidden", "This server does not let visitors create cenvs.")
+        raise WceError("forbidden", "This server does not let visitors create cenvs: ask its operator, who can with `python -m wce new`.")
     if request.mimetype == uploads.MULTIPART:
         return _create_from_file()
     body = bodies.read(bodies.NewCenv, bodies.LOGIN_BYTES)

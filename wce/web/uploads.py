@@ -35,7 +35,7 @@ class Upload:
     def file(self) -> Path:
         """The file; raises `validation` where none was sent."""
         if self.path is None:
-            raise invalid("file", "is missing")
+            raise invalid("file", "is missing: send the file in the field `file` of the form")
         return self.path
 
 
@@ -61,11 +61,13 @@ def received(folder: Folder, limit_bytes: int) -> Iterator[Upload]:
         except RequestEntityTooLarge as error:
             raise WceError("too_large", f"The file may have {limit_bytes} bytes.") from error
         except ValueError as error:
-            raise WceError("malformed", "The form could not be read.") from error
+            raise WceError(
+                "malformed", "The form could not be read: send multipart/form-data, with its boundary in Content-Type and to its end."
+            ) from error
         for item in files.values():
             item.stream.flush()
         if files and "file" not in files:
-            raise invalid("file", "is missing")
+            raise invalid("file", "is missing: send the file in the field `file` of the form")
         sent = files.get("file")
         name, mimetype = (sent.filename or "", sent.mimetype) if sent else ("", "")
         yield Upload(fields.to_dict(), paths[0] if paths else None, name, mimetype)

@@ -121,6 +121,6 @@ def _learn(found: dict[str, str | None], record: Record, form: str) -> Fault | N
 
 def _bound(columns: int, rows: int) -> None:
     if columns > MAX_COLUMNS:
-        raise invalid("file", f"has more than {MAX_COLUMNS} columns")
+        raise invalid("file", f"has more than {MAX_COLUMNS} columns: leave some out")
     if rows > MAX_ROWS:
-        raise invalid("file", f"has more than {MAX_ROWS} rows")
+        raise invalid("file", f"has more than {MAX_ROWS} rows: send it in parts, with mode append")
