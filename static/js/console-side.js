@@ -14,7 +14,7 @@ const matches = (...texts) => texts.some(text => text.toLowerCase().includes($('
 function tableItem(table) {
   const all = matches(table.name), columns = table.columns.filter(column => all || matches(column.name));
   return h('details', { open: Boolean($('#filter').value.trim()) && !all }, h('summary', {}, icon('chevron-right', 'chev'), icon(table.type === 'view' ? 'eye' : 'table-2'), h('span', {}, table.name), h('em', {}, num(table.columns.length))),
-    h('ul', {}, h('li', {}, h('button', { type: 'button', onclick: () => hooks.open(`SELECT * FROM ${hooks.name(table.name)} LIMIT 100;`, table.name, true) }, icon('play', 'fk'), h('span', {}, 'Look into it'))),
+    h('ul', {}, h('li', {}, h('button', { type: 'button', onclick: () => hooks.open(`SELECT * FROM ${hooks.name(table.name)} LIMIT 100;`, table.name, true) }, icon('play', 'fk'), h('span', {}, 'Look into it'))), h('li', {}, h('button', { type: 'button', onclick: () => hooks.build(table.name) }, icon('table-columns-split', 'fk'), h('span', {}, 'Build a query'))),
       columns.map(column => h('li', {}, h('button', { type: 'button', title: `Insert ${column.name}`, onclick: () => hooks.insert(hooks.name(column.name)) }, icon(...typeIcon(column)), h('span', {}, column.name), h('em', {}, column.type.toLowerCase()))))));
 }
 
@@ -59,7 +59,7 @@ export async function refreshSchema() {
   if (state.kind === 'schema') draw();
 }
 
-/** Begin; `open(sql, name, run)`, `insert(text)` and `name(text)` are the console's. */
+/** Begin; `open(sql, name, run)`, `build(table)`, `insert(text)` and `name(text)` are the console's. */
 export async function start(given) {
   hooks = given;
   for (const tab of $$('[data-side]')) tab.addEventListener('click', () => {

@@ -1,17 +1,17 @@
 // The SQL console: documents, running, and what is around them.
 import { addCommand } from './app.js';
-import { CENV, Problem, del, ident, post, send } from './api.js';
+import { CENV, Problem, del, post, send } from './api.js';
 import { explain } from './console-plan.js';
 import { showFailure, showResult, view, wireResults } from './console-results.js';
 import { draw as drawSide, known, refreshSchema, start } from './console-side.js';
-import { $, $$, debounce, fill, h, icon } from './dom.js';
+import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { complete, createEditor, mark, monaco } from './editor.js';
+import { buildQuery } from './query-builder.js';
 import { wireSplit } from './split.js';
-import { proposals, statements } from './sql.js';
+import { name, proposals, statements } from './sql.js';
 import { act, formDialog, menu, toast } from './ui.js';
 
 const KEY = `console ${CENV} ${document.body.dataset.user}`, WRITES = /^\s*(?:CREATE|ALTER|DROP)/i;
-const name = text => (/^[A-Za-z_]\w*$/.test(text) ? text : ident(text));
 
 // Documents, each with an editor model of its own; their texts are kept in this browser.
 let docs = [], active = null;
@@ -161,17 +161,20 @@ const doFormat = () => act(async () => {
   for (const piece of all) laid.push((await post('/query/explain', { sql: model.getValue().slice(piece.start, piece.end) })).formatted.trim());
   if (laid.length) editor.executeEdits('format', [{ range: model.getFullModelRange(), text: laid.join(';\n\n') + ';\n' }]);
 });
+const doBuild = table => act(() => buildQuery((sql, runIt) => open(sql, 'Built query', runIt), table));
+$('#build').addEventListener('click', () => doBuild());
 $('#explain').addEventListener('click', doExplain);
 $('#format').addEventListener('click', doFormat);
 $('#save').addEventListener('click', () => act(saveAs));
 $('#new-doc').addEventListener('click', () => addDoc(`Statement ${docs.length + 1}`, ''));
 $('#more').addEventListener('click', event => menu(event.currentTarget, [
   { label: 'Run all in one transaction', icon: 'list-checks', run: () => act(runAll) },
+  { label: 'Build a query', icon: 'table-columns-split', run: () => doBuild() },
   { label: 'Explain', icon: 'workflow', run: doExplain },
   { label: 'Format', icon: 'wand-sparkles', run: doFormat },
   { label: `Close ${active.name}`, icon: 'x', run: () => close(active) },
 ]));
-for (const [label, name_, run_] of [['Run the statement', 'play', () => run()], ['Run all in one transaction', 'list-checks', () => act(runAll)], ['Explain the statement', 'workflow', doExplain], ['Format the statement', 'wand-sparkles', doFormat]]) addCommand({ label, icon: name_, group: 'Console', run: run_ });
+for (const [label, name_, run_] of [['Build a query', 'table-columns-split', () => doBuild()], ['Run the statement', 'play', () => run()], ['Run all in one transaction', 'list-checks', () => act(runAll)], ['Explain the statement', 'workflow', doExplain], ['Format the statement', 'wand-sparkles', doFormat]]) addCommand({ label, icon: name_, group: 'Console', run: run_ });
 
 wireSplit($('#split'), $('#work'), $('#editor'));
 
@@ -181,11 +184,12 @@ complete('sql', ['.'], (model, at, range) => proposals(known.tables, model.getVa
 const stored = JSON.parse(localStorage.getItem(KEY) ?? 'null');
 for (const doc of stored?.docs ?? []) addDoc(doc.name, doc.sql, { activate: false });
 if (!docs.length) addDoc('Statement', '-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\nSELECT name, type FROM sqlite_schema WHERE type IN (\'table\', \'view\') AND name NOT GLOB \'_wce_*\';\n', { activate: false });
-const asked = new URLSearchParams(location.search).get('sql');
+const search = new URLSearchParams(location.search), asked = search.get('sql');
 if (asked) addDoc('Statement', asked, { activate: false });
 show(asked ? docs.at(-1) : docs[stored?.active] ?? docs[0]);
 wireResults();
-fill($('#grid'), h('div', { class: 'nothing' }, icon('square-terminal'), h('b', {}, 'Any SQL'), h('p', {}, 'It runs under your permissions and row policies: what you may not see is not there.')));
-act(() => start({ open, insert: text => { editor.trigger('side', 'type', { text }); editor.focus(); }, name }));
+fill($('#grid'), empty('square-terminal', 'Any SQL', 'It runs under your permissions and row policies: what you may not see is not there.', button('Build a query', { icon: 'table-columns-split', kind: 'sm', onclick: () => doBuild() })));
+act(() => start({ open, build: doBuild, insert: text => { editor.trigger('side', 'type', { text }); editor.focus(); }, name }));
+if (search.has('build')) doBuild(search.get('build'));
 document.body.dataset.ready = '';
 export { editor };

@@ -26,7 +26,10 @@ export function statements(text) {
 
 const WORDS = 'SELECT FROM WHERE GROUP BY ORDER BY HAVING LIMIT OFFSET JOIN LEFT JOIN INNER JOIN CROSS JOIN ON USING AS DISTINCT UNION ALL UNION INTERSECT EXCEPT WITH RECURSIVE INSERT INTO VALUES UPDATE SET DELETE FROM RETURNING CREATE TABLE CREATE INDEX CREATE VIEW ALTER TABLE DROP TABLE PRIMARY KEY REFERENCES NOT NULL DEFAULT CASE WHEN THEN ELSE END IS NULL IN EXISTS BETWEEN LIKE GLOB AND OR NOT ASC DESC OVER PARTITION BY FILTER'.match(/(?:GROUP|ORDER|PARTITION) BY|(?:LEFT|INNER|CROSS) JOIN|UNION ALL|INSERT INTO|DELETE FROM|CREATE \w+|ALTER TABLE|DROP TABLE|PRIMARY KEY|(?:NOT|IS) NULL|\w+/g);
 const FUNCTIONS = ['count', 'sum', 'avg', 'min', 'max', 'total', 'round', 'abs', 'coalesce', 'ifnull', 'nullif', 'iif', 'length', 'lower', 'upper', 'substr', 'trim', 'replace', 'instr', 'date', 'datetime', 'time', 'strftime', 'julianday', 'json_extract', 'json_object', 'json_group_array', 'group_concat', 'row_number', 'rank', 'dense_rank', 'lag', 'lead', 'first_value', 'printf', 'typeof', 'random'];
-const name = text => (/^[A-Za-z_]\w*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`);
+// Words that are no names unless they are quoted; SQLite takes its other keywords as names.
+const RESERVED = new Set('ADD ALL ALTER AND AS AUTOINCREMENT BETWEEN CASE CAST CHECK COLLATE COMMIT CONSTRAINT CREATE CROSS CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP DEFAULT DEFERRABLE DELETE DISTINCT DROP ELSE ESCAPE EXCEPT EXISTS FOREIGN FROM FULL GROUP HAVING IN INDEX INNER INSERT INTERSECT INTO IS ISNULL JOIN LEFT LIMIT NATURAL NOT NOTHING NOTNULL NULL ON OR ORDER OUTER PRIMARY RAISE REFERENCES RETURNING RIGHT SELECT SET TABLE THEN TO TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE'.split(' '));
+/** A name as people write it in SQL: quoted only where it must be. */
+export const name = text => (/^[A-Za-z_]\w*$/.test(text) && !RESERVED.has(text.toUpperCase()) ? text : `"${text.replaceAll('"', '""')}"`);
 
 /** What fits at a place: the columns of a table after its name or alias and a dot; else tables, columns of the tables named, words and functions. */
 export function proposals(tables, before, whole) {

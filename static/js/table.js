@@ -172,6 +172,7 @@ $('#grid').addEventListener('keydown', event => {
 });
 $('#insert').addEventListener('click', () => act(insert));
 $('#delete').addEventListener('click', () => act(remove));
+$('#query').href = `${CENV}/console?${new URLSearchParams({ build: name })}`;
 $('#columns').addEventListener('click', () => structure(table));
 $('#export').addEventListener('click', () => act(download));
 $('#back').addEventListener('click', () => { page -= 1; reload(); });
