@@ -83,7 +83,7 @@ async function end() {
     submit: given => post('/admin/delete', { ...given, confirm: given.confirm.trim() }),
   });
   if (!done) return;
-  dialog('The cenv is deleted', h('div', { class: 'dialog-body' }, h('p', {}, `Until ${date(done.until)} its owner can bring it back, by POST /undelete with this id, the user name and the password; so can the operator.`),
+  dialog('The cenv is deleted', h('div', { class: 'dialog-body' }, h('p', {}, `Until ${date(done.until)} you can `, h('a', { class: 'link', href: `/undelete?cenv=${id}` }, 'bring it back'), ' with this id, your user name and your password; so can the operator. Keep the id.'),
     h('pre', { class: 'listing wrapped', tabindex: '0', 'aria-label': 'Id' }, id)), { onclose: () => location.assign('/') });
 }
 

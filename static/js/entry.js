@@ -1,7 +1,7 @@
 // Ways in: a new cenv, one by its address, signing in, registering.
-import { CENV, api, post } from './api.js';
+import { CENV, Problem, api, post } from './api.js';
 import { $, $$, button, h } from './dom.js';
-import { dialog, wire } from './ui.js';
+import { dialog, toastNext, wire } from './ui.js';
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 const place = $('.sign-in');
@@ -40,6 +40,16 @@ const forms = {
   async register({ username, password, email }) {
     await post('/register', { username, password, ...(email ? { email } : {}) });
     location.assign(place.dataset.next || `${CENV}/`);
+  },
+  async undelete({ cenv_id: address, username, password }) {
+    const id = UUID.exec(address)?.[0].toLowerCase();
+    if (!id) throw new Problem(400, { errors: [{ field: 'cenv_id', message: 'must hold an id like 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed' }] });
+    try { await post('/undelete', { cenv_id: id, username, password }); } catch (error) {
+      if (error.code === 'bad_credentials') error.message = 'No deleted cenv has this id and this owner with this password. Check all three. One that is there is opened by its address; for one that has been gone for too long ask the operator for a backup.';
+      throw error;
+    }
+    toastNext('The cenv is back as it was. Sign in.');
+    location.assign(`/${id}/login`);
   },
 };
 for (const [name, submit] of Object.entries(forms)) {

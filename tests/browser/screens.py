@@ -14,7 +14,7 @@ from tests.conftest import BROWSER, serving
 from wce.web.screens import LINKS
 
 VARIANTS = {"light": ("light", 1440, 900), "dark": ("dark", 1440, 900), "phone": ("light", 390, 844), "phone-dark": ("dark", 390, 844)}
-OUTSIDE = {"landing": "/", "new": "/new", "error": "/nothing"}
+OUTSIDE = {"landing": "/", "new": "/new", "undelete": "/undelete", "error": "/nothing"}
 FREELY = "100000 per minute"
 ENVIRON = {
     "WCE_RATE_LIMIT_NEW": FREELY,

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
 from tests.browser.place import PASSWORD, Place, settle
 from tests.browser.test_admin import in_dialog
+from tests.browser.test_entry import sign_in
 
 
 @pytest.fixture
@@ -20,9 +21,7 @@ def own(place: Place, open_page: Open) -> Callable[[], tuple[Place, Page]]:
     def make() -> tuple[Place, Page]:
         mine = settle(place.server)
         page = open_page(f"server:/{mine.cenv}/login", who=None)
-        page.get_by_label("User name").fill("ada")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, "ada")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.get_by_role("link", name="Backups").click()
         return mine, page
@@ -45,9 +44,7 @@ def test_a_backup_is_made_taken_along_brought_back_and_replaced_by_a_file(own: C
     in_dialog(page, "Restore the backup", password="not the one")
     expect(page.locator("dialog .form-error, dialog .field-error").filter(visible=True)).to_be_visible()
     in_dialog(page, "Restore the backup", password=PASSWORD)
-    page.get_by_label("User name").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, "ada")
     page.get_by_role("link", name="Backups").click()
     expect(page.locator("#backups")).to_contain_text("before a restore")
 
@@ -63,7 +60,7 @@ def test_a_backup_is_made_taken_along_brought_back_and_replaced_by_a_file(own: C
     expect(page).to_have_url(re.compile("/login$"))
 
 
-def test_a_backup_is_deleted_and_then_the_whole_cenv(own: Callable[[], tuple[Place, Page]]) -> None:
+def test_a_backup_is_deleted_and_then_the_whole_cenv_which_comes_back(own: Callable[[], tuple[Place, Page]]) -> None:
     mine, page = own()
     page.get_by_role("button", name="Back up now").click()
     page.get_by_role("button", name="Delete the backup of").click()
@@ -75,8 +72,25 @@ def test_a_backup_is_deleted_and_then_the_whole_cenv(own: Callable[[], tuple[Pla
 
     in_dialog(page, "Delete the cenv", password=PASSWORD, confirm=mine.cenv)
     expect(page.get_by_role("dialog", name="The cenv is deleted")).to_contain_text("bring it back")
+    page.goto(f"{mine.url}/data")
+    expect(page.get_by_role("heading", level=1)).to_have_text("No such cenv")
 
-    assert mine.send("GET", "/").status_code == 404
+    page.get_by_role("link", name="bring it back").click()
+    expect(page.get_by_label("Id or address of the cenv")).to_have_value(mine.cenv)
+    assert_accessible_in_both_themes(page)
+    for address, password, told in (("somewhere", PASSWORD, "Must hold an id"), (mine.url, "not the one", "Check all three")):
+        page.get_by_label("Id or address of the cenv").fill(address)
+        page.get_by_label("User name").fill("ada")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Bring it back").click()
+        expect(page.locator(".form-error, .field-error").filter(visible=True)).to_contain_text(told)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{mine.url}/login")
+    expect(page.locator(".toast")).to_contain_text("is back")
+    sign_in(page, "ada")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dashboard")
 
 
 def test_backups_are_for_everybody_and_fit_a_phone(open_page: Open, place: Place) -> None:

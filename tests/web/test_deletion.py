@@ -59,6 +59,24 @@ def test_nobody_else_does(owner: Caller, invite: Callable[..., Caller], changes:
     assert come_back(owner, **changes).json["code"] == "bad_credentials"
 
 
+def test_whoever_looks_for_it_is_led_to_where_it_comes_back(owner: Caller) -> None:
+    gone(owner)
+
+    missing = owner.client.get(f"/{owner.cenv}/me", headers={"Accept": "text/html"})
+    page = owner.client.get("/undelete", query_string={"cenv": '"><script>'})
+
+    assert f'href="/undelete?cenv={owner.cenv}"' in missing.text
+    assert "For 30 days" in page.text
+    assert "<script>" not in page.text
+
+
+def test_a_server_that_keeps_nothing_says_so(make_app: Callable[..., Flask]) -> None:
+    page = make_app(delete_grace_days=0).test_client().get("/undelete")
+
+    assert "keeps nothing" in page.text
+    assert "data-form" not in page.text
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [({"password": "wrong password"}, "bad_credentials"), ({"confirm": "yes"}, "validation"), ({"confirm": None}, "validation")],

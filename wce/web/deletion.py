@@ -12,6 +12,8 @@ from wce.model import PUBLIC_ID, Actor, Role
 from wce.web import bodies, file_bodies, responses
 from wce.web.access import access
 from wce.web.context import actor, current, public_url
+from wce.web.current import request
+from wce.web.headers import ResponseClass
 from wce.web.services import services
 
 bp = Blueprint("deletion", __name__)
@@ -28,6 +30,13 @@ def delete(cenv_id: str) -> Response:
     with app.copying(), app.store.session(cenv_id) as session:
         users.prove(session, app.passwords, actor(), body.password)
         return responses.json(asdict(deletion.delete(app.store, session, actor())))
+
+
+@bp.get("/undelete")
+@access("public", ResponseClass.UI)
+def how_to_undelete() -> Response:
+    """How to bring a cenv back."""
+    return responses.page("undelete.html", days=services().settings.delete_grace_days, asked=request().args.get("cenv", ""))
 
 
 @bp.post("/undelete")

@@ -12,7 +12,7 @@ from wce.core.users import User
 from wce.web import bodies, file_bodies
 from wce.web.openapi import answers, page_answers
 from wce.web.openapi.basics import CSV, NDJSON
-from wce.web.openapi.operation import Operation, Parameter, listing
+from wce.web.openapi.operation import HTML, Operation, Parameter, listing
 
 _INTEGER: Final = {"type": "integer", "format": "int64"}
 _FORM: Final = ("unsupported_media_type", "too_large")
@@ -116,6 +116,7 @@ FILES: Final[Mapping[str, Operation]] = {
         errors=("bad_credentials",),
         summary="Delete the cenv.",
     ),
+    "deletion.how_to_undelete": Operation({200: HTML}),
     "deletion.undelete": Operation(
         {200: answers.Returned},
         file_bodies.Return,
