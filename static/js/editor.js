@@ -6,8 +6,7 @@ self.MonacoEnvironment = {
   getWorker: (_, label) => new Worker(policy.createScriptURL(new URL('../vendor/editor.worker.js', import.meta.url)), { type: 'module', name: label }),
   createTrustedTypesPolicy: () => policy,
 };
-await document.fonts.load('13px "JetBrains Mono"');
-const { monaco, initVimMode, VimMode } = await import('../vendor/editor.js');
+const [{ monaco, initVimMode, VimMode }] = await Promise.all([import('../vendor/editor.js'), document.fonts.load('13px "JetBrains Mono"')]);
 export { monaco };
 
 const rule = (token, foreground, fontStyle) => ({ token, foreground, fontStyle });
@@ -55,6 +54,7 @@ export function mark(editor, problem, from = { lineNumber: 1, column: 1 }) {
 
 /** A Monaco editor in `el`. `vim` {box, bar}: the switch, whose state is kept, and the status line. `pos` shows the cursor; `run` and `save` have Ctrl+Enter and Ctrl+S. */
 export function createEditor(el, { value = '', language, label, vim: { box, bar } = {}, pos, run, save, readOnly = false, wordWrap = 'off' }) {
+  el.closest('[inert]')?.removeAttribute('inert'); // until now no control around it did anything
   const editor = monaco.editor.create(el, {
     value, language, readOnly, wordWrap, useShadowDOM: false, automaticLayout: true, fontFamily: '"JetBrains Mono", monospace', fontSize: 13, lineHeight: 21, fontLigatures: false, tabSize: language === 'sql' ? 2 : 4,
     minimap: { enabled: false }, scrollBeyondLastLine: false, padding: { top: 10, bottom: 10 }, lineNumbersMinChars: 3, renderFinalNewline: 'on', lineDecorationsWidth: 12, folding: true, glyphMargin: false, renderLineHighlightOnlyWhenFocus: false,

@@ -4,14 +4,21 @@ import { CENV, Problem, del, get, post, put, send } from './api.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { createEditor, mark, monaco } from './editor.js';
 import { ago, bytes } from './format.js';
+import { name as sqlName } from './sql.js';
 import { act, confirm, dialog, formDialog, menu, toast } from './ui.js';
 import { listVersions } from './versions.js';
 
 const LANGUAGES = { jinja: 'jinja', markdown: 'jinja-md', html: 'html' };
 const ACCESS = [['public', 'everybody'], ['user', 'whoever is signed in'], ['admin', 'administrators']], RUN_AS = [['caller', 'caller: what author and visitor both may see'], ['definer', 'definer: with my rights, whoever visits']];
+/** A page with rows of a table that is there, so that the first look at it shows some. */
+async function rowsPage() {
+  const [table] = (await get('/tables')).tables, column = table && (table.columns.find(item => /CHAR|TEXT/i.test(item.type)) ?? table.columns[0]).name;
+  const sql = table ? `SELECT * FROM ${sqlName(table.name)} LIMIT 20` : "SELECT 'a row of no table yet' AS text", value = `row[${JSON.stringify(column ?? 'text')}]`;
+  return `<h1>${/^\w+$/.test(table?.name ?? '') ? table.name : 'Rows'}</h1>\n<ul>\n{% for row in query(${JSON.stringify(sql)}) %}\n  <li>{{ ${value} }}</li>\n{% else %}\n  <li>Nothing yet.</li>\n{% endfor %}\n</ul>\n`;
+}
 const SNIPPETS = [
   ['Markdown page', 'markdown', '---\ntitle: A new page\n---\n\n# Hello\n\nWrite **Markdown** here.\n'],
-  ['Jinja page with rows', 'jinja', '<h1>Notes</h1>\n<ul>\n{% for row in query("SELECT * FROM notes ORDER BY id DESC LIMIT 20") %}\n  <li>{{ row.text }}</li>\n{% else %}\n  <li>Nothing yet.</li>\n{% endfor %}\n</ul>\n'],
+  ['Jinja page with rows', 'jinja', rowsPage],
   ['Layout', 'jinja', '<!doctype html>\n<html lang="en">\n<head>\n  <meta charset="utf-8">\n  <title>{% block title %}{% endblock %}</title>\n</head>\n<body>\n  {% block content %}{% endblock %}\n</body>\n</html>\n'],
   ['HTML page', 'html', '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Hello</title></head>\n<body><h1>Hello</h1></body>\n</html>\n'],
 ];
@@ -109,7 +116,7 @@ async function publish() {
 }
 const fields = (item = {}) => [{ name: 'name', label: 'Name', value: item.name ?? '', required: true, mono: true, hint: 'index, blog/index, posts/{slug}: also its address' }, { name: 'title', label: 'Title', value: item.title ?? '' }, { name: 'access', label: 'Who may see it', options: ACCESS, value: item.access ?? 'public' }, { name: 'run_as', label: 'Reads with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' }, { name: 'description', label: 'Description', value: item.description ?? '' }];
 async function create([label, syntax, content]) {
-  const made = await formDialog({ title: `New template: ${label.toLowerCase()}`, action: 'Create', fields: fields(), submit: given => post('/admin/templates', { ...given, syntax, content }) });
+  const made = await formDialog({ title: `New template: ${label.toLowerCase()}`, action: 'Create', fields: fields(), submit: async given => post('/admin/templates', { ...given, syntax, content: typeof content === 'string' ? content : await content() }) });
   if (made) await choose(take(made));
 }
 async function settings() {

@@ -18,20 +18,6 @@ def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.keyboard.press("Enter")
 
 
-def test_a_visitor_makes_a_cenv_and_is_in_it(open_page: Open) -> None:
-    page = open_page("server:/", who=None)
-    page.get_by_label("User name").fill("newcomer")
-    page.get_by_label("Password").fill("short")
-    page.get_by_role("button", name="Create it").click()
-    expect(page.locator(".field-error:visible")).to_have_text("Must have 8 to 72 bytes.")
-
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Create it").click()
-
-    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
-    expect(page.locator(".who")).to_contain_text("newcomer")
-
-
 def test_a_visitor_begins_with_an_example_and_is_told_its_passwords_once(open_page: Open) -> None:
     page = open_page("server:/", who=None)
     page.get_by_label("User name").fill("newcomer")
