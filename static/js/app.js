@@ -6,16 +6,22 @@ import { act } from './ui.js';
 const root = document.documentElement;
 export const isDark = () => root.dataset.theme === 'dark' || (root.dataset.theme === 'auto' && matchMedia('(prefers-color-scheme: dark)').matches);
 
+const colors = new Map(); // of the theme that is on: asking the browser costs a whole round of its styles
 /** A token's colour as the browser resolves it now. */
 export function color(token) {
-  const probe = document.body.appendChild(h('i', { hidden: true }));
-  probe.style.color = `var(--${token})`;
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
+  if (!colors.has(token)) {
+    const probe = document.body.appendChild(h('i', { hidden: true }));
+    probe.style.color = `var(--${token})`;
+    colors.set(token, getComputedStyle(probe).color);
+    probe.remove();
+  }
+  return colors.get(token);
 }
 
-const themed = () => document.dispatchEvent(new Event('wce:theme'));
+function themed() {
+  colors.clear();
+  document.dispatchEvent(new Event('wce:theme'));
+}
 function toggleTheme() {
   root.dataset.theme = isDark() ? 'light' : 'dark';
   document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;

@@ -4,7 +4,7 @@ import { CENV, Problem, del, post, send } from './api.js';
 import { explain } from './console-plan.js';
 import { showFailure, showResult, view, wireResults } from './console-results.js';
 import { draw as drawSide, known, refreshSchema, start } from './console-side.js';
-import { $, button, debounce, empty, fill, h, icon } from './dom.js';
+import { $, debounce, fill, h, icon } from './dom.js';
 import { complete, createEditor, mark, monaco } from './editor.js';
 import { buildQuery } from './query-builder.js';
 import { wireSplit } from './split.js';
@@ -162,7 +162,7 @@ const doFormat = () => act(async () => {
   if (laid.length) editor.executeEdits('format', [{ range: model.getFullModelRange(), text: laid.join(';\n\n') + ';\n' }]);
 });
 const doBuild = table => act(() => buildQuery((sql, runIt) => open(sql, 'Built query', runIt), table));
-$('#build').addEventListener('click', () => doBuild());
+for (const id of ['build', 'build-first']) $('#' + id).addEventListener('click', () => doBuild());
 $('#explain').addEventListener('click', doExplain);
 $('#format').addEventListener('click', doFormat);
 $('#save').addEventListener('click', () => act(saveAs));
@@ -183,12 +183,11 @@ complete('sql', ['.'], (model, at, range) => proposals(known.tables, model.getVa
 
 const stored = JSON.parse(localStorage.getItem(KEY) ?? 'null');
 for (const doc of stored?.docs ?? []) addDoc(doc.name, doc.sql, { activate: false });
-if (!docs.length) addDoc('Statement', '-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\nSELECT name, type FROM sqlite_schema WHERE type IN (\'table\', \'view\') AND name NOT GLOB \'_wce_*\';\n', { activate: false });
+if (!docs.length) addDoc('Statement', '-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\nSELECT name, type\nFROM sqlite_schema\nWHERE type IN (\'table\', \'view\') AND name NOT GLOB \'_wce_*\'\nORDER BY name;\n', { activate: false });
 const search = new URLSearchParams(location.search), asked = search.get('sql');
 if (asked) addDoc('Statement', asked, { activate: false });
 show(asked ? docs.at(-1) : docs[stored?.active] ?? docs[0]);
 wireResults();
-fill($('#grid'), empty('square-terminal', 'Any SQL', 'It runs under your permissions and row policies: what you may not see is not there.', button('Build a query', { icon: 'table-columns-split', kind: 'sm', onclick: () => doBuild() })));
 act(() => start({ open, build: doBuild, insert: text => { editor.trigger('side', 'type', { text }); editor.focus(); }, name }));
 if (search.has('build')) doBuild(search.get('build'));
 document.body.dataset.ready = '';

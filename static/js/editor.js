@@ -7,6 +7,7 @@ self.MonacoEnvironment = {
   createTrustedTypesPolicy: () => policy,
 };
 const [{ monaco, initVimMode, VimMode }] = await Promise.all([import('../vendor/editor.js'), document.fonts.load('13px "JetBrains Mono"')]);
+await new Promise(resolve => setTimeout(resolve)); // reading Monaco takes long: let clicks and keys in before what follows
 export { monaco };
 
 const rule = (token, foreground, fontStyle) => ({ token, foreground, fontStyle });

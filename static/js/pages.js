@@ -10,17 +10,19 @@ import { listVersions } from './versions.js';
 
 const LANGUAGES = { jinja: 'jinja', markdown: 'jinja-md', html: 'html' };
 const ACCESS = [['public', 'everybody'], ['user', 'whoever is signed in'], ['admin', 'administrators']], RUN_AS = [['caller', 'caller: what author and visitor both may see'], ['definer', 'definer: with my rights, whoever visits']];
+const LAYOUT = 'layouts/base';
+const FRAME = '<!doctype html>\n<html lang="en">\n<head>\n  <meta charset="utf-8">\n  <meta name="viewport" content="width=device-width, initial-scale=1">\n  <title>{% block title %}{{ page.title or "Untitled" }}{% endblock %}</title>\n  <meta name="description" content="{% block description %}{{ page.description or page.title or "A page" }}{% endblock %}">\n  <style>\n    :root { color-scheme: light dark; font: 17px/1.6 system-ui, sans-serif; }\n    body { max-width: 42rem; margin: 2rem auto; padding: 0 1rem; }\n  </style>\n</head>\n<body>\n<main>{% block main %}{{ content }}{% endblock %}</main>\n</body>\n</html>\n';
 /** A page with rows of a table that is there, so that the first look at it shows some. */
 async function rowsPage() {
   const [table] = (await get('/tables')).tables, column = table && (table.columns.find(item => /CHAR|TEXT/i.test(item.type)) ?? table.columns[0]).name;
-  const sql = table ? `SELECT * FROM ${sqlName(table.name)} LIMIT 20` : "SELECT 'a row of no table yet' AS text", value = `row[${JSON.stringify(column ?? 'text')}]`;
-  return `<h1>${/^\w+$/.test(table?.name ?? '') ? table.name : 'Rows'}</h1>\n<ul>\n{% for row in query(${JSON.stringify(sql)}) %}\n  <li>{{ ${value} }}</li>\n{% else %}\n  <li>Nothing yet.</li>\n{% endfor %}\n</ul>\n`;
+  const sql = table ? `SELECT * FROM ${sqlName(table.name)} LIMIT 20` : "SELECT 'a row of no table yet' AS text", value = `row[${JSON.stringify(column ?? 'text')}]`, title = /^\w+$/.test(table?.name ?? '') ? table.name : 'Rows';
+  return `{% extends "${LAYOUT}" %}\n{% block title %}${title}{% endblock %}\n{% block main %}\n<h1>${title}</h1>\n<ul>\n{% for row in query(${JSON.stringify(sql)}) %}\n  <li>{{ ${value} }}</li>\n{% else %}\n  <li>Nothing yet.</li>\n{% endfor %}\n</ul>\n{% endblock %}\n`;
 }
 const SNIPPETS = [
-  ['Markdown page', 'markdown', '---\ntitle: A new page\n---\n\n# Hello\n\nWrite **Markdown** here.\n'],
+  ['Markdown page', 'markdown', `---\ntitle: A new page\nlayout: ${LAYOUT}\n---\n\n# Hello\n\nWrite **Markdown** here.\n`],
   ['Jinja page with rows', 'jinja', rowsPage],
-  ['Layout', 'jinja', '<!doctype html>\n<html lang="en">\n<head>\n  <meta charset="utf-8">\n  <title>{% block title %}{% endblock %}</title>\n</head>\n<body>\n  {% block content %}{% endblock %}\n</body>\n</html>\n'],
-  ['HTML page', 'html', '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Hello</title></head>\n<body><h1>Hello</h1></body>\n</html>\n'],
+  ['Layout', 'jinja', FRAME],
+  ['HTML page', 'html', '<!doctype html>\n<html lang="en">\n<head>\n  <meta charset="utf-8">\n  <meta name="viewport" content="width=device-width, initial-scale=1">\n  <title>Hello</title>\n  <meta name="description" content="A page">\n</head>\n<body><h1>Hello</h1></body>\n</html>\n'],
 ];
 let items = [], files = { assets: [], size: 0, max_size: 0 }, current = null;
 
@@ -116,7 +118,14 @@ async function publish() {
 }
 const fields = (item = {}) => [{ name: 'name', label: 'Name', value: item.name ?? '', required: true, mono: true, hint: 'index, blog/index, posts/{slug}: also its address' }, { name: 'title', label: 'Title', value: item.title ?? '' }, { name: 'access', label: 'Who may see it', options: ACCESS, value: item.access ?? 'public' }, { name: 'run_as', label: 'Reads with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' }, { name: 'description', label: 'Description', value: item.description ?? '' }];
 async function create([label, syntax, content]) {
-  const made = await formDialog({ title: `New template: ${label.toLowerCase()}`, action: 'Create', fields: fields(), submit: async given => post('/admin/templates', { ...given, syntax, content: typeof content === 'string' ? content : await content() }) });
+  const made = await formDialog({ title: `New template: ${label.toLowerCase()}`, action: 'Create', fields: fields(), submit: async given => {
+    const text = typeof content === 'string' ? content : await content(), item = await post('/admin/templates', { ...given, syntax, content: text });
+    if (text.includes(LAYOUT) && !items.some(other => other.name === LAYOUT) && item.name !== LAYOUT) {
+      take(await post('/admin/templates', { name: LAYOUT, syntax: 'jinja', content: FRAME }));
+      toast(`${LAYOUT} is made, too: the frame around your pages.`);
+    }
+    return item;
+  } });
   if (made) await choose(take(made));
 }
 async function settings() {

@@ -13,7 +13,8 @@ from tests.browser.test_entry import sign_in
 
 SALES = b"id,agent,city,amount\n1,ada,Oslo,10.5\n2,grace,Bergen,20\n3,grace,Oslo,7.5\n4,ada,Turku,2\n"
 SCRIPT = 'def handler(request): return {"sum": db.query("SELECT sum(amount) AS n FROM sales")[0]["n"]}'
-PAGE = "<h1>Sold</h1><p>{{ query('SELECT sum(amount) AS n FROM sales')[0].n }} in all</p>"
+ROWS = "<h1>Sold</h1><p>{{ query('SELECT sum(amount) AS n FROM sales')[0].n }} in all</p>"
+PAGE = "{% extends 'layouts/base' %}{% block main %}" + ROWS + "{% endblock %}"
 
 
 def goto(page: Page, screen: str) -> None:
