@@ -4,11 +4,13 @@ import { $, button, fill, h, icon } from './dom.js';
 import { act, showErrors, toast } from './ui.js';
 
 const GROUPS = [['Accounts', /^(session|allow|registration|max_users|max_sessions|totp)/], ['Limits of requests', /^rate_/], ['Queries', /^(query|max_connections|max_database|max_assets)/], ['Scripts and pages', /^(script|page)/], ['Backups', /^backup/], ['Other', /./]];
+const CHOICES = { registration_role: ['viewer', 'editor'] }; // what the server takes
 const words = key => key.charAt(0).toUpperCase() + key.slice(1).replaceAll('_', ' ').replace(/\bmb\b/, '(MiB)').replace(/\bip\b/, 'of an address');
 
 function control(key, { value, type, source }) {
   const common = { id: `c-${key}`, name: key, disabled: source === 'environment', 'aria-describedby': `h-${key}`, dataset: { type } };
   if (type === 'boolean') return h('label', { class: 'switch' }, h('input', { ...common, type: 'checkbox', checked: value, 'aria-label': words(key) }), h('i'), h('span', {}, value ? 'On' : 'Off'));
+  if (CHOICES[key]) return h('select', common, CHOICES[key].map(item => h('option', { value: item, selected: item === value }, item)));
   if (type === 'list') return h('textarea', { ...common, rows: 2, value: value.join('\n'), placeholder: 'one on each line' });
   return h('input', { ...common, type: type === 'integer' ? 'number' : 'text', value: value ?? '', autocomplete: 'off' });
 }
