@@ -7,7 +7,7 @@ import contextlib
 import tempfile
 from pathlib import Path
 
-from bench import floor_target, isolation, micro, pocketbase_target, report, soak, wce_target
+from bench import floor_target, isolation, micro, pocketbase_target, report, soak, wce_target, workers
 from bench.load import Sample, measure
 from bench.target import TASKS, Target
 
@@ -37,7 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--server", choices=("waitress", "granian"), action="append", help="default: both")
     parser.add_argument("--task", choices=TASKS, action="append", help="default: all")
     parser.add_argument("--only-micro", action="store_true", help="only what is measured inside one process")
-    parser.add_argument("--all", action="store_true", help="also bench.isolation and bench.soak, which take minutes")
+    parser.add_argument("--all", action="store_true", help="also bench.isolation, bench.workers and bench.soak, which take minutes")
     parser.add_argument("--write", action="store_true", help="keep the result as bench/RESULTS.md and bench/results.svg")
     return parser.parse_args()
 
@@ -61,7 +61,7 @@ def main() -> None:
         charts += ratios
         sections.append(report.table(server, samples, ratios, targets, tasks))
     if arguments.all and servers:
-        sections += [*(isolation.section(server) for server in servers), soak.section(servers)]
+        sections += [*(isolation.section(server) for server in servers), workers.section(), soak.section(servers)]
     text = report.document(sections)
     print(text)
     if arguments.write:

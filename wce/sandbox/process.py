@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -15,10 +14,10 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from wce import lane
 from wce.sandbox import wire
 from wce.sandbox.limits import Limits, Memory, reachable
 from wce.sandbox.messages import SCRIPT, Budget, Fault, Job, Rendered, RenderJob, Reply, Template
+from wce.sandbox.pace import QUICK_SECONDS, Pace
 
 PROGRAM: Final = "from wce.sandbox.runtime import Runtime; from wce.sandbox.worker import main; main(Runtime)"
 # Before anything that starts threads is loaded.
@@ -29,7 +28,6 @@ _STOP_SECONDS: Final = 0.2
 _STDERR_BYTES: Final = 16_384
 _NO_MEMORY: Final = (b"out of memory", b"MemoryError", b"pthread_create failed", b"annot allocate memory", b"memory allocation of")
 _LOOK_EVERY: Final = 16  # calls, for its memory
-_QUICK_SECONDS: Final = 0.002  # in which nothing can take much memory
 _TOLERANCE_SECONDS: Final = 0.05  # by which a wait may be longer than the time that is left, to set it anew less often
 
 LEFT: Final = "seconds_left"  # of the call; told to whoever answers a message of its worker
@@ -91,6 +89,7 @@ class Worker:
         self._deadline = 0.0
         self._armed = -1.0  # how long a read waits
         self._queries = 0
+        self._pace = Pace()
 
     def ready(self, seconds: float) -> None:
         """Wait until it has given up what it may not have; raises StartError, and it is ended then."""
@@ -115,8 +114,12 @@ class Worker:
 
     def call(self, job: Job, serve: Serve, find: Find = nothing) -> Reply:
         """Run one job; raises whatever `serve` and `find` raise, GoneError, or Fault; then `ended` tells whether the worker lives on."""
-        first = self._begin(job.budget, job.to_meta(), job.body)
-        return self._read(Reply.from_meta, *self._talk(first, serve, find, job.script))
+        self._pace.begin(job.key)
+        try:
+            first = self._begin(job.budget, job.to_meta(), job.body)
+            return self._read(Reply.from_meta, *self._talk(first, serve, find, job.script))
+        finally:
+            self._pace.end(job.key, time.monotonic() - self._began)
 
     def render(self, job: RenderJob, serve: Serve, find: Find) -> Rendered:
         """Render one template, with others that `find` gives by their names; raises as `call`."""
@@ -127,8 +130,8 @@ class Worker:
         return not self.ended and self._process.poll() is None
 
     def holds_more(self, most_bytes: int) -> bool:
-        """Whether it holds more memory than that; after a quick call nobody looks, as a rule."""
-        if self.calls % _LOOK_EVERY and time.monotonic() - self._began < _QUICK_SECONDS:
+        """Whether it holds more memory than that; after a quick call, which cannot take much, nobody looks as a rule."""
+        if self.calls % _LOOK_EVERY and time.monotonic() - self._began < QUICK_SECONDS:
             return False
         return self._memory is not None and self._memory.resident_bytes() > most_bytes
 
@@ -178,7 +181,7 @@ class Worker:
         return self._next()
 
     def _next(self) -> Message:
-        lane.waiting()
+        self._pace.waiting()
         try:
             return wire.receive(self._sock, self._budget.output_bytes, self._wait)
         except (OSError, EOFError, wire.WireError) as error:
@@ -270,13 +273,13 @@ class Worker:
         left = self._left()
         if not left <= self._armed <= left + _TOLERANCE_SECONDS:
             self._armed = left + _TOLERANCE_SECONDS / 2
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(self._armed))
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wire.timeval(self._armed))
 
     def _send(self, data: bytes) -> None:
         rest = memoryview(data)
         rest = rest[self._sock.send(rest, socket.MSG_DONTWAIT) :]
         while rest:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self._left()))
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wire.timeval(self._left()))
             rest = rest[self._sock.send(rest) :]
 
     def _left(self) -> float:
@@ -284,11 +287,6 @@ class Worker:
         if seconds <= 0:
             raise TimeoutError
         return seconds
-
-
-def _timeval(seconds: float) -> bytes:
-    # All zero would mean to wait for ever.
-    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
 
 
 def _found(template: Template | None) -> Message:

@@ -85,3 +85,9 @@ def _decode(text: bytes) -> dict[str, Any]:
     if not isinstance(meta, dict):
         raise WireError("meta is no object")
     return meta
+
+
+def timeval(seconds: float) -> bytes:
+    """A time to wait, as the options of a socket want it."""
+    # All zero would mean to wait for ever.
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
