@@ -87,6 +87,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """A request about whose body is decided when its headers are there."""
 
     adj: Any
+    chunked: bool
+    content_length: int
     admitted = Admitted(0)
 
     def __init__(self, adj: Any, peer: str, admit: AdmitCall) -> None:
@@ -102,6 +104,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
+        if not self.content_length and not self.chunked:
+            return  # no body, nothing to decide
         usual = self.adj.max_request_body_size
         try:
             self.admitted = self._admit(usual, Head(self.command, self.path, self.headers, self._address()))
@@ -109,8 +113,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.error = RefusedError(error)
             self.body_rcv, self.content_length = None, 0  # so that the request is complete
             return
-        self.adj = copy.copy(self.adj)
-        self.adj.max_request_body_size = self.admitted.most_bytes
+        if self.admitted.most_bytes != usual:
+            self.adj = copy.copy(self.adj)
+            self.adj.max_request_body_size = self.admitted.most_bytes
 
     def _address(self) -> str:
         """Who asks, as the application will be told."""
