@@ -58,15 +58,19 @@ def test_every_server_setting_stands_in_the_settings_with_its_default() -> None:
     }
 
 
-def test_every_setting_of_a_cenv_stands_in_the_settings_with_type_and_default() -> None:
+def test_every_setting_of_a_cenv_stands_in_the_settings_with_type_default_and_range() -> None:
     def shown(default: object) -> str:
         return "empty" if default in ([], "") else str(default).lower() if isinstance(default, bool) else str(default)
 
-    there = {name: [kind, shown(default)] for name, kind, default, _description in cenv_settings.describe()}
+    def bounds(text: str) -> list[str]:
+        return re.findall(r"From \d+ to \d+\.$", text)
 
-    told = {name: [cells[0], cells[1].strip("`")] for name, cells in rows("docs/settings.md", "Cenv").items()}
+    there = {name: [kind, shown(default), bounds(text)] for name, kind, default, text in cenv_settings.describe()}
+
+    told = {name: [cells[0], cells[1].strip("`"), bounds(cells[2])] for name, cells in rows("docs/settings.md", "Cenv").items()}
 
     assert told == there
+    assert all(limits for kind, _, limits in there.values() if kind == "integer")
 
 
 @pytest.mark.parametrize("code", sorted(TITLES))

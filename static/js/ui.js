@@ -132,7 +132,7 @@ export function menu(anchor, items) {
   box.addEventListener('keydown', event => {
     const all = [...box.children], at = all.indexOf(document.activeElement), step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) { event.preventDefault(); all.at((at + step) % all.length).focus(); }
-    if (event.key === 'Escape' || event.key === 'Tab') { event.preventDefault(); box.remove(); anchor.focus(); } // a dialog around it stays open
+    if (event.key === 'Escape' || event.key === 'Tab') { if (event.key === 'Escape') event.preventDefault(); box.remove(); anchor.focus(); } // a dialog around it stays open
   });
   (anchor.closest('dialog') ?? document.body).append(box); // what is outside of an open dialog cannot be reached
   const { left, bottom, right } = anchor.getBoundingClientRect();

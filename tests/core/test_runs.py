@@ -99,6 +99,8 @@ def test_what_waits_is_written_before_the_end(world, endpoint):
 def test_a_log_that_nobody_wrote_to_has_no_thread(world):
     Runs(world.store).close()
 
+    assert "wce-runs" not in {thread.name for thread in threading.enumerate()}
+
 
 def test_the_oldest_go_when_there_are_many(world, log, endpoint):
     for number in range(MAX_RUNS + 50):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
 from wce.config import SettingError, Settings
-from wce.web.granian_server import _port, believe, worker
+from wce.web.granian_server import _port, believe
 
 PROXY = "10.0.0.1"
 
@@ -58,32 +57,6 @@ def test_the_host_is_never_taken_from_the_proxy() -> None:
     believe(environ, PROXY)
 
     assert environ == asked()
-
-
-class Answer:
-    """An answer in pieces that must be closed."""
-
-    closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from (b"one ", b"two")
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def test_an_answer_goes_out_in_one_piece_and_without_a_banner() -> None:
-    answer, started = Answer(), []
-
-    def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        start("200 OK", [("Content-Type", "text/plain")])
-        return answer
-
-    body = worker(application, "")({"REMOTE_ADDR": PROXY}, lambda *told: started.append(told))
-
-    assert body == [b"one two"]
-    assert answer.closed
-    assert started == [("200 OK", [("Content-Type", "text/plain"), ("Server", "")], None)]
 
 
 def test_a_port_that_is_taken_is_an_error_even_where_its_holder_would_share_it() -> None:

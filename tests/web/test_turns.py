@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -127,8 +128,11 @@ def test_a_request_that_raises_is_answered_and_leaves_its_turn_to_the_next(make:
 
     turns = make(patience_seconds=SECONDS)
 
-    assert [call(turns, fail).wait() for _ in range(3)] == [(500, [], b"")] * 3
-    assert call(turns).wait() == (200, [("A", "b")], b"done")
+    answers = [call(turns, fail).wait() for _ in range(3)]
+
+    assert [(status, json.loads(body)["code"]) for status, _, body in answers] == [(500, "internal")] * 3
+    assert all({"Content-Security-Policy", "X-Request-ID"} <= dict(headers).keys() for _, headers, _ in answers)
+    assert call(turns).wait()[::2] == (200, b"done")
 
 
 def test_all_quick_requests_run_on_one_thread(make: Callable[..., Turns]) -> None:
@@ -161,7 +165,7 @@ def served(answer: Callable[[dict[str, Any]], Any], **environ: object) -> tuple[
 def test_an_answer_in_pieces_goes_out_whole_and_is_closed() -> None:
     answer = ClosingIterator([b"a", b"b"], callbacks=(closed := threading.Event()).set)
 
-    assert served(lambda _: answer) == (201, [("A", "b")], b"ab")
+    assert served(lambda _: answer) == (201, [("A", "b"), ("Server", "")], b"ab")  # an empty one: no banner
     assert closed.is_set()
 
 
@@ -204,7 +208,7 @@ def test_a_body_is_read_before_granian_has_its_thread_back(environ: dict[str, st
     answer = call(turns, **environ, **{"wsgi.input": stream}).wait()
 
     turns.close()
-    assert answer == (200, [], b"hello")
+    assert answer[::2] == (200, b"hello")
 
 
 def test_a_body_that_breaks_off_is_as_long_as_it_is() -> None:
@@ -230,5 +234,5 @@ def test_a_request_that_a_stop_overtakes_is_told_so(environ: dict[str, object]) 
     for thread in (stopping, asking):
         thread.join(SECONDS)
 
-    assert late.wait()[0] == 503
+    assert (late.wait()[0], json.loads(late.wait()[2])["code"]) == (503, "busy")
     assert running.wait()[0] == 200

@@ -88,6 +88,10 @@ def _origins(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_origin(item) for item in value))
 
 
+def _number(default: int, low: int, high: int, description: str) -> Any:
+    return _setting(default, "integer", _integer(low, high), f"{description} From {low} to {high}.")
+
+
 def _setting(default: Any, kind: str, cast: Callable[[object], Any], description: str) -> Any:
     return dataclass_field(default=default, metadata={"type": kind, "cast": cast, "description": description})
 
@@ -96,26 +100,26 @@ def _setting(default: Any, kind: str, cast: Callable[[object], Any], description
 class CenvSettings:
     """How one cenv runs. Every field is a key of `_wce_config`; a row exists only for what was set."""
 
-    title: str = _setting("", "string", _title, "What people call this cenv.")
-    session_timeout_hours: int = _setting(24, "integer", _integer(1, 8760), "Hours until a login ends.")
+    title: str = _setting("", "string", _title, f"What people call this cenv, at most {_MAX_TITLE} characters.")
+    session_timeout_hours: int = _number(24, 1, 8760, "Hours until a login ends.")
     allow_registration: bool = _setting(False, "boolean", _boolean, "Whether visitors may make their own account.")
-    registration_role: str = _setting("viewer", "string", _choice("viewer", "editor"), "Role of an account that a visitor makes.")
-    max_sessions: int = _setting(20, "integer", _integer(1, 1000), "Most sessions of one user; a new one ends the oldest.")
-    max_users: int = _setting(10, "integer", _integer(1, 100_000), "Most accounts, the owner's among them.")
-    rate_limit_ip: str = _setting("100 per minute", "rate", _rate, "Requests from one address.")
-    rate_limit_cenv: str = _setting("6000 per minute", "rate", _rate, "Requests to this cenv.")
-    rate_limit_user: str = _setting("600 per minute", "rate", _rate, "Requests of one user.")
-    cors_origins: tuple[str, ...] = _setting((), "list", _origins, "Web origins whose scripts may read answers.")
-    max_database_mb: int = _setting(100, "integer", _integer(1, 100_000), "Largest size of the file, in MiB.")
-    query_timeout_seconds: int = _setting(30, "integer", _integer(1, 300), "Time for one statement or one transaction.")
-    query_max_rows: int = _setting(10_000, "integer", _integer(1, 1_000_000), "Most rows of one result; more are cut.")
-    script_timeout_seconds: int = _setting(5, "integer", _integer(1, 60), "Time for one script or page.")
-    script_memory_mb: int = _setting(128, "integer", _integer(16, 1024), "Memory for one script or page, in MiB.")
-    max_connections: int = _setting(5, "integer", _integer(1, 100), "Statements of users at the same time.")
-    audit_retention_days: int = _setting(365, "integer", _integer(1, 36_500), "Days until an audit entry is removed.")
-    backup_interval_hours: int = _setting(0, "integer", _integer(0, 8760), "Hours between two backups; 0: none by the clock.")
-    backup_keep: int = _setting(7, "integer", _integer(1, 365), "Backups by the clock that are kept.")
-    max_assets_mb: int = _setting(20, "integer", _integer(0, 10_000), "Largest size of all files under /pages/assets together, in MiB.")
+    registration_role: str = _setting("viewer", "string", _choice("viewer", "editor"), "Role of who registers: viewer or editor.")
+    max_sessions: int = _number(20, 1, 1000, "Most sessions of one user; a new one ends the oldest.")
+    max_users: int = _number(10, 1, 100_000, "Most accounts, the owner's among them.")
+    rate_limit_ip: str = _setting("100 per minute", "rate", _rate, "Requests from one address: a number per second, minute, hour or day.")
+    rate_limit_cenv: str = _setting("6000 per minute", "rate", _rate, "Requests to this cenv: a number per second, minute, hour or day.")
+    rate_limit_user: str = _setting("600 per minute", "rate", _rate, "Requests of one user: a number per second, minute, hour or day.")
+    cors_origins: tuple[str, ...] = _setting((), "list", _origins, f"Web origins whose scripts may read answers, at most {_MAX_ORIGINS}.")
+    max_database_mb: int = _number(100, 1, 100_000, "Largest size of the file, in MiB.")
+    query_timeout_seconds: int = _number(30, 1, 300, "Time for one statement or one transaction.")
+    query_max_rows: int = _number(10_000, 1, 1_000_000, "Most rows of one result; more are cut.")
+    script_timeout_seconds: int = _number(5, 1, 60, "Time for one script or page.")
+    script_memory_mb: int = _number(128, 16, 1024, "Memory for one script or page, in MiB.")
+    max_connections: int = _number(5, 1, 100, "Statements of users at the same time.")
+    audit_retention_days: int = _number(365, 1, 36_500, "Days until an audit entry is removed.")
+    backup_interval_hours: int = _number(0, 0, 8760, "Hours between two backups; 0: none by the clock.")
+    backup_keep: int = _number(7, 1, 365, "Backups by the clock that are kept.")
+    max_assets_mb: int = _number(20, 0, 10_000, "Largest size of all files under /pages/assets together, in MiB.")
     page_cache: bool = _setting(True, "boolean", _boolean, "Whether rendered pages are kept.")
 
     @cached_property

@@ -19,7 +19,7 @@ from wce.errors import WceError
 from wce.log import LOGGER
 from wce.web import limits
 from wce.web.admission import AdmitCall, Admitted, Head
-from wce.web.headers import ResponseClass, new_id, problem, secure
+from wce.web.headers import refusal
 from wce.web.statuses import STATUSES
 
 if TYPE_CHECKING:
@@ -63,12 +63,10 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
             more = [("Retry-After", str(error.error.retry_after))]
         elif code == "internal":
             detail = error.reason
-        request_id = new_id()
+        request_id, headers, body = refusal(code, error.code, detail, more)
         LOGGER.warning("request", extra={"request_id": request_id, "status": error.code, "code": code, "ip": self.channel.addr[0]})
-        body = problem(code, error.code, request_id, detail)
         self.status = f"{error.code} {error.reason}"
-        headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body))), *more]
-        self.response_headers.extend([*secure(headers, ResponseClass.API, https=False), ("X-Request-ID", request_id)])
+        self.response_headers.extend(headers)
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

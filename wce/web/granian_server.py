@@ -22,7 +22,6 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import mp
 from granian.server.mp import MPServer
-from werkzeug.wsgi import FileWrapper
 
 from wce import log
 from wce.config import SettingError, Settings
@@ -119,32 +118,19 @@ def load(settings: Settings) -> Turns:
     # A process of multiprocessing ends without atexit.
     multiprocessing.util.Finalize(None, app.extensions["wce"].close, exitpriority=1)
     app.extensions["wce"].start()
-    turns = Turns(worker(app, settings.trusted_proxy), settings.threads)
+    turns = Turns(_behind(app, settings.trusted_proxy) if settings.trusted_proxy else app, settings.threads)
     multiprocessing.util.Finalize(None, turns.close, exitpriority=2)  # before what the requests use
     # granian has no setting for it: what it puts around an application waits for the answer with its own thread.
     mp._wsgi_call_wrap = lambda served, *_: served  # type: ignore[attr-defined]
     return turns
 
 
-def worker(application: WSGIApplication, trusted_proxy: str) -> WSGIApplication:
-    """The application without granian's banner, with the proxy's word on who asks, and answering in one piece."""
+def _behind(application: WSGIApplication, trusted_proxy: str) -> WSGIApplication:
+    """The application with the proxy's word on who asks."""
 
     def serve_one(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]], exc_info: object = None, /) -> object:
-            # An empty one stands in for the name of the server, which granian adds where there is none.
-            return start_response(status, [*headers, ("Server", "")], exc_info)  # type: ignore[arg-type]
-
-        if trusted_proxy:
-            believe(environ, trusted_proxy)
-        answer = application(environ, start)  # type: ignore[arg-type]
-        if isinstance(answer, FileWrapper):
-            return answer  # a whole file does not fit in memory; its reader has this thread until he is done
-        try:
-            # A list is handed over at once; anything else would keep this thread until a slow client has read it.
-            return [b"".join(answer)]
-        finally:
-            if hasattr(answer, "close"):
-                answer.close()
+        believe(environ, trusted_proxy)
+        return application(environ, start_response)
 
     return serve_one
 

@@ -159,6 +159,14 @@ def new_id() -> str:
     return f"{_ids.getrandbits(64):016x}"
 
 
+def refusal(code: str, status: int, detail: str = "", more: Iterable[tuple[str, str]] = ()) -> tuple[str, Headers, bytes]:
+    """(request id, headers, body) of an error that the server answers instead of the application."""
+    request_id = new_id()
+    body = problem(code, status, request_id, detail)
+    headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body))), *more]
+    return request_id, [*secure(headers, ResponseClass.API, https=False), ("X-Request-ID", request_id)], body
+
+
 def problem(code: str, status: int, request_id: str, detail: str = "") -> bytes:
     """An error's body for the places that Flask's own handlers do not reach."""
     title = TITLES[code]

@@ -17,11 +17,13 @@ from werkzeug.wsgi import FileWrapper
 from wce import lane
 from wce.log import LOGGER
 from wce.web.dispatch import PATIENCE_SECONDS, Dispatcher
+from wce.web.headers import refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 Headers = list[tuple[str, str]]
+_NO_BANNER: Final = ("Server", "")  # stands in for the name of the server, which granian adds where there is none
 _SMALL: Final = 65_536  # bytes of a body that is read before there is a thread for the request
 _ENVIRON: Final[dict[str, Any]] = {
     "SCRIPT_NAME": "",
@@ -42,22 +44,6 @@ class Exchange(Protocol):
     def response_iter(self, status: int, headers: Headers, body: Iterator[bytes]) -> None: ...
 
 
-class _Pieces:
-    """An answer that does not fit in memory, as granian wants it; whoever sends it is busy until it is read."""
-
-    def __init__(self, answer: FileWrapper) -> None:
-        self._answer = answer
-
-    def __next__(self) -> bytes:
-        return next(self._answer)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def close(self) -> None:
-        self._answer.close()
-
-
 class _Errand:
     """One request on its way."""
 
@@ -73,29 +59,32 @@ class _Errand:
         """Do it and answer."""
         try:
             answer = self._application(self._environ, self._start)  # type: ignore[arg-type]
-            if isinstance(answer, FileWrapper):
+            if isinstance(answer, FileWrapper):  # a whole file does not fit in memory; its reader has this thread until he is done
                 lane.waiting()
-                self._exchange.response_iter(self._status, self._headers, _Pieces(answer))
+                self._exchange.response_iter(self._status, self._headers, answer)
             else:
                 self._exchange.response_bytes(self._status, self._headers, _whole(answer))
-        except BaseException:
+        except BaseException:  # noqa: BLE001  # whatever a request does, the thread goes on
             LOGGER.exception("request failed outside of the application")
-            self._exchange.response_bytes(500, [], b"")
-            raise
+            self._refuse("internal", 500)
         finally:
             self._open()
 
     def cancel(self) -> None:
         """The server stops before the request has begun."""
-        self._exchange.response_bytes(503, [("Retry-After", "1")], b"")
+        self._refuse("busy", 503, "The server stops.", ("Retry-After", "1"))
         self._open()
+
+    def _refuse(self, code: str, status: int, detail: str = "", *more: tuple[str, str]) -> None:
+        _, headers, body = refusal(code, status, detail, more)
+        self._exchange.response_bytes(status, [*headers, _NO_BANNER], body)
 
     def _open(self) -> None:
         if self.gate is not None:
             self.gate.release()
 
     def _start(self, status: str, headers: Headers, *_: object) -> None:
-        self._status, self._headers = int(status[:3]), headers
+        self._status, self._headers = int(status[:3]), [*headers, _NO_BANNER]
 
 
 class Turns:
