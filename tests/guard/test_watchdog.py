@@ -117,19 +117,13 @@ def test_what_fills_the_disk_is_interrupted_and_nothing_that_does_not(connection
     falling = Watchdog(lambda: next(room, -(5 << 20)))
     still = Watchdog(lambda: -(5 << 20))
     try:
-        watch = falling.watch(connection)
-        watch.start(60)
-        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
-            connection.execute(ENDLESS).fetchall()
-        watch.stop()
-        assert watch.told(WceError("query_timeout")).code == "disk_full"
-
-        watch = still.watch(connection)
-        watch.start(0.1)
-        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
-            connection.execute(ENDLESS).fetchall()
-        watch.stop()
-        assert watch.told(WceError("query_timeout")).code == "query_timeout"
+        for watchdog, seconds, code in ((falling, 60, "disk_full"), (still, 0.1, "query_timeout")):
+            watch = watchdog.watch(connection)
+            watch.start(seconds)
+            with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+                connection.execute(ENDLESS).fetchall()
+            watch.stop()
+            assert watch.told(WceError("query_timeout")).code == code
     finally:
         falling.close()
         still.close()
