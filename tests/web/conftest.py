@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,10 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def usual(folder: Path) -> Settings:
+    """The settings of most tests."""
     return Settings(
-        storage_dir=tmp_path / "cenvs",
+        storage_dir=folder / "cenvs",
         jwt_secret="k" * 32,
         min_free_mb=0,
         rate_limit_login="1000 per minute",
@@ -33,9 +34,9 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-@pytest.fixture
-def make_app(settings: Settings, clock: Clock) -> Iterator[Callable[..., Flask]]:
-    """Call it with settings that differ from the usual ones. Every answer must be one that the description of the API has."""
+@contextmanager
+def applications(settings: Settings, clock: Clock) -> Iterator[Callable[..., Flask]]:
+    """Call it with settings that differ from these. Every answer must be one that the description of the API has."""
     made: list[Flask] = []
     witnesses: list[Witness] = []
 
@@ -49,6 +50,18 @@ def make_app(settings: Settings, clock: Clock) -> Iterator[Callable[..., Flask]]
     for app in made:
         app.extensions["wce"].close()
     assert [objection for witness in witnesses for objection in witness.objections] == []
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return usual(tmp_path)
+
+
+@pytest.fixture
+def make_app(settings: Settings, clock: Clock) -> Iterator[Callable[..., Flask]]:
+    """As `applications`."""
+    with applications(settings, clock) as make:
+        yield make
 
 
 @pytest.fixture

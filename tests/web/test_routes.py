@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.web.callers import Caller
+from tests.web.callers import PASSWORD, Caller, Clock, sign_in
+from tests.web.conftest import applications, usual
 from wce.config import Settings
 from wce.model import Role
 from wce.web.access import CLOSED, declared
@@ -66,12 +67,37 @@ def path_of(app: Flask, route: Route, cenv: str = VALUES["cenv_id"]) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: known.get(found[1], "7"), rule.rule)
 
 
-@pytest.fixture
-def someone(owner: Caller, invite: Callable[..., Caller], visitor: Caller) -> Callable[[Role], Caller]:
+# One application and one cenv for all tests here: what they ask for is refused or changes nothing.
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    freely = dict.fromkeys(("rate_limit_ip", "rate_limit_cenv", "rate_limit_user"), "1000000 per minute")
+    with applications(usual(tmp_path_factory.mktemp("routes")), Clock()) as make:
+        yield make(cenv_overrides=freely)
+
+
+@pytest.fixture(scope="module")
+def client(app: Flask) -> FlaskClient:
+    return app.test_client(use_cookies=False)
+
+
+@pytest.fixture(scope="module")
+def owner(client: FlaskClient) -> Caller:
+    return sign_in(client, client.post("/new", json={"username": "owner", "password": PASSWORD}).json["cenv_id"], "owner")
+
+
+@pytest.fixture(scope="module")
+def someone(owner: Caller) -> Callable[[Role], Caller]:
     """Call it with a role for somebody of that role."""
+    known = {Role.OWNER: owner, Role.PUBLIC: Caller(owner.client, owner.cenv)}
 
     def find(role: Role) -> Caller:
-        return owner if role is Role.OWNER else visitor if role is Role.PUBLIC else invite(f"an_{role}", role.value)
+        if role not in known:
+            name = f"an_{role}"
+            owner.post("/admin/users", {"username": name, "password": PASSWORD, "role": role.value})
+            known[role] = sign_in(owner.client, owner.cenv, name)
+        return known[role]
 
     return find
 
