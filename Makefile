@@ -26,7 +26,7 @@ test: install ## lint, types and every test, with branch coverage
 	@$(PYTHON_M) ruff check
 	@$(PYTHON_M) ruff format --check
 	@$(PYTHON_M) mypy
-	@$(PYTHON_M) pytest -n $$(($$(nproc) + 1)) --cov --cov-report=term:skip-covered $(ARGS)
+	@$(PYTHON_M) pytest -n auto --cov --cov-report=term:skip-covered $(ARGS)
 
 frontend: ## build static/vendor anew from its pinned npm packages (needs Node 20)
 	@cd frontend && npm ci --ignore-scripts --no-audit --no-fund && npm run build
