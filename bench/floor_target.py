@@ -63,6 +63,7 @@ def requests() -> dict[str, Request]:
         "page": Request("GET", {}, [("/plain", "")]),
         "cached page": Request("GET", {}, [("/plain", "")]),
         "script": Request("GET", {}, [("/plain", "")]),
+        "script, run each time": Request("GET", {}, [("/plain", "")]),
     }
 
 

@@ -22,7 +22,7 @@ from wce import log
 from wce.config import from_environment
 from wce.metrics import FOLDER_VARIABLE
 
-TASKS: Final = ("read by key", "list of 100", "insert", "update", "/me", "page")
+TASKS: Final = ("read by key", "list of 100", "insert", "update", "/me", "page", "cached page", "script")
 Call = Callable[[], None]
 
 

@@ -28,13 +28,28 @@ routerAdd("GET", "/bench/read/{id}", (e) => {
   const found = e.app.findRecordById("notes", e.request.pathValue("id"))
   return e.json(200, {id: found.id, title: found.get("title"), n: found.get("n")})
 })
-routerAdd("GET", "/bench/template", (e) => e.html(200, $template.loadString("<h1>{{.name}}</h1>").render({name: "x"})))
+routerAdd("GET", "/bench/template", (e) => {
+  const notes = e.app.findRecordsByFilter("notes", "id != ''", "", 20, 0)
+  return e.html(200, $template.loadFiles(`${__hooks}/views/notes.html`).render({notes: notes}))
+})
+routerAdd("GET", "/bench/loop-now", (e) => {
+  let n = 0
+  for (let i = 0; i < 10000; i++) n = (n + i) % 7
+  return e.json(200, {n: n, at: new Date().getTime()})
+})
+routerAdd("GET", "/bench/trivial-now", (e) => e.json(200, {ok: new Date().getTime() > 0}))
+routerAdd("GET", "/bench/read-now/{id}", (e) => {
+  const found = e.app.findRecordById("notes", e.request.pathValue("id"))
+  return e.json(200, {id: found.id, title: found.get("title"), n: found.get("n"), at: new Date().getTime()})
+})
 routerAdd("GET", "/bench/loop", (e) => {
   let n = 0
   for (let i = 0; i < 10000; i++) n = (n + i) % 7
   return e.json(200, {n: n})
 })
 """
+# The page that WCE's contender has, under the name that the route above gives it.
+PAGE = """<!doctype html><title>notes</title><ul>{{range .notes}}<li>{{.Id}} {{.GetString "title"}} {{.GetInt "n"}}</li>{{end}}</ul>"""
 
 
 def binary() -> str | None:
@@ -97,6 +112,9 @@ def _requests(token: str, owner: str) -> dict[str, Request]:
         "script": Request("GET", {}, [("/bench/trivial", "")]),
         "script with a query": Request("GET", {}, [(f"/bench/read/{name}", "") for name in names]),
         "script with a loop": Request("GET", {}, [("/bench/loop", "")]),
+        "script, run each time": Request("GET", {}, [("/bench/trivial-now", "")]),
+        "script with a loop, run each time": Request("GET", {}, [("/bench/loop-now", "")]),
+        "script with a query, run each time": Request("GET", {}, [(f"/bench/read-now/{name}", "") for name in names]),
     }
 
 
@@ -107,6 +125,8 @@ def running(program: str, folder: Path) -> Iterator[Target]:
     hooks = folder / "hooks"
     hooks.mkdir()
     (hooks / "bench.pb.js").write_text(HOOKS)
+    (hooks / "views").mkdir()
+    (hooks / "views" / "notes.html").write_text(PAGE)
     run = (program, f"--dir={home}", f"--hooksDir={hooks}")
     subprocess.run([*run, "superuser", "create", *ADMIN], check=True, capture_output=True)
     port = free_port()

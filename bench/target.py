@@ -21,6 +21,9 @@ TASKS: Final = (
     "script",
     "script with a query",
     "script with a loop",
+    "script, run each time",
+    "script with a query, run each time",
+    "script with a loop, run each time",
 )
 
 

@@ -32,6 +32,13 @@ SCRIPTS = {
     "/read/{id}": "def handler(request):\n"
     "    return db.query_one('SELECT id, title, n FROM notes WHERE id = ?', [int(request.params['id'])])\n",
     "/loop": "def handler(request):\n    n = 0\n    for i in range(10000):\n        n = (n + i) % 7\n    return {'n': n}\n",
+    # These ask for the time, so that no answer of theirs can be kept.
+    "/trivial-now": 'def handler(request):\n    return {"ok": time.now() > 0}\n',
+    "/read-now/{id}": "def handler(request):\n"
+    "    found = db.query_one('SELECT id, title, n FROM notes WHERE id = ?', [int(request.params['id'])])\n"
+    "    found['at'] = time.now()\n    return found\n",
+    "/loop-now": "def handler(request):\n    n = 0\n    for i in range(10000):\n        n = (n + i) % 7\n"
+    "    return {'n': n, 'at': time.now()}\n",
 }
 
 
@@ -123,6 +130,9 @@ def requests_of(user: Client) -> dict[str, Request]:
         "script": Request("GET", {}, [(f"{cenv}/api/trivial", "")]),
         "script with a query": Request("GET", {}, [(f"{cenv}/api/read/{i}", "") for i in ids]),
         "script with a loop": Request("GET", {}, [(f"{cenv}/api/loop", "")]),
+        "script, run each time": Request("GET", {}, [(f"{cenv}/api/trivial-now", "")]),
+        "script with a loop, run each time": Request("GET", {}, [(f"{cenv}/api/loop-now", "")]),
+        "script with a query, run each time": Request("GET", {}, [(f"{cenv}/api/read-now/{i}", "") for i in ids]),
     }
 
 

@@ -12,10 +12,15 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """Least recently used out first. Values must be immutable: several threads get the same one."""
+    """Least recently used out first. Values must be immutable: several threads get the same one.
 
-    def __init__(self, size: int) -> None:
+    `size` is the most that all values may cost together; each costs one where nothing else is said.
+    """
+
+    def __init__(self, size: int, cost: Callable[[V], int] = lambda _: 1) -> None:
         self._size = size
+        self._cost = cost
+        self._spent = 0
         self._items: OrderedDict[K, V] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -29,10 +34,14 @@ class Cache(Generic[K, V]):
 
     def put(self, key: K, value: V) -> V:
         with self._lock:
+            before = self._items.get(key)
+            if before is not None:
+                self._spent -= self._cost(before)
             self._items[key] = value
             self._items.move_to_end(key)
-            if len(self._items) > self._size:
-                self._items.popitem(last=False)
+            self._spent += self._cost(value)
+            while self._spent > self._size:
+                self._spent -= self._cost(self._items.popitem(last=False)[1])
         return value
 
     def get_or(self, key: K, make: Callable[[], V]) -> V:
@@ -43,6 +52,7 @@ class Cache(Generic[K, V]):
     def clear(self) -> None:
         with self._lock:
             self._items.clear()
+            self._spent = 0
 
     def __len__(self) -> int:
         return len(self._items)

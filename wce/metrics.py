@@ -52,6 +52,7 @@ class Metrics:
             "wce_script_seconds", "Time of a script's run, with the wait for a worker.", ["kind"], buckets=_LATENCY, registry=self.registry
         )
         self.pages = Counter("wce_pages_total", "Pages served, by where they came from.", ["cache"], registry=self.registry)
+        self.answers = Counter("wce_answers_total", "Answers of endpoints, by where they came from.", ["cache"], registry=self.registry)
         self.workers = _gauge("wce_workers", "Processes for scripts that are up.", self.registry)
         self.workers_waiting = _gauge("wce_workers_waiting", "Scripts that wait for a worker.", self.registry)
         self.worker_starts = Counter("wce_worker_starts_total", "Processes for scripts started.", registry=self.registry)

@@ -136,6 +136,7 @@ class Runs:
 
     def _write(self, cenv: str, runs: list[Run]) -> None:
         with self._store.session(cenv) as session, session.transaction(_NOBODY) as transaction:
+            transaction.uncounted()
             insert(transaction, runs)
 
 

@@ -101,6 +101,7 @@ class Traffic:
             return
         try:
             with self._store.session(cenv) as session, session.transaction(_NOBODY) as transaction:
+                transaction.uncounted()
                 for (_, started_at), counts in taken.items():
                     _add(session, started_at, counts)
                 transaction.execute("DELETE FROM _wce_traffic WHERE started_at < ?", (int(self._now()) - KEPT_SECONDS,))

@@ -17,12 +17,13 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One name: how it is called and what it does, in a sentence."""
+    """One name: how it is called and what it does, in a sentence; `fleeting` where it may tell something else each time."""
 
     name: str
     signature: str
     does: str
     make: Callable[[Database, Prints], Any]
+    fleeting: bool = False
 
 
 def _plain(function: Any) -> Callable[[Database, Prints], Any]:
@@ -66,14 +67,14 @@ TABLE: Final = (
     Entry("html", "(body, status=200, headers={})", "An answer that is HTML.", _WRITTEN),
     Entry("redirect", "(location, status=302)", "An answer that sends the client elsewhere.", _WRITTEN),
     Entry("abort", "(status, message='')", "Ends the call with an error; nothing that it wrote stays.", _plain(library.abort)),
-    Entry("render", "(template, context={})", "The HTML of a template of the cenv that is given this data.", _GIVEN),
+    Entry("render", "(template, context={})", "The HTML of a template of the cenv that is given this data.", _GIVEN, fleeting=True),
     Entry("print", "(*values, sep=' ')", "Writes a line to the log of the run.", lambda _, prints: prints.print),
     Entry("log.info", "(*values)", "The same, marked as information.", lambda _, prints: prints.info),
     Entry("log.warning", "(*values)", "The same, marked as a warning.", lambda _, prints: prints.warning),
     Entry("log.error", "(*values)", "The same, marked as an error.", lambda _, prints: prints.error),
     Entry("json.encode", "(value)", "The value as JSON text.", _plain(library.json_encode)),
     Entry("json.decode", "(text)", "What a JSON text says.", _plain(library.json_decode)),
-    Entry("time.now", "()", "Now, in Unix seconds.", _plain(library.now)),
+    Entry("time.now", "()", "Now, in Unix seconds.", _plain(library.now), fleeting=True),
     Entry("time.iso", "(seconds)", "Unix seconds as `2026-01-31T08:30:00Z`.", _plain(library.iso)),
     Entry("time.parse", "(text)", "Unix seconds of such a text.", _plain(library.parse_time)),
     Entry("math.sqrt", "(x)", "The square root.", _plain(library.MATH["sqrt"])),
@@ -95,12 +96,12 @@ TABLE: Final = (
     Entry("base64.encode", "(data)", "A string or bytes as base64.", _plain(library.base64_encode)),
     Entry("base64.decode", "(text)", "The bytes that base64 stands for.", _plain(library.base64_decode)),
     Entry("base64.decode_text", "(text)", "The same as a string.", _plain(library.base64_decode_text)),
-    Entry("uuid", "()", "A new random UUID.", _plain(library.new_uuid)),
-    Entry("random.integer", "(low, high)", "A whole number from low to high, both included.", _plain(library.integer)),
-    Entry("random.number", "()", "A float from 0 to 1.", _plain(library.number)),
-    Entry("random.choice", "(values)", "One of a list.", _plain(library.choice)),
-    Entry("random.shuffle", "(values)", "The list in another order.", _plain(library.shuffle)),
-    Entry("random.token", "(size=32)", "A secret of so many random bytes, in hexadecimal.", _plain(library.token)),
+    Entry("uuid", "()", "A new random UUID.", _plain(library.new_uuid), fleeting=True),
+    Entry("random.integer", "(low, high)", "A whole number from low to high, both included.", _plain(library.integer), fleeting=True),
+    Entry("random.number", "()", "A float from 0 to 1.", _plain(library.number), fleeting=True),
+    Entry("random.choice", "(values)", "One of a list.", _plain(library.choice), fleeting=True),
+    Entry("random.shuffle", "(values)", "The list in another order.", _plain(library.shuffle), fleeting=True),
+    Entry("random.token", "(size=32)", "A secret of so many random bytes, in hexadecimal.", _plain(library.token), fleeting=True),
 )
 
 REQUEST: Final = {

@@ -19,10 +19,13 @@ from wce.errors import WceError
 from wce.metrics import Metrics
 from wce.model import PUBLIC_ID, Actor
 from wce.sandbox import faults
+from wce.sandbox.answers import HIT, MISS, PRIVATE, Answers, Question
+from wce.sandbox.ends import End, Stopped, end_of
 from wce.sandbox.fields import has_body, needed
 from wce.sandbox.messages import Budget, Fault, Job, Print, Reply, Template
 from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Parties
+from wce.sandbox.trail import Trail
 from wce.sandbox.work import Desk, Moved, Terms, Work
 from wce.store.transaction import Transaction
 
@@ -80,24 +83,6 @@ class _Script:
     entry: str = "handler"
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How a call ended: what the client gets, and what the log and the figures are told; `prints` of a failed one."""
-
-    outcome: str
-    answer: Reply | WceError
-    noted: Mapping[str, Any] | None
-    prints: tuple[Print, ...] = ()
-
-
-class _Stopped(Exception):  # noqa: N818 - the script failed, and we did not
-    def __init__(self, fault: Fault, work: Work) -> None:
-        super().__init__()
-        self.fault = fault
-        self.refusal = work.refusal
-        self.ran = work.ran
-
-
 class Scripts:
     """Runs the scripts of all cenvs."""
 
@@ -111,6 +96,8 @@ class Scripts:
         self._metrics = metrics
         self._now = now
         self._find = find
+        self._answers = Answers()
+        self._hits, self._misses, self._private = (metrics.answers.labels(cache) for cache in (HIT, MISS, PRIVATE))
         self._texts: Cache[str, tuple[str, frozenset[str] | None]] = Cache(_CACHED)
         self._writers: Cache[tuple[str, str], bool] = Cache(_CACHED)
 
@@ -140,22 +127,52 @@ class Scripts:
         `request` may lack what `fields` does not name.
         """
         script = self._script("endpoint", endpoint)
-        terms = Terms(
-            cenv,
-            who.actor,
-            Parties(endpoint.modified_by, who.actor.user_id, endpoint.run_as, who.actor.scope),
-            config,
-            who.state.grants,
-            {"endpoint": endpoint.id},
-        )
-        return self._logged(script, terms, request, request_id, body)
+        terms = Terms(cenv, who.actor, _parties(endpoint, who), config, who.state.grants, {"endpoint": endpoint.id})
+        return self._logged(script, terms, request_id, lambda: self._answer(script, terms, who, request, body))
+
+    def kept(
+        self, cenv: str, who: Authenticated, config: CenvSettings, endpoint: Endpoint, request: Mapping[str, Any]
+    ) -> tuple[Reply, Callable[[float, str], None]] | None:
+        """What `call` would answer without a run, and what notes that it was answered: in so many seconds, to the request of that id.
+
+        `request` has all that `fields` names.
+        """
+        script = self._script("endpoint", endpoint)
+        if not config.page_cache or has_body(script.fields) or not self._answers.may_keep(cenv, script.key, script.fields):
+            return None
+        reply = self._answers.find(_question(script, cenv, _parties(endpoint, who), who, request, b""), who.state)
+        if reply is None:
+            return None
+
+        def note(seconds: float, request_id: str) -> None:
+            self._hits.inc()
+            self._note(script, cenv, who.actor, End("ok", reply, None), seconds, request_id)
+
+        return reply, note
+
+    def _answer(self, script: _Script, terms: Terms, who: Authenticated, request: Mapping[str, Any], body: bytes) -> Reply:
+        """The answer that is kept and holds, or that of a run."""
+        if not terms.config.page_cache or not self._answers.may_keep(terms.cenv, script.key, script.fields):
+            self._private.inc()
+            return self._run(script, terms, request, body)[0]
+        question = _question(script, terms.cenv, terms.parties, who, request, body)
+        reply = self._answers.find(question, who.state)
+        if reply is not None:
+            self._hits.inc()
+            return reply
+        trail = Trail()
+        reply, _ = self._run(script, terms, request, body, trail=trail)
+        kept = self._answers.keep(question, who.state, reply, trail)
+        (self._misses if kept else self._private).inc()
+        return reply
 
     def perform(self, cenv: str, config: CenvSettings, task: Task) -> Reply:
         """Run a hook or a schedule; raises WceError as `call`."""
         parties = Parties(task.item.modified_by, task.caller.user_id, task.run_as, task.caller.scope)
         terms = Terms(cenv, task.caller, parties, config, -1, {task.kind: task.item.id}, task.depth)
         script = replace(self._script(task.kind, task.item), fields=None)  # an event has fields of its own
-        return self._logged(script, terms, task.event, str(task.event.get("id", "")), settle=task.settle)
+        request_id = str(task.event.get("id", ""))
+        return self._logged(script, terms, request_id, lambda: self._run(script, terms, task.event, b"", task.settle)[0])
 
     def test(
         self, cenv: str, who: Authenticated, config: CenvSettings, source: str, request: Mapping[str, Any], body: bytes = b""
@@ -169,7 +186,7 @@ class Scripts:
         try:
             reply, work = self._run(script, terms, request, body, trial=True)
             ran = work.ran
-        except _Stopped as stopped:
+        except Stopped as stopped:
             ran = stopped.ran
             reply = Reply(502, (), b"", stopped.fault.prints, stopped.fault.queries)
             if stopped.fault.kind == faults.ABORT:
@@ -185,38 +202,41 @@ class Scripts:
             "queries": [asdict(item) for item in ran[:_MAX_RAN]],
         } | ({} if error is None else {"error": error})
 
-    def _logged(
+    def _logged(self, script: _Script, terms: Terms, request_id: str, run: Callable[[], Reply]) -> Reply:
+        """Run it, and note how that went."""
+        started = time.perf_counter()
+        try:
+            end = End("ok", run(), None)
+        except Stopped as stopped:
+            end = end_of(stopped, request_id, frank=terms.actor.role.administers)
+        except WceError as error:
+            end = End(error.code, error, {"kind": error.code, "message": error.detail})
+        self._note(script, terms.cenv, terms.actor, end, time.perf_counter() - started, request_id)
+        if isinstance(end.answer, WceError):
+            raise end.answer
+        return end.answer
+
+    def _note(self, script: _Script, cenv: str, actor: Actor, end: End, seconds: float, request_id: str) -> None:
+        self._metrics.script_ran(script.kind, end.outcome, seconds)
+        if end.outcome == "busy":  # then it has not run; and whoever asks too often must not fill the log
+            return
+        user_id = actor.user_id if actor.user_id != PUBLIC_ID else None
+        answer = end.answer
+        status, prints = (None, end.prints) if isinstance(answer, WceError) else (answer.status, answer.prints)
+        started_at, took = int(self._now() - seconds), round(seconds * 1000, 3)
+        run = Run(script.kind, script.item_id, started_at, took, status, end.noted, _plain(prints), user_id, request_id)
+        self._runs.record(cenv, run)
+
+    def _run(
         self,
         script: _Script,
         terms: Terms,
         request: Mapping[str, Any],
-        request_id: str,
-        body: bytes = b"",
+        body: bytes,
         settle: Settle | None = None,
-    ) -> Reply:
-        """Run it, and note how that went."""
-        started_at, started = int(self._now()), time.perf_counter()
-        try:
-            end = _End("ok", self._run(script, terms, request, body, settle)[0], None)
-        except _Stopped as stopped:
-            end = _end(stopped, request_id, frank=terms.actor.role.administers)
-        except WceError as error:
-            end = _End(error.code, error, {"kind": error.code, "message": error.detail})
-        seconds = time.perf_counter() - started
-        self._metrics.script_ran(script.kind, end.outcome, seconds)
-        answer = end.answer
-        if end.outcome != "busy":  # then it has not run; and whoever asks too often must not fill the log
-            user_id = terms.actor.user_id if terms.actor.user_id != PUBLIC_ID else None
-            status, prints = (None, end.prints) if isinstance(answer, WceError) else (answer.status, answer.prints)
-            took = round(seconds * 1000, 3)
-            run = Run(script.kind, script.item_id, started_at, took, status, end.noted, _plain(prints), user_id, request_id)
-            self._runs.record(terms.cenv, run)
-        if isinstance(answer, WceError):
-            raise answer
-        return answer
-
-    def _run(
-        self, script: _Script, terms: Terms, request: Mapping[str, Any], body: bytes, settle: Settle | None = None, *, trial: bool = False
+        *,
+        trail: Trail | None = None,
+        trial: bool = False,
     ) -> tuple[Reply, Work]:
         """Run it in one transaction, and once more where that began as one to read in and it is too late to write in it."""
         # Whose rights are asked first of all: a script without an author does not even begin.
@@ -227,19 +247,20 @@ class Scripts:
         job = Job(script.text, script.key, request, script.entry, body, budget, pages_of(terms.cenv), script.fields)
         write = bool(self._writers.get((terms.cenv, script.key)))
         try:
-            reply, work = self._once(terms, job, settle, trial=trial, write=write)
+            reply, work = self._once(terms, job, settle, trail, trial=trial, write=write)
         except Moved:
-            reply, work = self._once(terms, job, settle, trial=trial, write=True)
+            reply, work = self._once(terms, job, settle, trail, trial=trial, write=True)
         if work.wrote != write:
             self._writers.put((terms.cenv, script.key), work.wrote)
         return reply, work
 
-    def _once(self, terms: Terms, job: Job, settle: Settle | None, *, trial: bool, write: bool) -> tuple[Reply, Work]:
-        with Work(self._desk, terms, write=write, seconds=job.budget.seconds, keep=trial) as work:
+    def _once(self, terms: Terms, job: Job, settle: Settle | None, trail: Trail | None, *, trial: bool, write: bool) -> tuple[Reply, Work]:
+        notice = None if trail is None else trail.notice
+        with Work(self._desk, terms, write=write, seconds=job.budget.seconds, keep=trial, notice=notice) as work:
             try:
                 reply = self._pool.call(terms.cenv, job, work.serve, partial(self._find, terms.cenv))
             except Fault as fault:
-                raise _Stopped(fault, work) from fault
+                raise Stopped(fault, work) from fault
             if trial:
                 work.undo()
             else:
@@ -254,12 +275,15 @@ class Scripts:
         return self._texts.get_or(source, lambda: (_key(source), needed(source)))
 
 
-def _end(stopped: _Stopped, request_id: str, *, frank: bool) -> _End:
-    fault = stopped.fault
-    if fault.kind == faults.ABORT:
-        return _End("abort", faults.aborted(fault, request_id), None)
-    error = faults.told(fault, stopped.refusal, frank=frank)
-    return _End(fault.kind, error, faults.noted(fault, stopped.refusal), fault.prints)
+def _parties(endpoint: Endpoint, who: Authenticated) -> Parties:
+    return Parties(endpoint.modified_by, who.actor.user_id, endpoint.run_as, who.actor.scope)
+
+
+def _question(script: _Script, cenv: str, parties: Parties, who: Authenticated, request: Mapping[str, Any], body: bytes) -> Question:
+    caller = (who.actor.username, who.actor.role.value)
+    return Question(
+        cenv, script.item_id, script.key, parties, caller, repr(sorted(request.items())), body if has_body(script.fields) else b""
+    )
 
 
 def _key(source: str) -> str:

@@ -125,13 +125,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a script answered."""
+    """What a script answered; `fleeting` where it asked for the time, for chance or for a template on its way."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
     prints: tuple[Print, ...] = ()
     queries: int = 0
+    fleeting: bool = True
 
     def to_meta(self) -> dict[str, Any]:
         """The reply without its body, which crosses raw."""
@@ -141,6 +142,7 @@ class Reply:
             "headers": self.headers,
             "prints": [(item.level, item.text, item.line) for item in self.prints],
             "queries": self.queries,
+            "fleeting": self.fleeting,
         }
 
     @classmethod
@@ -149,7 +151,8 @@ class Reply:
         if not 100 <= status <= 599:
             raise ValueError("status")
         headers = tuple((_text(name), _text(value)) for name, value in _rows(meta.get("headers"), 2))
-        return cls(status, headers, body, _prints(meta.get("prints")), _integer(meta.get("queries")))
+        fleeting = meta.get("fleeting") is not False
+        return cls(status, headers, body, _prints(meta.get("prints")), _integer(meta.get("queries")), fleeting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,13 @@ from wce.core.pages import Page
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.metrics import Metrics
+from wce.sandbox.answers import HIT, MISS, PRIVATE
 from wce.sandbox.memory import Memory
 from wce.sandbox.render import Renderer, Visit
 from wce.store.session import Session
 from wce.store.sqlite import sqlite3
 from wce.store.store import Store
 
-HIT: Final = "hit"
-MISS: Final = "miss"
-PRIVATE: Final = "private"
 _CACHED: Final = 4_096
 _ROUNDS: Final = 3  # of waiting for others before one renders for oneself
 

@@ -16,14 +16,13 @@ from wce.core.runs import Run, Runs
 from wce.core.settings import CenvSettings
 from wce.core.templates import Site, Template
 from wce.errors import FieldError, Position, WceError
-from wce.guard.footprint import footprint
-from wce.guard.session import GuardedSession
 from wce.metrics import Metrics
-from wce.model import PUBLIC_ID, Params
+from wce.model import PUBLIC_ID
 from wce.sandbox import messages
 from wce.sandbox.messages import Budget, Fault, Rendered, RenderJob
 from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Parties
+from wce.sandbox.trail import Trail
 from wce.sandbox.work import Desk, Moved, Terms, Work
 from wce.store.store import Store
 
@@ -59,21 +58,6 @@ class Made:
 
     page: Page
     proof: Proof | None
-
-
-class _Trail:
-    """What the SQL of one page rests on."""
-
-    def __init__(self) -> None:
-        self.tables: set[str] = set()
-        self.fleeting = False
-        self.commit = -1
-
-    def notice(self, guarded: GuardedSession, sql: str, params: Params) -> None:
-        found = footprint(guarded, guarded.plan(sql), params)
-        self.tables |= found.tables
-        self.fleeting = self.fleeting or found.fleeting
-        self.commit = guarded.commit_number
 
 
 def source_of(store: Store, cenv: str, name: str) -> messages.Template | None:
@@ -137,21 +121,21 @@ class Renderer:
         for_all = template.run_as == DEFINER and self._administers(visit, template)
         if template.rendered is not None:
             page = pages.make(template.id, template.rendered.encode(), template.content_type, for_all=True)
-            return Made(page, _proof(visit, _Trail(), [template.name]))
-        trail = _Trail()
+            return Made(page, _proof(visit, Trail(), [template.name]))
+        trail = Trail()
         rendered = self._work(visit, parties, trail)
         page = pages.make(template.id, rendered.body, template.content_type, for_all=for_all)
         alone = trail.fleeting or frozenset(rendered.reads) - _OF_THE_PATH or not (for_all or visit.anonymous)
         return Made(page, None if alone else _proof(visit, trail, [template.name, *rendered.templates, *rendered.missing]))
 
-    def _work(self, visit: Visit, parties: Parties, trail: _Trail) -> Rendered:
+    def _work(self, visit: Visit, parties: Parties, trail: Trail) -> Rendered:
         config, template = visit.config, visit.template
         terms = Terms(visit.cenv, visit.who.actor, parties, config, visit.who.state.grants, {KIND: template.id})
         budget = Budget(seconds=float(config.script_timeout_seconds), memory_mb=config.script_memory_mb)
         context = {"request": dict(visit.request), "user": None if visit.user is None else dict(visit.user)}
         context["page"] = {"name": template.name, "title": template.title, "description": template.description}
         job = RenderJob(messages.Template(template.name, template.syntax, template.content), context, f"/{visit.cenv}/pages/", budget)
-        with Work(self._desk, terms, write=False, seconds=budget.seconds, notice=trail.notice) as work:
+        with Work(self._desk, terms, write=False, seconds=budget.seconds, notice=trail.notice, reads_only=True) as work:
             try:
                 rendered = self._pool.render(visit.cenv, job, work.serve, lambda name: self._find(visit, name))
             except Moved as moved:  # only who writes can be overtaken
@@ -191,7 +175,7 @@ class Renderer:
         return found.body.decode("utf-8", "replace") if plain else None
 
 
-def _proof(visit: Visit, trail: _Trail, names: list[str]) -> Proof:
+def _proof(visit: Visit, trail: Trail, names: list[str]) -> Proof:
     state = visit.who.state
     return Proof(state.grants, state.settings, visit.site.version, trail.commit, frozenset(trail.tables), frozenset(names))
 

@@ -45,6 +45,7 @@ class _Script:
         self.source = source
         self.interpreter = interpreter
         self.plain = False  # the request that it holds has no field
+        self.fleeting = False  # what stands at its left margin is of the moment when that ran
 
 
 class Runtime:
@@ -55,6 +56,7 @@ class Runtime:
         self._database = database or Database(ask)
         self._prints = Prints()
         self._fault: Fault | None = None
+        self._fleeting = False  # since the call began
         self._bindings = bindings(self._database, self._prints, self._bind, api.rendering(render))  # kept: the binding itself does not
         self._scripts: OrderedDict[str, _Script] = OrderedDict()
         self._checkers: dict[bool, starlark_go.Starlark] = {}
@@ -80,11 +82,13 @@ class Runtime:
         """Read a script and keep it; what stands at its left margin runs here, once."""
         source = _readable(script)
         self._database.begin(0)
+        self._fleeting = False
         interpreter = None
         if source.defines(entry):
             interpreter = self._interpreter({})
             self._run(source, lambda: interpreter.exec(source.text, filename=_FILE))
-        self._scripts[key] = _Script(source, interpreter)
+        self._scripts[key] = made = _Script(source, interpreter)
+        made.fleeting = self._fleeting
         if len(self._scripts) > _CACHED:
             self._scripts.popitem(last=False)
 
@@ -94,6 +98,7 @@ class Runtime:
         self._scripts.move_to_end(job_meta["key"])
         self._prints.begin(budget["print_chars"])
         self._database.begin(budget["queries"])
+        self._fleeting = script.fleeting
         try:
             request = _request(job_meta["request"], body, job_meta["fields"])
             result = self._result(script, str(job_meta["entry"]), request)
@@ -101,7 +106,7 @@ class Runtime:
         except Fault as fault:
             fault.prints, fault.queries = tuple(self._prints.lines), self._database.queries
             raise
-        return Reply(status, headers, content, tuple(self._prints.lines), self._database.queries)
+        return Reply(status, headers, content, tuple(self._prints.lines), self._database.queries, self._fleeting)
 
     def _result(self, script: _Script, entry: str, request: dict[str, Any]) -> Any:
         interpreter, source = script.interpreter, script.source
@@ -165,6 +170,7 @@ class Runtime:
         signature = inspect.signature(function)
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            self._fleeting = self._fleeting or entry.fleeting
             try:
                 if "_wce_odd" in kwargs:
                     args, kwargs = odd.read(kwargs["_wce_odd"], f"A value for {entry.name}")

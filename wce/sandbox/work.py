@@ -78,16 +78,27 @@ class Work:
     calls which only read wait for nobody.
     """
 
-    def __init__(self, desk: Desk, terms: Terms, *, write: bool, seconds: float, keep: bool = False, notice: Notice | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        terms: Terms,
+        *,
+        write: bool,
+        seconds: float,
+        keep: bool = False,
+        notice: Notice | None = None,
+        reads_only: bool = False,
+    ) -> None:
         """`seconds` are for a message that does not tell how many are left. `keep` notes every statement in `ran`.
 
-        `notice` is told of each statement, and then none may write.
+        `notice` is told of each statement that has run. With `reads_only` none may write.
         """
         self._desk = desk
         self._terms = terms
         self._write = write
         self._keep = keep
         self._notice = notice
+        self._reads_only = reads_only
         self._seconds = seconds
         self._deadline = 0.0
         self._place: ExitStack | None = None
@@ -155,7 +166,7 @@ class Work:
         params = parameters(given)
         guarded = self._guarded or self._enter()
         writes = guarded.plan(sql).writes
-        if writes and self._notice is not None:
+        if writes and self._reads_only:
             raise WceError("statement_not_allowed", "a template only reads")
         if writes and self._transaction is None:
             guarded = self._start_writing(guarded)

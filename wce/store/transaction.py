@@ -59,6 +59,7 @@ class Transaction:
         self._tables: dict[str, int] = {}
         self._callbacks: list[Callable[[Transaction], None]] = []
         self._savepoints = 0
+        self._counted = True
         self._connection = _begin(handle, wait_seconds).connection
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
@@ -74,6 +75,10 @@ class Transaction:
     def touch(self, table: str, rows: int = 0) -> None:
         """Say that a table may have changed, by so many rows of the statements that name it."""
         self._tables[table] = self._tables.get(table, 0) + rows
+
+    def uncounted(self) -> None:
+        """Say that it only writes what no answer rests on, such as a log of ours; what was kept of answers then stays right."""
+        self._counted = self._counted and self._savepoints > 0  # else it would speak for whoever it is a part of
 
     def before_commit(self, callback: Callable[[Transaction], None]) -> None:
         """Call back just before COMMIT, in the order of asking; forgotten when the savepoint it was asked in is rolled back."""
@@ -108,7 +113,8 @@ class Transaction:
             callback(self)
         self._alive()
         if self.trail is None:
-            self.handle.execute(_COUNT)
+            if self._counted or self._tables:
+                self.handle.execute(_COUNT)
         else:
             self.handle.execute(_COUNT_AND_SEAL, self.trail[:1])
         self.number, self.endpoints, self.watched = self.handle.execute(_COUNTED).fetchone()

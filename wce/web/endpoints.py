@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import MethodNotAllowed
@@ -16,8 +16,11 @@ from wce.sandbox.messages import Reply
 from wce.web import cors, current, incoming, responses
 from wce.web.access import Access, access, require
 from wce.web.context import actor, cenv_settings, request_id, who
-from wce.web.headers import MORE_KEY, ResponseClass
+from wce.web.headers import MORE_KEY, Headers, ResponseClass
 from wce.web.services import services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _PREFLIGHT_SECONDS: Final = "600"
 _MAX_HEADERS: Final = 100
@@ -41,6 +44,7 @@ _OURS: Final = frozenset(
         "x-request-id",
     }
 )
+EXPOSED: Final = {"Access-Control-Expose-Headers": "*"}
 _ACCESS: Final = {"user": Access("user", keys="endpoints"), "admin": Access("admin")}
 
 bp = Blueprint("endpoints", __name__, url_prefix="/<cenv:cenv_id>/api")
@@ -62,7 +66,7 @@ def answer(cenv_id: str, path: str) -> Response:
         raise WceError("not_found", "No endpoint has this path.")
     _require_listed(endpoint)
     if endpoint.access == "public" or actor().page is not None:
-        _share({"Access-Control-Expose-Headers": "*"})
+        share(current.request().environ, EXPOSED)
     if endpoint.access != "public":
         require(_ACCESS.get(endpoint.access, _ACCESS["admin"]), actor(), method)
     plain, body = incoming.read(path, found.params, app.scripts.fields(endpoint.script))
@@ -71,6 +75,11 @@ def answer(cenv_id: str, path: str) -> Response:
 
 def respond(reply: Reply, endpoint: Endpoint) -> Response:
     """What the script answered, without the headers that are not its to send; raises `script_failed` for what HTTP does not know."""
+    return responses.Ready(*shape(reply, endpoint))
+
+
+def shape(reply: Reply, endpoint: Endpoint) -> tuple[bytes, int, Headers]:
+    """Body, status and headers of that answer; raises `script_failed`."""
     headers = [(name, text) for name, text in reply.headers if not _withheld(name.lower(), text, endpoint)]
     good = len(headers) <= _MAX_HEADERS and all(_NAME.fullmatch(name) and _VALUE.fullmatch(text) for name, text in headers)
     if not good or not 200 <= reply.status <= 599:
@@ -78,7 +87,7 @@ def respond(reply: Reply, endpoint: Endpoint) -> Response:
     empty = reply.status in (204, 304)
     if not empty:
         headers.append(("Content-Length", str(len(reply.body))))
-    return responses.Ready(b"" if empty else reply.body, reply.status, headers)
+    return b"" if empty else reply.body, reply.status, headers
 
 
 def _require_listed(endpoint: Endpoint) -> None:
@@ -103,30 +112,32 @@ def _routes(cenv_id: str) -> Routes[Endpoint]:
 
 def _options(routes: Routes[Endpoint], path: str, allowed: tuple[str, ...]) -> Response:
     """What may be asked here, and which of it by pages of other origins."""
+    environ = current.request().environ
     matches = {method: routes.match(method, path).endpoint for method in allowed if method != "OPTIONS"}
     shared = [method for method, endpoint in matches.items() if endpoint is not None and endpoint.access == "public"]
     if shared:
-        _share(
+        share(
+            environ,
             {
                 "Access-Control-Allow-Methods": ", ".join(shared),
                 "Access-Control-Allow-Headers": "*",  # all but Authorization
                 "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
-            }
+            },
         )
-    elif current.request().environ.get("HTTP_ORIGIN") == "null":  # a page, which may have a token
-        _share(
+    elif environ.get("HTTP_ORIGIN") == "null":  # a page, which may have a token
+        share(
+            environ,
             {
                 "Access-Control-Allow-Methods": ", ".join(matches),
                 "Access-Control-Allow-Headers": "Authorization, Content-Type",
                 "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
-            }
+            },
         )
     return Response(status=204, headers={"Allow": ", ".join(allowed)})
 
 
-def _share(more: dict[str, str]) -> None:
+def share(environ: WSGIEnvironment, more: dict[str, str]) -> None:
     """Let pages of every origin, and those in a sandbox, read the answer, as somebody whom we do not know."""
-    environ = current.request().environ
     if any(name == cors.ALLOW_ORIGIN for name, _ in environ.get(MORE_KEY, ())):
         return  # the cenv's own settings let this origin do more
     environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Access-Control-Allow-Origin", "*"), *more.items()]

@@ -82,7 +82,9 @@ from wce.web.admission import Admission
 from wce.web.application import Application
 from wce.web.counters import Counters
 from wce.web.headers import SecurityHeaders
-from wce.web.quick import QuickPages
+from wce.web.quick import Quick
+from wce.web.quick_endpoints import QuickEndpoints
+from wce.web.quick_pages import QuickPages
 from wce.web.readiness import Readiness
 from wce.web.services import KEY, Services
 from wce.web.shared_counters import SharedCounters
@@ -165,7 +167,8 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
         app.register_blueprint(blueprint)
     limits.install(app, settings, services.counters)
     https = settings.base_url.startswith("https:")
-    app.wsgi_app = SecurityHeaders(QuickPages(app.wsgi_app, services), https=https)  # type: ignore[method-assign]
+    quick = Quick(app.wsgi_app, services, QuickPages(services), QuickEndpoints(services))
+    app.wsgi_app = SecurityHeaders(quick, https=https)  # type: ignore[method-assign]
     return app
 
 

@@ -35,7 +35,7 @@ class Ready(Response):
     """
 
     def __init__(self, body: bytes, status: int, headers: list[tuple[str, str]]) -> None:
-        self._status, self._status_code = _status_line(status), status
+        self._status, self._status_code = status_line(status), status
         self._pairs = headers
         self.response = [body]
         self.direct_passthrough = False
@@ -56,7 +56,8 @@ class Ready(Response):
 
 
 @cache
-def _status_line(status: int) -> str:
+def status_line(status: int) -> str:
+    """`200 OK` and the like."""
     return Response(status=status).status
 
 

@@ -12,7 +12,7 @@ from flask import Response
 from wce.core.authoring import CALLER, check_script
 from wce.core.pages import Page
 from wce.core.templates import Site, Template
-from wce.sandbox.pages import PRIVATE
+from wce.sandbox.answers import PRIVATE
 from wce.sandbox.render import Visit
 from wce.web import conditional, current, incoming, responses
 from wce.web.context import actor, cenv_settings, who
