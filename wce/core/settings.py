@@ -120,7 +120,9 @@ class CenvSettings:
     backup_interval_hours: int = _number(0, 0, 8760, "Hours between two backups; 0: none by the clock.")
     backup_keep: int = _number(7, 1, 365, "Backups by the clock that are kept.")
     max_assets_mb: int = _number(20, 0, 10_000, "Largest size of all files under /pages/assets together, in MiB.")
-    page_cache: bool = _setting(True, "boolean", _boolean, "Whether rendered pages, and answers of endpoints that change with nothing but the data, are kept.")
+    page_cache: bool = _setting(
+        True, "boolean", _boolean, "Whether rendered pages, and answers of endpoints that change with nothing but the data, are kept."
+    )
 
     @cached_property
     def limits(self) -> Limits:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from wce.errors import WceError
-from wce.store.sqlite import Connection, sqlite3
+from wce.store.sqlite import Connection, connect, sqlite3
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 
@@ -70,6 +70,17 @@ def apply(connection: Connection, steps: tuple[Migration, ...]) -> None:
         for statement in step.statements:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version={step.version}")
+
+
+@functools.lru_cache(maxsize=4)
+def blank(steps: tuple[Migration, ...]) -> bytes:
+    """The file of a cenv that nobody owns yet; to copy it takes a tenth of the time that the migrations take."""
+    connection = connect("", mode="memory")
+    try:
+        apply(connection, steps)
+        return connection.serialize()
+    finally:
+        connection.close()
 
 
 def upgrade(connection: Connection, steps: tuple[Migration, ...]) -> None:

@@ -19,7 +19,7 @@ else:
     import sqlite3 as _builtin
 
     def _choose() -> ModuleType:
-        """`pysqlite3` where it is newer and can bound what a statement may use, else the standard library's.
+        """`pysqlite3` where it is newer, can bound what a statement may use and give away a database as bytes, else the standard library's.
 
         Never both: two SQLite libraries in one process drop each other's POSIX locks (sqlite.org/howtocorrupt.html, 2.2.1).
         """
@@ -27,7 +27,8 @@ else:
             return _builtin
         other = importlib.import_module("pysqlite3.dbapi2")
         newer = other.sqlite_version_info > _builtin.sqlite_version_info
-        return other if newer and hasattr(other.Connection, "setlimit") else _builtin
+        able = hasattr(other.Connection, "setlimit") and hasattr(other.Connection, "serialize")
+        return other if newer and able else _builtin
 
     sqlite3 = _choose()
 

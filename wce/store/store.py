@@ -107,7 +107,7 @@ class Store:
         return Writing(self, handle, actor, wait_seconds)
 
     def create(self, fill: Callable[[Session], None], actor: Actor) -> str:
-        """Build the file of a new cenv: tables and whatever `fill` adds, in one transaction. Nothing stays when anything fails."""
+        """Build the file of a new cenv: a blank one and whatever `fill` adds, in one transaction. Nothing stays when anything fails."""
         self.require_space()
         cenv = str(uuid.uuid4())
         try:
@@ -228,6 +228,7 @@ class Store:
         self.hooks.run(commit)
 
     def _build(self, draft: Path, cenv: str, fill: Callable[[Session], None], actor: Actor) -> Commit:
+        draft.write_bytes(migrate.blank(self._migrations))
         connection = connect(draft)
         try:
             prepare(connection)
@@ -237,7 +238,6 @@ class Store:
             session = Session(cenv, connection, self.transaction, self.explain)
             with Work(self, session, actor) as work:
                 work.begin(0.0)
-                migrate.apply(connection, self._migrations)
                 fill(session)
                 done = work.commit()
         finally:
