@@ -54,7 +54,7 @@ def _row(*cells: str) -> str:
 def _state() -> tuple[int, int, float]:
     """Descriptors of this process, zombies below it, MiB of it and its workers."""
     here = psutil.Process()
-    children = here.children()
+    children = here.children(recursive=True)
     zombies = sum(child.status() == psutil.STATUS_ZOMBIE for child in children)
     living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
     return len(os.listdir("/proc/self/fd")), zombies, sum(one.memory_info().rss for one in (here, *living)) / 2**20

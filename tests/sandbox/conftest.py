@@ -22,6 +22,7 @@ from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.model import Actor, Rights
 from wce.sandbox.calls import Scripts
+from wce.sandbox.forks import Forks
 from wce.sandbox.messages import Reply
 from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Parties, Principals
@@ -71,6 +72,14 @@ def cenv(tmp_path: Path) -> Iterator[Cenv]:
             yield Cenv(world, Desk(guard, Queries(world.store, guard, grants), Principals(world.store, grants)))
         finally:
             guard.close()
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """What workers are copies of, for all tests of this process."""
+    forks = Forks()
+    yield forks
+    forks.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,9 +49,10 @@ def fail(pool: Pool, item: Job, cenv: str = "a") -> str:
     return caught.value.kind
 
 
-def children() -> set[int]:
-    """Processes of this one, dead or alive."""
-    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+def children(of: str = "self") -> set[int]:
+    """Processes of this one and of those, dead or alive."""
+    found = {int(pid) for task in Path(f"/proc/{of}/task").iterdir() for pid in (task / "children").read_text().split()}
+    return found.union(*(children(str(pid)) for pid in found))
 
 
 def descriptors() -> int:
@@ -269,3 +271,16 @@ def test_many_kills_leave_no_zombie_and_no_descriptor(make: Callable[..., Pool])
     assert {worker.pid for worker in pool._alive} <= children()
     assert not [pid for pid in children() - strangers if " Z " in Path(f"/proc/{pid}/stat").read_text()]
     assert descriptors() == before
+
+
+def test_whoever_kills_what_workers_are_copies_of_gets_new_workers_and_kills_nobody_else(make: Callable[..., Pool]) -> None:
+    pool = make()
+    (parent,) = {int(Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[1]) for worker in pool._alive}
+    before = {worker.pid for worker in pool._alive}
+
+    os.kill(parent, signal.SIGKILL)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in before))
+
+    assert answer(pool, "a", ONE) == b"1"
+    wait_until(lambda: pool.state().idle == 3)
+    assert before.isdisjoint({worker.pid for worker in pool._alive})

@@ -11,14 +11,15 @@ import orjson
 import pytest
 
 from tests.sandbox.pools import PROGRAM, job, refuse_sql
+from wce.sandbox.forks import Forks
 from wce.sandbox.process import Worker
 
 NOBODY = 65_534
 
 
 @pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    made = Worker(NOBODY if os.geteuid() == 0 else None, PROGRAM)
+def worker(forks: Forks) -> Iterator[Worker]:
+    made = Worker(forks, NOBODY if os.geteuid() == 0 else None, PROGRAM)
     made.ready(20)
     if any(item.startswith("seccomp") for item in made.lacking):
         made.end("closed")
@@ -33,8 +34,8 @@ SYSCALL = "import_ = sys.modules\nctypes = import_['ctypes']\nlibc = ctypes.CDLL
 
 
 @pytest.fixture(scope="module")
-def probe(worker: Worker) -> Iterator[Worker]:
-    made = Worker(NOBODY if os.geteuid() == 0 else None, PROBE)
+def probe(forks: Forks, worker: Worker) -> Iterator[Worker]:
+    made = Worker(forks, NOBODY if os.geteuid() == 0 else None, PROBE)
     made.ready(20)
     yield made
     made.end("closed")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.pools import LOOP, PROGRAM, SHORT, job, refuse_sql, wait_until
+from wce.sandbox.forks import Forks
 from wce.sandbox.messages import Budget, Fault
 from wce.sandbox.process import StartError, Worker
 
@@ -24,8 +25,8 @@ NOBODY = 65_534
 
 
 @pytest.fixture
-def worker() -> Iterator[Worker]:
-    made = Worker(NOBODY if os.geteuid() == 0 else None, PROGRAM)
+def worker(forks: Forks) -> Iterator[Worker]:
+    made = Worker(forks, NOBODY if os.geteuid() == 0 else None, PROGRAM)
     made.ready(20)
     yield made
     made.end("closed")
@@ -155,9 +156,9 @@ def test_more_queries_than_allowed_are_not_served(worker: Worker) -> None:
 
 
 @pytest.fixture
-def own_user() -> Iterator[Worker]:
+def own_user(forks: Forks) -> Iterator[Worker]:
     """A worker of the same user, whose limits may be set from outside whatever rights the test has."""
-    made = Worker(None, PROGRAM)
+    made = Worker(forks, None, PROGRAM)
     made.ready(20)
     yield made
     made.end("closed")
@@ -191,26 +192,26 @@ def test_a_worker_that_uses_up_its_processor_time_is_ended_by_the_kernel(own_use
     assert fault.kind == "time"
 
 
-def test_an_ended_worker_leaves_no_descriptor_and_no_zombie() -> None:
+def test_an_ended_worker_leaves_no_descriptor_and_no_zombie(forks: Forks, worker: Worker) -> None:
     before = sorted(os.listdir("/proc/self/fd"))
-    worker = Worker(None, PROGRAM)
-    worker.ready(20)
+    made = Worker(forks, None, PROGRAM)
+    made.ready(20)
 
-    worker.end("closed")
+    made.end("closed")
 
     assert sorted(os.listdir("/proc/self/fd")) == before
-    assert not Path(f"/proc/{worker.pid}").exists()
+    assert not Path(f"/proc/{made.pid}").exists()
 
 
 @pytest.mark.parametrize("program", ["raise SystemExit(3)", "import time; time.sleep(60)"])
-def test_a_worker_that_does_not_come_up_is_ended_and_says_why(program: str) -> None:
+def test_a_worker_that_does_not_come_up_is_ended_and_says_why(program: str, forks: Forks, worker: Worker) -> None:
     before = sorted(os.listdir("/proc/self/fd"))
-    worker = Worker(None, program)
+    made = Worker(forks, None, program)
 
     with pytest.raises(StartError):
-        worker.ready(1)
+        made.ready(1)
 
-    assert not Path(f"/proc/{worker.pid}").exists()
+    assert not Path(f"/proc/{made.pid}").exists()
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 

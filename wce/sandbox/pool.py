@@ -15,6 +15,7 @@ from wce.errors import WceError
 from wce.log import LOGGER
 from wce.metrics import Metrics
 from wce.sandbox.fairness import Ticket, Turns
+from wce.sandbox.forks import Forks
 from wce.sandbox.messages import SCRIPT, Fault, Job, Rendered, RenderJob, Reply
 from wce.sandbox.process import PROGRAM, Find, GoneError, Serve, StartError, Worker, nothing
 from wce.sandbox.suspension import Suspensions
@@ -65,6 +66,7 @@ class Pool:
         self._patience_seconds = patience_seconds
         self._uid = NOBODY if uid is None and os.geteuid() == 0 else uid
         self._program = program
+        self._forks = Forks()
         self._suspensions = Suspensions()
         self._changed = threading.Condition()  # guards everything below
         self._turns: Turns[Worker] = Turns(max(2, workers), queue)
@@ -127,6 +129,7 @@ class Pool:
             self._idle, self._retired = [], []
         for worker in left:
             self._bury(worker, "closed")
+        self._forks.close()
 
     def _timed(self, cenv: str, key: str, work: Callable[[Worker], T]) -> T:
         """Do it with a worker, unless it is suspended for having run out of time too often."""
@@ -230,7 +233,7 @@ class Pool:
     def _start_one(self) -> bool:
         started = time.perf_counter()
         try:
-            worker = Worker(self._uid, self._program)
+            worker = Worker(self._forks, self._uid, self._program)
         except OSError as error:
             LOGGER.error("worker not started", extra={"reason": str(error)})
             return False

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import orjson
-
 from wce.sandbox import wire
+from wce.sandbox.forks import Forks
 from wce.sandbox.limits import Limits, Memory, reachable
 from wce.sandbox.messages import SCRIPT, Budget, Fault, Job, Rendered, RenderJob, Reply, Template
 from wce.sandbox.pace import QUICK_SECONDS, Pace
 
 PROGRAM: Final = "from wce.sandbox.runtime import Runtime; from wce.sandbox.worker import main; main(Runtime)"
-# Before anything that starts threads is loaded.
-_PRELUDE: Final = "import sys; sys.path.insert(0, sys.argv[1]); from wce.sandbox import harden; harden.before_threads(); "
-_ROOT: Final = str(Path(__file__).resolve().parents[2])
-_ENVIRONMENT: Final = {"GOMAXPROCS": "2", "GOTRACEBACK": "none", "MALLOC_ARENA_MAX": "1", "LANG": "C.UTF-8"}
 _STOP_SECONDS: Final = 0.2
 _STDERR_BYTES: Final = 16_384
 _NO_MEMORY: Final = (b"out of memory", b"MemoryError", b"pthread_create failed", b"annot allocate memory", b"memory allocation of")
@@ -57,23 +48,13 @@ def nothing(_name: str) -> Template | None:
 class Worker:
     """One thread at a time talks to it; `kill` may come from any other."""
 
-    def __init__(self, uid: int | None, program: str = PROGRAM) -> None:
+    def __init__(self, forks: Forks, uid: int | None, program: str = PROGRAM) -> None:
         """Start the process, which `ready` then waits for; raises OSError."""
         self._outside = reachable(uid)
-        config = orjson.dumps({"uid": uid, "outside": self._outside}).decode()
         self._sock, theirs = socket.socketpair()
         try:
             with theirs:
-                self._process = subprocess.Popen(  # noqa: S603 - our own program
-                    [sys.executable, "-I", "-c", _PRELUDE + program, _ROOT, str(theirs.fileno()), config],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    cwd="/",
-                    env=_ENVIRONMENT,
-                    start_new_session=True,
-                )
+                self._process = forks.start(program, {"uid": uid, "outside": self._outside}, theirs.fileno())
         except OSError:
             self._sock.close()
             raise
@@ -138,7 +119,6 @@ class Worker:
     def kill(self) -> None:
         """End the process and wait for it; whoever talks to it finds it gone."""
         self._process.kill()
-        self._process.wait()
 
     def end(self, reason: str) -> None:
         """End it and let go of everything of it; only the first reason counts."""
@@ -149,10 +129,7 @@ class Worker:
         self._sock.close()
         if self._memory is not None:
             self._memory.close()
-        if (pipe := self._process.stderr) is not None:
-            os.set_blocking(pipe.fileno(), False)
-            self.stderr = pipe.read(_STDERR_BYTES) or b""
-            pipe.close()
+        self.stderr = self._process.last_words(_STDERR_BYTES)
 
     def _begin(self, budget: Budget, meta: dict[str, Any], body: bytes) -> Message:
         """Start a call with its first frame and get the next; raises GoneError and Fault."""
