@@ -49,7 +49,8 @@ def main() -> None:
 def _serve_by_threads(settings: Settings) -> None:
     app = _build(settings)
     try:
-        server.serve(app, settings, app.extensions["wce"].start, app.extensions["wce"].admission.admit)
+        services = app.extensions["wce"]
+        server.serve(app, settings, services.start, services.admission.admit, app.extensions[factory.IN_PLACE])
     finally:
         app.extensions["wce"].close()
 

@@ -127,6 +127,10 @@ class Connections:
         """`with connections.use(…) as resource`: this thread's, opened by `open_` where there is none."""
         return Use(self, cenv, key, open_)
 
+    def holds(self, cenv: str) -> bool:
+        """Whether any thread has the file open."""
+        return cenv in self._files
+
     def discard(self, cenv: str, key: Hashable) -> None:
         """Close this thread's resource, or when it is in use as soon as it is not; the next `use` opens a new one."""
         with self._lock:

@@ -19,7 +19,8 @@ from wce.errors import WceError
 from wce.log import LOGGER
 from wce.web import limits
 from wce.web.admission import AdmitCall, Admitted, Head
-from wce.web.headers import refusal
+from wce.web.headers import Headers, InPlace, refusal
+from wce.web.quick import QUICK
 from wce.web.statuses import STATUSES
 
 if TYPE_CHECKING:
@@ -81,6 +82,21 @@ class Task(WSGITask):  # type: ignore[misc]
         return environ
 
 
+class Prepared(Task):
+    """A request that has its answer already."""
+
+    def __init__(self, channel: Channel, request: Any, answer: tuple[str, Headers, bytes]) -> None:
+        super().__init__(channel, request)
+        self._answer = answer
+
+    def execute(self) -> None:
+        self.complete = True
+        self.status, headers, body = self._answer
+        self.response_headers.extend(headers)
+        self.content_length = next((int(text) for name, text in headers if name == "Content-Length"), 0)
+        self.write(body)
+
+
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """A request about whose body is decided when its headers are there."""
 
@@ -129,13 +145,43 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that knows since when its present request has been coming in."""
 
+    task_class: Any = WSGITask
     error_task_class = ProblemTask
     request_since = 0.0
+    receiving = False  # so that what has come is not handed to a thread before it was looked at here
+    in_place: InPlace | None = None
 
     def received(self, data: bytes) -> bool:
         if self.request is None:
             self.request_since = time.monotonic()
-        return bool(super().received(data))
+        waiting = len(self.requests)
+        self.receiving = True
+        try:
+            more = bool(super().received(data))
+        finally:
+            self.receiving = False
+        if self.requests and not waiting and not self._answer_in_place(self.requests[0]):
+            self.server.task_dispatcher.add_task(self)
+        return more
+
+    def _answer_in_place(self, request: Any) -> bool:
+        """Answer in the thread that reads from all connections, where that takes no time; to wake another one takes as long."""
+        if self.in_place is None or request.error is not None or not QUICK.match(request.path):
+            return False
+        task, told = self.task_class(self, request), []
+
+        def start(status: str, headers: Headers, *_: object) -> None:
+            told.append((status, headers))
+
+        body = self.in_place(task.get_environment(), start)  # type: ignore[arg-type]
+        if body is None:
+            return False
+        self.task_class = lambda *_: Prepared(self, request, (*told[0], b"".join(body)))
+        try:
+            self.service()
+        finally:
+            del self.task_class
+        return True
 
     @property
     def busy(self) -> bool:
@@ -162,11 +208,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return time.monotonic() - self.request_since > seconds
 
 
-def bounded(admit: AdmitCall) -> type[Channel]:
-    """The kind of connection whose requests are let in like that."""
+def kind_of(admit: AdmitCall, at_once: InPlace | None) -> type[Channel]:
+    """The kind of connection whose requests are let in, and answered in place, like that."""
 
     class Bounded(Channel):
         task_class = Task
+        in_place = None if at_once is None else staticmethod(at_once)
 
         def parser_class(self, adj: Any) -> Parser:
             return Parser(adj, self.addr[0], admit)

@@ -92,6 +92,7 @@ from wce.web.shared_counters import SharedCounters
 COUNTERS: Final = ".wce.limits"  # beside the cenvs: what processes count together
 _WAITING_COPIES: Final = 8
 _LEAST_ROUNDS: Final = 10  # of bcrypt, in a file from elsewhere
+IN_PLACE: Final = "wce.in_place"  # what a server's own thread may try first
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _BLUEPRINTS: Final = (
     ops.bp,
@@ -169,6 +170,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
     https = settings.base_url.startswith("https:")
     quick = Quick(app.wsgi_app, services, QuickPages(services), QuickEndpoints(services))
     app.wsgi_app = SecurityHeaders(quick, https=https)  # type: ignore[method-assign]
+    app.extensions[IN_PLACE] = SecurityHeaders(quick.in_place, https=https)  # type: ignore[arg-type]  # None goes through it
     return app
 
 

@@ -13,10 +13,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -29,13 +29,15 @@ from wce.core.settings import Config
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock
 from wce.web.channel import Patience
-from wce.web.factory import COUNTERS, create_app
+from wce.web.factory import COUNTERS, IN_PLACE, create_app
+from wce.web.headers import InPlace
 from wce.web.server import HEADER_BYTES, url, welcome
 from wce.web.turns import Turns
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+Answer = TypeVar("Answer")
 _BACKLOG: Final = 1024
 _PROBE_SECONDS: Final = 0.02
 _PARENT_DIED: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -118,17 +120,21 @@ def load(settings: Settings) -> Turns:
     # A process of multiprocessing ends without atexit.
     multiprocessing.util.Finalize(None, app.extensions["wce"].close, exitpriority=1)
     app.extensions["wce"].start()
-    turns = Turns(_behind(app, settings.trusted_proxy) if settings.trusted_proxy else app, settings.threads)
+    in_place: InPlace = app.extensions[IN_PLACE]
+    if settings.trusted_proxy:
+        turns = Turns(_behind(app, settings.trusted_proxy), settings.threads, in_place=_behind(in_place, settings.trusted_proxy))
+    else:
+        turns = Turns(app, settings.threads, in_place=in_place)
     multiprocessing.util.Finalize(None, turns.close, exitpriority=2)  # before what the requests use
     # granian has no setting for it: what it puts around an application waits for the answer with its own thread.
     mp._wsgi_call_wrap = lambda served, *_: served  # type: ignore[attr-defined]
     return turns
 
 
-def _behind(application: WSGIApplication, trusted_proxy: str) -> WSGIApplication:
+def _behind(application: Callable[..., Answer], trusted_proxy: str) -> Callable[..., Answer]:
     """The application with the proxy's word on who asks."""
 
-    def serve_one(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def serve_one(environ: WSGIEnvironment, start_response: StartResponse) -> Answer:
         believe(environ, trusted_proxy)
         return application(environ, start_response)
 

@@ -11,7 +11,7 @@ import json
 import os
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,7 @@ ID_KEY: Final = "wce.request_id"
 MORE_KEY: Final = "wce.more_headers"  # a list of pairs that go on the answer as they are; cheaper than Flask's headers
 _WELL_FORMED_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 Headers = list[tuple[str, str]]
+InPlace = Callable[["WSGIEnvironment", "StartResponse"], Iterable[bytes] | None]  # an application that may leave a request to others
 _ids: Final = random.Random()  # noqa: S311  # an id is no secret; it only has to differ
 os.register_at_fork(after_in_child=_ids.seed)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from wce.cache import Cache
 from wce.errors import WceError
 from wce.log import info
 from wce.store.sqlite import sqlite3
@@ -22,8 +23,12 @@ from wce.web.services import Services
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+QUICK: Final = re.compile(r"/[0-9a-f-]{36}/(?:pages|api)/")  # where an answer may be at hand
 _ADDRESS: Final = re.compile(f"/({CENV_PATTERN})/(pages|api)(/[!-~]*)")  # what needs no decoding
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,200}(?::[0-9]{1,5})?")
+_SLOW_SECONDS: Final = 0.02
+_REST_SECONDS: Final = 5.0  # for which a slow file is left to threads that may wait
+_MOST_SLOW: Final = 1_000
 _TELLING: Final = frozenset({"HTTP_AUTHORIZATION", "HTTP_ORIGIN", "HTTP_SERVICE_WORKER"})
 
 
@@ -50,27 +55,46 @@ class Quick:
         self._app = app
         content_host = app.settings.content_host.partition(":")[0]  # where there is one, pages are nowhere else
         self._hosts = frozenset(name.lower() for name in ((content_host,) if content_host else app.settings.hosts))
+        self._slow: Cache[str, float] = Cache(_MOST_SLOW)  # when that was
         self._finders = {"pages": pages, "api": endpoints}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        found = self._answer(environ, start_response, lambda _: True)
+        return self._application(environ, start_response) if found is None else found
+
+    def in_place(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes] | None:
+        """The same for the one thread of a server that reads from its connections and must not wait; None where it might have to."""
+        return self._answer(environ, start_response, self._is_at_hand)
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse, may: Callable[[str], bool]) -> list[bytes] | None:
         started = time.perf_counter()
         found = _ADDRESS.fullmatch(environ["PATH_INFO"])
-        if found is None or not self._is_plain(environ):
-            return self._application(environ, start_response)
+        if found is None or not self._is_plain(environ) or not may(found[1]):
+            return None
         cenv, kind, path = found.groups()
         try:
             answer = self._finders[kind].find(environ, cenv, path)
         except (WceError, sqlite3.Error):
             answer = None  # told, and counted, by whoever looks closer
+        seconds = time.perf_counter() - started
+        if seconds > _SLOW_SECONDS:
+            self._slow.put(cenv, started)
         if answer is None:
-            return self._application(environ, start_response)
+            return None
         start_response(answer.status, answer.headers)
-        self._note(environ, cenv, answer, time.perf_counter() - started)
+        self._note(environ, cenv, answer, seconds)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+    def _is_at_hand(self, cenv: str) -> bool:
+        """Whether the file is open already, and has not been slow to read lately, as on a disk that is busy."""
+        slow = self._slow.get(cenv)
+        return self._app.store.connections.holds(cenv) and (slow is None or time.perf_counter() - slow > _REST_SECONDS)
 
     def _is_plain(self, environ: WSGIEnvironment) -> bool:
         """Whether nothing about the request asks for a closer look."""
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or not _TELLING.isdisjoint(environ):
+            return False
+        if (environ.get("CONTENT_LENGTH") or "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
             return False
         if PREFIX in environ.get("HTTP_COOKIE", "") or environ.get("SCRIPT_NAME"):
             return False

@@ -27,7 +27,7 @@ class QuickEndpoints:
     def find(self, environ: WSGIEnvironment, cenv: str, path: str) -> Answer | None:
         """The answer, with the request counted; None where there is any doubt."""
         app, address = self._app, environ.get("REMOTE_ADDR") or ""
-        if environ.get("QUERY_STRING") or (environ.get("CONTENT_LENGTH") or "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+        if environ.get("QUERY_STRING"):
             return None
         started = time.perf_counter()
         with app.store.session(cenv) as session:

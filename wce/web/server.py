@@ -8,20 +8,23 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import waitress
 from waitress import wasyncore
+from waitress.proxy_headers import proxy_headers_middleware
 from waitress.server import BaseWSGIServer
 
 from wce.config import Settings
 from wce.log import LOGGER
 from wce.web.admission import AdmitCall
 from wce.web.bodies import JSON_BYTES
-from wce.web.channel import USUAL, Channel, Patience, bounded
+from wce.web.channel import USUAL, Channel, Patience, kind_of
 from wce.web.dispatch import Dispatcher
+from wce.web.headers import InPlace
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -40,16 +43,27 @@ class Server:
     """A listening waitress server, driven by `run` until `stop` is called or a signal comes."""
 
     def __init__(
-        self, application: WSGIApplication, settings: Settings, patience: Patience = USUAL, admit: AdmitCall | None = None
+        self,
+        application: WSGIApplication,
+        settings: Settings,
+        patience: Patience = USUAL,
+        admit: AdmitCall | None = None,
+        in_place: InPlace | None = None,
     ) -> None:
+        """`admit` tells how large a body may be. `in_place` is what the thread that reads from all connections tries first."""
         self._patience = patience
         self._map: dict[int, Any] = {}
         self._dispatcher = Dispatcher()
         self._dispatcher.set_thread_count(settings.threads)
-        waitress.create_server(application, map=self._map, _dispatcher=self._dispatcher, **options(settings, patience))
+        chosen = options(settings, patience)
+        waitress.create_server(application, map=self._map, _dispatcher=self._dispatcher, **chosen)
         self._listeners = [item for item in self._map.values() if isinstance(item, BaseWSGIServer)]
+        self._reader = 0  # the thread that reads
+        kind = Channel if admit is None else kind_of(admit, None if in_place is None else _behind(in_place, chosen))
         for listener in self._listeners:
-            listener.channel_class = Channel if admit is None else bounded(admit)
+            listener.channel_class = kind
+            listener.add_task = self._add_task
+            listener.pull_trigger = partial(self._wake, listener)
         self._stopping = threading.Event()
         self._hurry = False
         self._closing = threading.RLock()  # a signal handler may come between any two steps of the thread that holds it
@@ -65,17 +79,26 @@ class Server:
             self._hurry = self._stopping.is_set()
             self._stopping.set()
             for listener in self._listeners:
-                listener.pull_trigger()
+                listener.trigger.pull_trigger()
 
     def run(self) -> None:
         """Serve until stopped; returns when every connection is closed."""
-        swept = time.monotonic()
+        swept, self._reader = time.monotonic(), threading.get_ident()
         while not self._stopping.is_set():
             self._turn(_SWEEP_SECONDS)
             if time.monotonic() - swept >= _SWEEP_SECONDS:
                 swept = time.monotonic()
                 self._drop_late()
         self._drain(time.monotonic() + self._patience.stop_seconds)
+
+    def _add_task(self, channel: Channel) -> None:
+        if not channel.receiving:  # else it looks for itself who answers
+            self._dispatcher.add_task(channel)
+
+    def _wake(self, listener: Any) -> None:
+        """Tell the thread that reads that there is something to send, unless it says so itself."""
+        if threading.get_ident() != self._reader:
+            listener.trigger.pull_trigger()
 
     def _turn(self, seconds: float) -> None:
         wasyncore.loop(timeout=seconds, map=self._map, use_poll=True, count=1)
@@ -112,6 +135,15 @@ class Server:
             for listener in self._listeners:
                 listener.trigger.close()
             self._listeners.clear()
+
+
+def _behind(in_place: InPlace, chosen: Mapping[str, Any]) -> InPlace:
+    """As waitress does with the application: the proxy's word on who asks."""
+    if not chosen.get("trusted_proxy"):
+        return in_place
+    names = ("trusted_proxy", "trusted_proxy_count", "trusted_proxy_headers")
+    wrapped: InPlace = proxy_headers_middleware(in_place, **{name: chosen[name] for name in names}, clear_untrusted=True)
+    return wrapped
 
 
 def _close_after_answer(channel: Channel) -> None:
@@ -176,17 +208,21 @@ def _stopped_by_signals(server: Server) -> Iterator[None]:
 
 
 def serve(
-    application: WSGIApplication, settings: Settings, ready: Callable[[], None] = lambda: None, admit: AdmitCall | None = None
+    application: WSGIApplication,
+    settings: Settings,
+    ready: Callable[[], None] = lambda: None,
+    admit: AdmitCall | None = None,
+    in_place: InPlace | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, and say on standard output where and what to do next; `ready` is called when the port is ours.
 
-    `admit` tells how large a body may be, by the usual bound and the headers.
+    `admit` tells how large a body may be, by the usual bound and the headers; `in_place` is tried first where it is quick.
     """
     for name, level in (("waitress", logging.WARNING), ("waitress.queue", logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = LOGGER.handlers, False
         logger.setLevel(level)
-    server = Server(application, settings, admit=admit)
+    server = Server(application, settings, admit=admit, in_place=in_place)
     with _stopped_by_signals(server):
         ready()
         sys.stdout.write(welcome(server.addresses, settings))

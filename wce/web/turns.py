@@ -17,12 +17,12 @@ from werkzeug.wsgi import FileWrapper
 from wce import lane
 from wce.log import LOGGER
 from wce.web.dispatch import PATIENCE_SECONDS, Dispatcher
-from wce.web.headers import refusal
+from wce.web.headers import Headers, InPlace, refusal
+from wce.web.quick import QUICK
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-Headers = list[tuple[str, str]]
 _NO_BANNER: Final = ("Server", "")  # stands in for the name of the server, which granian adds where there is none
 _SMALL: Final = 65_536  # bytes of a body that is read before there is a thread for the request
 _ENVIRON: Final[dict[str, Any]] = {
@@ -90,8 +90,17 @@ class _Errand:
 class Turns:
     """What granian calls for each request, from its threads."""
 
-    def __init__(self, application: WSGIApplication, threads: int = 8, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        application: WSGIApplication,
+        threads: int = 8,
+        patience_seconds: float = PATIENCE_SECONDS,
+        in_place: InPlace | None = None,
+    ) -> None:
+        """`in_place` is what granian's own thread tries first, one of them at a time."""
         self._application = application
+        self._in_place = in_place
+        self._alone = threading.Lock()
         self._dispatcher = Dispatcher(patience_seconds)
         self._dispatcher.set_thread_count(threads)
 
@@ -101,6 +110,8 @@ class Turns:
 
     def __call__(self, exchange: Exchange, environ: WSGIEnvironment) -> None:
         environ.update(_ENVIRON)
+        if self._in_place is not None and QUICK.match(environ["PATH_INFO"]) and self._answer_in_place(exchange, environ):
+            return
         errand = _Errand(self._application, environ, exchange)
         if _has_read(environ):
             self._dispatcher.add_task(errand)
@@ -109,6 +120,21 @@ class Turns:
         gate.acquire()
         self._dispatcher.add_task(errand)
         gate.acquire()
+
+    def _answer_in_place(self, exchange: Exchange, environ: WSGIEnvironment) -> bool:
+        """Answer where that takes less than to wake another thread."""
+        if self._in_place is None or not self._alone.acquire(blocking=False):  # two would only take the interpreter from each other
+            return False
+        told: list[tuple[str, Headers]] = []
+        try:
+            body = self._in_place(environ, lambda status, headers, *_: told.append((status, headers)))  # type: ignore[arg-type]
+        finally:
+            self._alone.release()
+        if body is None:
+            return False
+        status, headers = told[0]
+        exchange.response_bytes(int(status[:3]), [*headers, _NO_BANNER], b"".join(body))
+        return True
 
 
 def _has_read(environ: WSGIEnvironment) -> bool:
