@@ -6,7 +6,8 @@ import resource
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
@@ -33,13 +34,16 @@ class _Entry:
 
     __slots__ = ("doomed", "file", "held", "home", "key", "uses")
 
-    def __init__(self, file: _File, key: Hashable, held: Closable, home: dict[str, dict[Hashable, _Entry]]) -> None:
+    def __init__(self, file: _File, key: Hashable, held: Closable, home: Entries) -> None:
         self.file = file
         self.key = key
         self.held = held
         self.home = home
         self.uses = 0
         self.doomed = False  # to be closed as soon as nobody uses it
+
+
+Entries = dict[str, dict[Hashable, _Entry]]  # of one thread: by cenv and key
 
 
 class _File:
@@ -68,14 +72,14 @@ class _Home(threading.local):
     """A thread's own connections: cenv → key → entry."""
 
     def __init__(self, connections: Connections) -> None:
-        self.entries: dict[str, dict[Hashable, _Entry]] = {}
+        self.entries: Entries = {}
         self._will = _Will(connections, self.entries)
 
 
 class _Will:
     """Dies with its thread and closes what that had open; a server with a thread for each request would else fill the cache."""
 
-    def __init__(self, connections: Connections, entries: dict[str, dict[Hashable, _Entry]]) -> None:
+    def __init__(self, connections: Connections, entries: Entries) -> None:
         self._connections = connections
         self._entries = entries
 
@@ -127,6 +131,15 @@ class Connections:
         """`with connections.use(…) as resource`: this thread's, opened by `open_` where there is none."""
         return Use(self, cenv, key, open_)
 
+    @contextmanager
+    def sharing(self, entries: Entries) -> Iterator[None]:
+        """`with` these in place of the thread's own, empty at first; one thread at a time, for the caller to see to."""
+        own, self._home.entries = self._home.entries, entries
+        try:
+            yield
+        finally:
+            self._home.entries = own
+
     def holds(self, cenv: str) -> bool:
         """Whether any thread has the file open."""
         return cenv in self._files
@@ -151,7 +164,7 @@ class Connections:
             closing = self._drop(list(self._order))
         _close(closing)
 
-    def orphan(self, entries: dict[str, dict[Hashable, _Entry]]) -> None:
+    def orphan(self, entries: Entries) -> None:
         """Close what a thread that has ended had open."""
         with self._lock:
             closing = self._drop([entry for keys in entries.values() for entry in keys.values()])

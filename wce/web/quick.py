@@ -7,6 +7,7 @@ goes the way of every other request.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from wce.cache import Cache
 from wce.errors import WceError
 from wce.log import info
+from wce.store.connections import Entries
 from wce.store.sqlite import sqlite3
 from wce.web.context import CENV_PATTERN
 from wce.web.cookies import PREFIX
@@ -55,6 +57,8 @@ class Quick:
         self._app = app
         content_host = app.settings.content_host.partition(":")[0]  # where there is one, pages are nowhere else
         self._hosts = frozenset(name.lower() for name in ((content_host,) if content_host else app.settings.hosts))
+        self._alone = threading.Lock()
+        self._entries: Entries = {}  # used under that lock
         self._slow: Cache[str, float] = Cache(_MOST_SLOW)  # when that was
         self._finders = {"pages": pages, "api": endpoints}
 
@@ -63,8 +67,17 @@ class Quick:
         return self._application(environ, start_response) if found is None else found
 
     def in_place(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes] | None:
-        """The same for the one thread of a server that reads from its connections and must not wait; None where it might have to."""
-        return self._answer(environ, start_response, self._is_at_hand)
+        """The same for threads of a server that read from its connections and must not wait; None where they might have to.
+
+        One at a time, over the same connections: two would only take the interpreter from each other.
+        """
+        if not self._alone.acquire(blocking=False):
+            return None
+        try:
+            with self._app.store.connections.sharing(self._entries):
+                return self._answer(environ, start_response, self._is_at_hand)
+        finally:
+            self._alone.release()
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse, may: Callable[[str], bool]) -> list[bytes] | None:
         started = time.perf_counter()

@@ -97,10 +97,9 @@ class Turns:
         patience_seconds: float = PATIENCE_SECONDS,
         in_place: InPlace | None = None,
     ) -> None:
-        """`in_place` is what granian's own thread tries first, one of them at a time."""
+        """`in_place` is what granian's own thread tries first."""
         self._application = application
         self._in_place = in_place
-        self._alone = threading.Lock()
         self._dispatcher = Dispatcher(patience_seconds)
         self._dispatcher.set_thread_count(threads)
 
@@ -110,7 +109,7 @@ class Turns:
 
     def __call__(self, exchange: Exchange, environ: WSGIEnvironment) -> None:
         environ.update(_ENVIRON)
-        if self._in_place is not None and QUICK.match(environ["PATH_INFO"]) and self._answer_in_place(exchange, environ):
+        if QUICK.match(environ.get("PATH_INFO", "")) and self._answer_in_place(exchange, environ):
             return
         errand = _Errand(self._application, environ, exchange)
         if _has_read(environ):
@@ -123,13 +122,10 @@ class Turns:
 
     def _answer_in_place(self, exchange: Exchange, environ: WSGIEnvironment) -> bool:
         """Answer where that takes less than to wake another thread."""
-        if self._in_place is None or not self._alone.acquire(blocking=False):  # two would only take the interpreter from each other
-            return False
         told: list[tuple[str, Headers]] = []
-        try:
+        body = None
+        if self._in_place is not None:
             body = self._in_place(environ, lambda status, headers, *_: told.append((status, headers)))  # type: ignore[arg-type]
-        finally:
-            self._alone.release()
         if body is None:
             return False
         status, headers = told[0]
