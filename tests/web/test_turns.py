@@ -236,3 +236,60 @@ def test_a_request_that_a_stop_overtakes_is_told_so(environ: dict[str, object]) 
 
     assert (late.wait()[0], json.loads(late.wait()[2])["code"]) == (503, "busy")
     assert running.wait()[0] == 200
+
+
+class TestAnswersGoOutTogether:
+    """While one quick request follows the other; none waits for a slow one."""
+
+    @staticmethod
+    def begin(turns: Turns, then: Callable[[], object]) -> tuple[Exchange, Exchange]:
+        """A request that ends when another one stands behind it, and that other one."""
+        begun, queued = threading.Event(), threading.Event()
+        first = call(turns, lambda: begun.set() or (bool(queued.wait(SECONDS)) and None))
+        begun.wait(SECONDS)
+        second = call(turns, then)
+        queued.set()
+        return first, second
+
+    def test_the_first_waits_for_the_second(self, make: Callable[..., Turns]) -> None:
+        turns = make(patience_seconds=SECONDS)
+        seen: list[bool] = []
+        first, second = self.begin(turns, lambda: seen.append(first.answered.is_set()))
+
+        assert [exchange.wait()[2] for exchange in (first, second)] == [b"done"] * 2
+        assert seen == [False]
+
+    def test_it_does_not_where_the_second_is_slow(self, make: Callable[..., Turns]) -> None:
+        go = threading.Event()
+        first, second = self.begin(make(), lambda: go.wait(SECONDS))
+
+        first.wait()
+        assert not second.answered.is_set()
+
+        go.set()
+        second.wait()
+
+    def test_nor_where_the_second_says_that_it_waits(self, make: Callable[..., Turns]) -> None:
+        seen: list[bool] = []
+
+        def work() -> None:
+            lane.waiting()
+            seen.append(first.answered.is_set())
+
+        first, second = self.begin(make(patience_seconds=SECONDS), work)
+
+        second.wait()
+        assert seen == [True]
+
+    def test_no_more_than_a_handful_wait(self, make: Callable[..., Turns]) -> None:
+        turns = make(patience_seconds=SECONDS)
+        begun, queued, seen = threading.Event(), threading.Event(), []
+        first = call(turns, lambda: begun.set() or (bool(queued.wait(SECONDS)) and None))
+        begun.wait(SECONDS)
+        others = [call(turns, lambda: seen.append(first.answered.is_set())) for _ in range(20)]
+        queued.set()
+
+        for exchange in others:
+            exchange.wait()
+
+        assert seen == [False] * 7 + [True] * 13

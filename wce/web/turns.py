@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _NO_BANNER: Final = ("Server", "")  # stands in for the name of the server, which granian adds where there is none
 _SMALL: Final = 65_536  # bytes of a body that is read before there is a thread for the request
+_TOGETHER: Final = 8  # answers that go out at once
 _ENVIRON: Final[dict[str, Any]] = {
     "SCRIPT_NAME": "",
     "wsgi.errors": sys.stderr,
@@ -44,13 +45,40 @@ class Exchange(Protocol):
     def response_iter(self, status: int, headers: Headers, body: Iterator[bytes]) -> None: ...
 
 
+class _Outbox:
+    """Answers that go out together while one quick request follows the other.
+
+    Each wakes granian's thread, which often takes the processor from the one that works, and with it the interpreter for all.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: list[tuple[Exchange, int, Headers, bytes]] = []
+
+    def put(self, exchange: Exchange, status: int, headers: Headers, body: bytes, *, more: bool) -> bool:
+        """Send it, or keep it for a moment where `more` are about to be there; returns whether it is kept."""
+        with self._lock:
+            self._held.append((exchange, status, headers, body))
+            if more and len(self._held) < _TOGETHER:
+                return True
+        self.send()
+        return False
+
+    def send(self) -> None:
+        """Let all of them go."""
+        with self._lock:
+            held, self._held = self._held, []
+        for exchange, status, headers, body in held:
+            exchange.response_bytes(status, headers, body)
+
+
 class _Errand:
     """One request on its way."""
 
-    __slots__ = ("_application", "_environ", "_exchange", "_headers", "_status", "gate")
+    __slots__ = ("_environ", "_exchange", "_headers", "_status", "_turns", "gate")
 
-    def __init__(self, application: WSGIApplication, environ: WSGIEnvironment, exchange: Exchange) -> None:
-        self._application = application
+    def __init__(self, turns: Turns, environ: WSGIEnvironment, exchange: Exchange) -> None:
+        self._turns = turns
         self._environ = environ
         self._exchange = exchange
         self.gate: threading.Lock | None = None  # opens when all is done, where somebody waits for that
@@ -58,12 +86,12 @@ class _Errand:
     def service(self) -> None:
         """Do it and answer."""
         try:
-            answer = self._application(self._environ, self._start)  # type: ignore[arg-type]
+            answer = self._turns.application(self._environ, self._start)  # type: ignore[arg-type]
             if isinstance(answer, FileWrapper):  # a whole file does not fit in memory; its reader has this thread until he is done
                 lane.waiting()
                 self._exchange.response_iter(self._status, self._headers, answer)
             else:
-                self._exchange.response_bytes(self._status, self._headers, _whole(answer))
+                self._turns.answer(self._exchange, self._status, self._headers, _whole(answer))
         except BaseException:  # noqa: BLE001  # whatever a request does, the thread goes on
             LOGGER.exception("request failed outside of the application")
             self._refuse("internal", 500)
@@ -98,20 +126,27 @@ class Turns:
         in_place: InPlace | None = None,
     ) -> None:
         """`in_place` is what granian's own thread tries first."""
-        self._application = application
+        self.application = application
         self._in_place = in_place
-        self._dispatcher = Dispatcher(patience_seconds)
+        self._outbox = _Outbox()
+        self._dispatcher = Dispatcher(patience_seconds, self._outbox)
         self._dispatcher.set_thread_count(threads)
 
     def close(self) -> None:
         """Let the threads finish what runs, and end them."""
         self._dispatcher.shutdown()
+        self._outbox.send()
+
+    def answer(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
+        """Answer a request that was worked on, together with those that wait and will soon have been."""
+        if self._outbox.put(exchange, status, headers, body, more=bool(self._dispatcher.queue)):
+            self._dispatcher.watch()
 
     def __call__(self, exchange: Exchange, environ: WSGIEnvironment) -> None:
         environ.update(_ENVIRON)
         if QUICK.match(environ.get("PATH_INFO", "")) and self._answer_in_place(exchange, environ):
             return
-        errand = _Errand(self._application, environ, exchange)
+        errand = _Errand(self, environ, exchange)
         if _has_read(environ):
             self._dispatcher.add_task(errand)
             return
