@@ -14,7 +14,6 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "wce").rglob("*.py"))
 PRODUCT = [*FILES, ROOT / "app.py"]
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PRODUCT if path.exists()}
 LAYERS = ("", "client", "store", "guard", "core", "sandbox", "web", "cli")
 # Who alone may import a library; everybody else gets it through them.
 HOMES = {
@@ -46,7 +45,19 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {name_of(path): tree for path, tree in TREES.items()}
+MODULES = {name_of(path): path for path in PRODUCT}
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    """The syntax tree of each module; they are large, so they go when the tests here are done."""
+    return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+@pytest.fixture(scope="module")
+def imported(trees: dict[str, ast.Module]) -> dict[str, frozenset[str]]:
+    """What each module imports."""
+    return {name: frozenset(imports(tree)) for name, tree in trees.items()}
 
 
 def layer_of(module: str) -> int:
@@ -67,8 +78,8 @@ def imports(tree: ast.AST) -> Iterator[str]:
                 yield full if full in MODULES else str(node.module)
 
 
-def ours(module: str) -> list[str]:
-    return sorted({name for name in imports(MODULES[module]) if name == "wce" or name.startswith("wce.")})
+def ours(names: frozenset[str]) -> list[str]:
+    return sorted(name for name in names if within(name, "wce"))
 
 
 def within(module: str, home: str) -> bool:
@@ -79,8 +90,8 @@ MODULE_NAMES = sorted(name for name in MODULES if name.startswith("wce"))
 
 
 @pytest.mark.parametrize("module", MODULE_NAMES)
-def test_a_module_imports_from_its_own_layer_or_below(module: str) -> None:
-    above = [name for name in ours(module) if layer_of(name) > layer_of(module)]
+def test_a_module_imports_from_its_own_layer_or_below(module: str, imported: dict[str, frozenset[str]]) -> None:
+    above = [name for name in ours(imported[module]) if layer_of(name) > layer_of(module)]
 
     assert not above
 
@@ -91,38 +102,38 @@ def test_every_folder_of_the_package_is_a_known_layer() -> None:
     assert folders <= set(LAYERS)
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    graph = {name: [target for target in ours(name) if target != name] for name in MODULES}
+def test_no_modules_import_each_other_in_a_circle(imported: dict[str, frozenset[str]]) -> None:
+    graph = {name: [target for target in ours(names) if target != name] for name, names in imported.items()}
 
     order = list(TopologicalSorter(graph).static_order())  # raises CycleError with the circle
 
     assert len(order) >= len(graph)
 
 
-def test_the_package_itself_imports_nothing() -> None:
-    assert list(imports(MODULES["wce"])) == []
+def test_the_package_itself_imports_nothing(imported: dict[str, frozenset[str]]) -> None:
+    assert not imported["wce"]
 
 
-def test_blueprints_never_import_each_other() -> None:
-    blueprints = {name for name, tree in MODULES.items() if within(name, "wce.web") and "Blueprint(" in ast.unparse(tree)}
+def test_blueprints_never_import_each_other(trees: dict[str, ast.Module], imported: dict[str, frozenset[str]]) -> None:
+    blueprints = {name for name, tree in trees.items() if within(name, "wce.web") and "Blueprint(" in ast.unparse(tree)}
     factory = {"wce.web.factory"}
 
-    crossing = {name: sorted(blueprints & set(ours(name)) - {name}) for name in blueprints - factory}
+    crossing = {name: sorted(blueprints & imported[name] - {name}) for name in blueprints - factory}
 
     assert {name: found for name, found in crossing.items() if found} == {}
 
 
 @pytest.mark.parametrize(("library", "home"), sorted(HOMES.items()))
-def test_a_library_is_imported_in_its_home_only(library: str, home: str) -> None:
-    users = [name for name, tree in MODULES.items() if any(within(found, library) for found in imports(tree))]
+def test_a_library_is_imported_in_its_home_only(library: str, home: str, imported: dict[str, frozenset[str]]) -> None:
+    users = [name for name, names in imported.items() if any(within(found, library) for found in names)]
 
     assert [name for name in users if not any(within(name, one) for one in home.split()) and name != "app"] == []
 
 
-def test_only_the_store_opens_a_database() -> None:
+def test_only_the_store_opens_a_database(trees: dict[str, ast.Module]) -> None:
     callers = [
         name
-        for name, tree in MODULES.items()
+        for name, tree in trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"sqlite3.connect", "sqlite3.Connection", "dbapi2.connect"}
     ]
@@ -130,10 +141,10 @@ def test_only_the_store_opens_a_database() -> None:
     assert set(callers) <= {"wce.store.sqlite"}
 
 
-def test_only_the_entry_points_read_the_environment() -> None:
+def test_only_the_entry_points_read_the_environment(trees: dict[str, ast.Module]) -> None:
     readers = [
         name
-        for name, tree in MODULES.items()
+        for name, tree in trees.items()
         for node in ast.walk(tree)
         if (isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv"} and ast.unparse(node.value) == "os")
         or (isinstance(node, ast.ImportFrom) and node.module == "os" and {item.name for item in node.names} & {"environ", "getenv"})
@@ -142,10 +153,10 @@ def test_only_the_entry_points_read_the_environment() -> None:
     assert set(readers) <= {"app", "wce.cli"}
 
 
-def test_no_import_hides_inside_a_function() -> None:
+def test_no_import_hides_inside_a_function(trees: dict[str, ast.Module]) -> None:
     hidden = [
         f"{name}:{inner.lineno}"
-        for name, tree in MODULES.items()
+        for name, tree in trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for inner in ast.walk(node)

@@ -16,8 +16,10 @@ MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 50
 
 
-def parse(name: str) -> ast.Module:
-    return ast.parse((ROOT / name).read_text(encoding="utf-8"))
+@pytest.fixture(scope="module", params=NAMES)
+def tree(request: pytest.FixtureRequest) -> ast.Module:
+    """The syntax tree of each file, read once for all that looks at it."""
+    return ast.parse((ROOT / request.param).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -27,25 +29,22 @@ def test_a_file_fits_in_the_head(name: str) -> None:
     assert lines <= MAX_FILE_LINES
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_function_fits_on_a_screen(name: str) -> None:
-    functions = [node for node in ast.walk(parse(name)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+def test_a_function_fits_on_a_screen(tree: ast.Module) -> None:
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
     long = {node.name: size for node in functions if (size := (node.end_lineno or node.lineno) - node.lineno + 1) > MAX_FUNCTION_LINES}
 
     assert long == {}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_module_says_what_it_is_for(name: str) -> None:
-    assert ast.get_docstring(parse(name))
+def test_a_module_says_what_it_is_for(tree: ast.Module) -> None:
+    assert ast.get_docstring(tree)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_no_error_is_swallowed(name: str) -> None:
+def test_no_error_is_swallowed(tree: ast.Module) -> None:
     silent = [
         node.lineno
-        for node in ast.walk(parse(name))
+        for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler) and all(isinstance(step, ast.Pass) for step in node.body)
     ]
 
