@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,6 +58,25 @@ def roomy(start_server: Callable[..., Any]) -> Any:
         WCE_CENV_RATE_LIMIT_USER=rate,
         WCE_CENV_RATE_LIMIT_CENV=rate,
     )
+
+
+@dataclass(frozen=True)
+class Ticking:
+    """A cenv with a schedule of each minute, which writes down when it was to run; `due` is its first time."""
+
+    owner: Owner
+    due: int
+
+
+@pytest.fixture(scope="session")
+def ticking(roomy: Any) -> Iterator[Ticking]:
+    """Made with the first test here, looked at in the last: nobody waits for the minute in between."""
+    with Owner(roomy.url) as owner:
+        owner.sql("CREATE TABLE tick (at INTEGER)")
+        script = "def handler(event):\n    db.execute('INSERT INTO tick VALUES (?)', [event.due_at])"
+        made = owner.post(f"{owner.address}/admin/schedules", json={"name": "tick", "cron": "* * * * *", "script": script}, timeout=60)
+        assert made.status_code == 201, made.text
+        yield Ticking(owner, made.json()["next_at"])
 
 
 @pytest.fixture

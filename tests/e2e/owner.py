@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -29,3 +31,10 @@ class Owner(requests.Session):
         answer = self.post(f"{self.address}/query", json=body, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
-from tests.e2e.owner import Owner
+from tests.e2e.conftest import Ticking
+from tests.e2e.owner import Owner, wait_for
 
 
 def publish(owner: Owner, body: str, **values: Any) -> str:
@@ -22,13 +22,6 @@ def publish(owner: Owner, body: str, **values: Any) -> str:
     made = owner.post(f"{owner.address}/admin/endpoints", json=given, timeout=60)
     assert made.status_code in (200, 201), made.text
     return f"{owner.address}/api{given['path']}"
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def family(pid: int) -> set[int]:
@@ -51,6 +44,10 @@ def family(pid: int) -> set[int]:
 def alive(pids: set[int]) -> set[int]:
     """Those that run; a zombie waits for its parent only."""
     return {pid for pid in pids if (stat := Path(f"/proc/{pid}/stat")).exists() and " Z " not in stat.read_text()}
+
+
+def test_a_schedule_says_when_it_runs_next(ticking: Ticking) -> None:
+    assert ticking.due % 60 == 0  # tests/e2e/test_waiting.py sees whether it does
 
 
 def test_an_endpoint_answers_whoever_may_call_it(owner: Owner) -> None:
@@ -99,21 +96,6 @@ def test_a_hook_takes_effect_once_for_each_commit(roomy: Any, make_owner: Callab
     wait_for(lambda: len(owner.sql("SELECT * FROM seen")["rows"]) >= 20)
     time.sleep(0.5)
     assert sorted(row["rows"] for row in owner.sql("SELECT rows FROM seen")["rows"]) == list(range(1, 21))
-
-
-@pytest.mark.slow
-def test_a_schedule_runs_once_at_its_time(roomy: Any, make_owner: Callable[[str], Owner]) -> None:
-    owner = make_owner(roomy.url)
-    owner.sql("CREATE TABLE tick (at INTEGER)")
-    script = "def handler(event):\n    db.execute('INSERT INTO tick VALUES (?)', [event.due_at])"
-    made = owner.post(f"{owner.address}/admin/schedules", json={"name": "tick", "cron": "* * * * *", "script": script}, timeout=60)
-    assert made.status_code == 201, made.text
-
-    wait_for(lambda: owner.sql("SELECT * FROM tick")["rows"], 75)
-
-    time.sleep(0.5)
-    ticks = [row["at"] for row in owner.sql("SELECT at FROM tick")["rows"]]
-    assert ticks == [made.json()["next_at"]]
 
 
 def test_readiness_tells_of_the_sandbox(server: Any) -> None:
