@@ -61,3 +61,10 @@ def sign_in(client: FlaskClient, cenv: str, username: str, password: str = PASSW
     assert answer.status_code == 200, answer.text
     caller = Caller(client, cenv, answer.json["token"])
     return replace(caller, user_id=caller.get("/me").json["user_id"])
+
+
+def founded(client: FlaskClient) -> Caller:
+    """The owner of a new cenv."""
+    made = client.post("/new", json={"username": "owner", "password": PASSWORD})
+    assert made.status_code == 201, made.text
+    return sign_in(client, made.json["cenv_id"], "owner")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.web.callers import PASSWORD, Caller, Clock, sign_in
+from tests.web.callers import PASSWORD, Caller, Clock, founded, sign_in
 from tests.web.described import Witness
 from wce.config import Settings
 from wce.web.factory import create_app
@@ -79,18 +80,25 @@ def client(app: Flask) -> FlaskClient:
 def make_cenv(client: FlaskClient) -> Callable[[], Caller]:
     """Call it for a new cenv, as its owner."""
 
-    def make() -> Caller:
-        made = client.post("/new", json={"username": "owner", "password": PASSWORD})
-        assert made.status_code == 201, made.text
-        return sign_in(client, made.json["cenv_id"], "owner")
+    return lambda: founded(client)
 
-    return make
+
+@pytest.fixture(scope="session")
+def new_cenv(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Caller]:
+    """The file of a new cenv, and its owner: to copy it takes a tenth of the time to make one."""
+    settings = usual(tmp_path_factory.mktemp("new"))
+    with applications(settings, Clock()) as make:
+        client = make().test_client(use_cookies=False)
+        owner = founded(client)
+    return settings.storage_dir / f"{owner.cenv}.db", owner
 
 
 @pytest.fixture
-def owner(make_cenv: Callable[[], Caller]) -> Caller:
+def owner(app: Flask, client: FlaskClient, new_cenv: tuple[Path, Caller]) -> Caller:
     """The owner of a cenv."""
-    return make_cenv()
+    file, owner = new_cenv
+    shutil.copy(file, app.extensions["wce"].settings.storage_dir)
+    return replace(owner, client=client)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import TypeAdapter
 
-from tests.web.callers import Caller
+from tests.web.callers import Caller, Clock
+from tests.web.conftest import applications, usual
 from tests.web.described import closed, judge
 from tests.web.test_routes import every_route
 from wce.core.scripts import NewEndpoint, save_endpoint
@@ -30,9 +31,11 @@ from wce.web.openapi.operation import Operation
 WITH_BODY = sorted(name for name, operation in document.OPERATIONS.items() if operation.body not in (None, dict[str, object]))
 
 
-@pytest.fixture
-def described(client: FlaskClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/openapi.json").json
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a server says of itself, which is the same each time."""
+    with applications(usual(tmp_path_factory.mktemp("described")), Clock()) as make:
+        found: dict[str, Any] = make().test_client().get("/openapi.json").json
     return found
 
 

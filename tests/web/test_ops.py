@@ -75,7 +75,8 @@ def test_a_person_gets_the_state_as_a_page(make_app: Callable[..., Flask]) -> No
     assert "free_space" in answer.text
 
 
-def test_figures_count_by_route_and_never_by_path(owner: Caller, client: FlaskClient) -> None:
+def test_figures_count_by_route_and_never_by_path(make_cenv: Callable[[], Caller], client: FlaskClient) -> None:
+    owner = make_cenv()
     client.get("/nothing/at/all/7")
     client.open("/health", method="BREW")
 
