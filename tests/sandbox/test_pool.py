@@ -7,7 +7,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,28 @@ def fail(pool: Pool, item: Job, cenv: str = "a") -> str:
     return caught.value.kind
 
 
-def children(of: str = "self") -> set[int]:
-    """Processes of this one and of those, dead or alive."""
-    found = {int(pid) for task in Path(f"/proc/{of}/task").iterdir() for pid in (task / "children").read_text().split()}
-    return found.union(*(children(str(pid)) for pid in found))
+def children(strangers: frozenset[int] = frozenset()) -> frozenset[int]:
+    """Processes of this one and of those, dead or alive, without strangers and theirs."""
+    while True:
+        # A thread that ends while we look leaves its children to another one, which we may have seen before.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return _below("self", strangers)
+
+
+def _below(pid: str, strangers: frozenset[int]) -> frozenset[int]:
+    found = frozenset(int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split())
+    found -= strangers
+    return found.union(*(_below(str(child), strangers) for child in found))
 
 
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.fixture
+def quiet(pool: Pool) -> None:
+    """No worker of the pool that other tests share comes or goes: what they ended is replaced some time later."""
+    wait_until(lambda: (state := pool.state()).starts == 0 or state.idle == state.workers == 3)
 
 
 def test_the_first_call_starts_the_workers() -> None:
@@ -107,7 +122,9 @@ def test_another_cenv_is_served_at_once_while_scripts_of_one_loop(make: Callable
         assert answers == [b"1"] * 20
         assert seconds < 1.4  # or it had waited for one of them to end
         assert pool.state().busy == 1
-        assert [future.result() for future in looping] == ["time"] * 4
+        ended = wait(looping, return_when=FIRST_COMPLETED).done
+        pool.close()  # nobody needs to see the others run out of time, too
+        assert "time" in [future.result() for future in ended]
 
 
 def test_a_full_line_is_said_at_once(make: Callable[..., Pool]) -> None:
@@ -179,13 +196,15 @@ def test_an_idle_worker_that_was_killed_from_elsewhere_fails_no_call(make: Calla
 
 
 def test_workers_that_do_not_come_up_leave_calls_busy_and_no_process(caplog: pytest.LogCaptureFixture) -> None:
-    pool = Pool(2, program="raise SystemExit('no')", patience_seconds=0.5)
+    pool = Pool(2, program="raise SystemExit('no')", patience_seconds=0.1)
+    pool.start()
+    wait_until(pool._tried.is_set)  # for the first worker of all a call has more patience
 
     with pytest.raises(WceError, match="No worker came free"):
         answer(pool, "a", ONE)
-    wait_until(lambda: "worker not started" in caplog.text)
     pool.close()
 
+    assert "worker not started" in caplog.text
     assert not any(pool._alive)
 
 
@@ -211,7 +230,7 @@ def test_what_the_kernel_refuses_is_told_in_the_state_and_logged_once(caplog: py
         pool.close()
 
 
-def test_closing_ends_who_runs_and_who_waits_and_leaves_nothing() -> None:
+def test_closing_ends_who_runs_and_who_waits_and_leaves_nothing(quiet: None) -> None:
     before, files, strangers = children(), descriptors(), set(threading.enumerate())
     pool = Pool(2, program=PROGRAM)
     answer(pool, "a", ONE)
@@ -223,7 +242,7 @@ def test_closing_ends_who_runs_and_who_waits_and_leaves_nothing() -> None:
 
         codes = [error.code for future in held if isinstance(error := future.exception(10), WceError)]
     assert codes == ["busy", "busy"]
-    assert children() == before
+    assert not children(before)
     assert descriptors() == files
     assert not [thread for thread in set(threading.enumerate()) - strangers if thread.name == "wce-workers"]
     with pytest.raises(WceError, match="stops"):
@@ -253,7 +272,7 @@ def test_metrics_count_what_starts_and_ends(make: Callable[..., Pool]) -> None:
 
 
 @pytest.mark.slow
-def test_many_kills_leave_no_zombie_and_no_descriptor(make: Callable[..., Pool]) -> None:
+def test_many_kills_leave_no_zombie_and_no_descriptor(quiet: None, make: Callable[..., Pool]) -> None:
     strangers = children()  # servers of other tests, which may have ended
     pool = make(4, patience_seconds=60.0)
     before = descriptors()
@@ -269,7 +288,7 @@ def test_many_kills_leave_no_zombie_and_no_descriptor(make: Callable[..., Pool])
     assert kinds <= {"time", "crash"}
     assert sum(pool.state().ends.values()) == 120
     assert {worker.pid for worker in pool._alive} <= children()
-    assert not [pid for pid in children() - strangers if " Z " in Path(f"/proc/{pid}/stat").read_text()]
+    assert not [pid for pid in children(strangers) if " Z " in Path(f"/proc/{pid}/stat").read_text()]
     assert descriptors() == before
 
 
