@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,33 +15,43 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("bash", "dirname", "cmp", "cat", "cp", "mkdir", "env")
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Path:
-    """A folder with the setup script, a requirements file that wants nothing, and a PATH without Python."""
-    (tmp_path / ".ci").mkdir()
-    shutil.copy(ROOT / ".ci/setup", tmp_path / ".ci/setup")
-    (tmp_path / "requirements.txt").write_text("# nothing\n")
-    (tmp_path / "bin").mkdir()
+def equip(folder: Path) -> Path:
+    (folder / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci/setup", folder / ".ci/setup")
+    (folder / "requirements.txt").write_text("# nothing\n")
+    (folder / "bin").mkdir()
     for tool in TOOLS:
-        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished .venv: making one takes seconds, copying it does not."""
-    folder = tmp_path_factory.mktemp("made") / ".venv"
-    subprocess.run([os.path.realpath(sys.executable), "-m", "venv", folder], check=True, timeout=120)
+        (folder / "bin" / tool).symlink_to(str(shutil.which(tool)))
     return folder
 
 
 @pytest.fixture
-def finished(machine: Path, environment: Path) -> Path:
-    """A machine on which the setup has run."""
+def machine(tmp_path: Path) -> Path:
+    """A folder with the setup script, a requirements file that wants nothing, and a PATH without Python."""
+    return equip(tmp_path)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A machine on which the setup has run once, and what it said."""
+
+    machine: Path
+    first: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Making a .venv takes seconds, copying it does not."""
+    machine = equip(tmp_path_factory.mktemp("made"))
     real_python(machine)
-    shutil.copytree(environment, machine / ".venv", symlinks=True)
-    (machine / ".venv/installed").mkdir()
-    shutil.copy(machine / "requirements.txt", machine / ".venv/installed")
+    return Made(machine, setup(machine))
+
+
+@pytest.fixture
+def finished(machine: Path, made: Made) -> Path:
+    """A machine of one's own on which the setup has run."""
+    real_python(machine)
+    shutil.copytree(made.machine / ".venv", machine / ".venv", symlinks=True)
     return machine
 
 
@@ -90,13 +101,11 @@ def test_a_python_of_ones_own_choice_comes_first(machine: Path) -> None:
     assert "chosen comes without its venv module" in setup(machine, PYTHON="chosen").stderr
 
 
-def test_the_environment_is_made_once(machine: Path) -> None:
-    real_python(machine)
+def test_the_environment_is_made_once(made: Made) -> None:
+    second = setup(made.machine)
 
-    first, second = setup(machine), setup(machine)
-
-    assert first.returncode == 0, first.stderr
-    assert "making .venv" in first.stderr
+    assert made.first.returncode == 0, made.first.stderr
+    assert "making .venv" in made.first.stderr
     assert (second.returncode, second.stderr) == (0, "")
 
 
