@@ -63,7 +63,9 @@ class World:
         self.raw.text_factory = lambda found: found.decode(errors="surrogateescape")  # a text may hold what is no UTF-8
         self.pristine = connect("", mode="memory")
         self.raw.backup(self.pristine)
-        self.before = dump(self.raw)
+        self.before = self._last = dump(self.raw)
+        self._seen = self._state()
+        self._hidden_before: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
 
     def __enter__(self) -> World:
         return self
@@ -102,15 +104,29 @@ class World:
 
     def restore(self) -> None:
         """Put the file back as it was, unless it still is."""
-        if dump(self.raw) != self.before:
+        if self.now() != self.before:
             self.pristine.backup(self.raw)
+            self._last, self._seen = self.before, self._state()
+
+    def now(self) -> Dump:
+        """All that is in the file, read again only when somebody has committed: most statements write nothing."""
+        state = self._state()
+        if state != self._seen:
+            self._last, self._seen = dump(self.raw), state
+        return self._last
+
+    def _state(self) -> tuple[int, int]:
+        """Differs after every commit of another connection, and after every change by this one."""
+        return self.raw.execute("PRAGMA data_version").fetchone()[0], self.raw.total_changes
 
     def tampered(self, attack: Attack) -> dict[str, Any]:
         """Everything that the statement changed and should not have been able to."""
+        after = self.now()
+        if after is self.before:
+            return {}
         if attack.who in ("admin", "owner"):
-            found = differences(system_part(self.before), system_part(dump(self.raw)))
+            found = differences(system_part(self.before), system_part(after))
             return {name: pair for name, pair in found.items() if name not in attack.writes}
-        after = dump(self.raw)
         found = differences(self._protected(self.before, attack), self._protected(after, attack))
         if after["sqlite_master"] == self.before["sqlite_master"]:
             found |= self._lost_rows(attack.who)
@@ -128,12 +144,17 @@ class World:
         for name, letters in RIGHTS[who].items():
             if letters == "r" or name not in self.before:
                 continue
-            before, after = hidden_rows(self.pristine, who, name), hidden_rows(self.raw, who, name)
+            before, after = self._were_hidden(who, name), hidden_rows(self.raw, who, name)
             lost = [row for row in before if row not in after]
             new = [row for row in after if row not in before and name not in GROWS]
             if lost or new:
                 found[name] = (lost, new)
         return found
+
+    def _were_hidden(self, who: str, name: str) -> list[tuple[Any, ...]]:
+        if (who, name) not in self._hidden_before:
+            self._hidden_before[who, name] = hidden_rows(self.pristine, who, name)
+        return self._hidden_before[who, name]
 
 
 def _fill(session: Session, which: Which, salt: str) -> None:
@@ -200,8 +221,9 @@ class Pair:
         return self.left.run(who, sql, params, bounds), self.right.run(who, sql, params, bounds)
 
     def forget(self) -> None:
-        """Close what is open of it, and with it what a connection may remember."""
-        self._store.connections.close_cenv(self.cenv)
+        """Close what is open of both, and with it what a connection may remember."""
+        self.left.forget()
+        self.right.forget()
 
     def restore(self) -> None:
         """Both as they were."""
