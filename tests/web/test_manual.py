@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.test_docs import ROOT, anchors
+from tests.web.callers import Clock
+from tests.web.conftest import applications, usual
 from wce.errors import TITLES
 from wce.web import manual
 from wce.web.headers import POLICIES, ResponseClass
@@ -19,6 +23,25 @@ PAGES = sorted(manual.names())
 
 def ids(html: str) -> set[str]:
     return set(re.findall(r'id="([^"]+)"', html))
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """Of one application for all tests here, which only read."""
+    with applications(usual(tmp_path_factory.mktemp("manual")), Clock()) as make:
+        yield make().test_client(use_cookies=False)
+
+
+@pytest.fixture(scope="module")
+def look(client: FlaskClient) -> Callable[[str], tuple[int, set[str]]]:
+    """Call it with a path for the status and the ids of what is there; many pages link to the same."""
+
+    @functools.cache
+    def at(path: str) -> tuple[int, set[str]]:
+        answer = client.get(path)
+        return answer.status_code, ids(answer.text) if answer.mimetype == "text/html" else set()
+
+    return at
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -33,16 +56,18 @@ def test_every_page_is_shown_with_the_anchors_of_its_file(client: FlaskClient, n
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_link_of_a_page_leads_somewhere_on_the_server(client: FlaskClient, name: str) -> None:
+def test_every_link_of_a_page_leads_somewhere_on_the_server(
+    client: FlaskClient, look: Callable[[str], tuple[int, set[str]]], name: str
+) -> None:
     article = client.get(manual.address_of(name)).text.split('<article class="prose">')[1].split("</article>")[0]
 
     for target in set(re.findall(r'(?:href|src)="([^"#][^"]*)"', article)):
         if target.startswith("http"):
             continue
         path, _, anchor = target.partition("#")
-        answer = client.get(path)
-        assert answer.status_code == 200, target
-        assert not anchor or anchor in ids(answer.text), target
+        status, there = look(path)
+        assert status == 200, target
+        assert not anchor or anchor in there, target
 
 
 def test_every_error_leads_to_its_section(client: FlaskClient) -> None:
