@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import astuple
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
@@ -177,7 +178,7 @@ class Society(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestSociety = Society.TestCase
+TestSociety = pytest.mark.no_cover(Society.TestCase)  # what is random says nothing about coverage, and runs twice as fast without it
 TestSociety.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
