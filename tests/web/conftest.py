@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ def applications(settings: Settings, clock: Clock) -> Iterator[Callable[..., Fla
     yield make
     for app in made:
         app.extensions["wce"].close()
+        atexit.unregister(app.extensions["wce"].close)  # which would keep a thousand of them to the end
     assert [objection for witness in witnesses for objection in witness.objections] == []
 
 
