@@ -26,7 +26,8 @@ class Metrics:
         if folder:
             _forget_the_dead(Path(folder))
             # The library has chosen when it was imported, which may be before the variable was set.
-            values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+            process = os.getpid()  # no process of ours forks later, and asking each time is a call to the system for each figure
+            values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._ran: dict[str, Histogram] = {}
         self._scripts: dict[tuple[str, str], tuple[Counter, Histogram]] = {}

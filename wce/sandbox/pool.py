@@ -172,7 +172,8 @@ class Pool:
         lane.waiting()
         try:
             if not ticket.called.wait(self._patience_seconds) and not self._tried.is_set():
-                ticket.called.wait(_START_SECONDS)  # the first worker of all is still on its way
+                self._tried.wait(_START_SECONDS)  # the first worker of all is still on its way
+                ticket.called.wait(self._patience_seconds)
         finally:
             self._tell_waiting(-1)
             # Looked at under the lock: a worker that was given after the wait ended is ours all the same.
