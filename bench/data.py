@@ -32,3 +32,9 @@ def own_ids(count: int = 2000) -> list[int]:
     """Ids of rows that the measured user may see, in random order."""
     rng = random.Random(42)
     return [MINE + OWNERS * rng.randrange(1, OWN_ROWS - 1) for _ in range(count)]
+
+
+def popular_ids(count: int = 2000) -> list[int]:
+    """The same where the k-th row is asked for 1/k times as often as the first (Zipf), as what people look at is."""
+    ids = list(dict.fromkeys(own_ids(count)))
+    return random.Random(43).choices(ids, weights=[1 / (k + 1) for k in range(len(ids))], k=count)

@@ -128,11 +128,11 @@ def requests_of(user: Client) -> dict[str, Request]:
         "cached page": Request("GET", {}, [(f"{cenv}/pages/cached", "")]),
         "page made of 20 rows": Request("GET", {}, [(f"{cenv}/pages/made", "")]),
         "script": Request("GET", {}, [(f"{cenv}/api/trivial", "")]),
-        "script with a query": Request("GET", {}, [(f"{cenv}/api/read/{i}", "") for i in ids]),
+        "script with a query": Request("GET", {}, [(f"{cenv}/api/read/{i}", "") for i in data.popular_ids()]),
         "script with a loop": Request("GET", {}, [(f"{cenv}/api/loop", "")]),
         "script, run each time": Request("GET", {}, [(f"{cenv}/api/trivial-now", "")]),
         "script with a loop, run each time": Request("GET", {}, [(f"{cenv}/api/loop-now", "")]),
-        "script with a query, run each time": Request("GET", {}, [(f"{cenv}/api/read-now/{i}", "") for i in ids]),
+        "script with a query, run each time": Request("GET", {}, [(f"{cenv}/api/read-now/{i}", "") for i in data.popular_ids()]),
     }
 
 
