@@ -130,6 +130,11 @@ class Scripts:
         terms = Terms(cenv, who.actor, _parties(endpoint, who), config, who.state.grants, {"endpoint": endpoint.id})
         return self._logged(script, terms, request_id, lambda: self._answer(script, terms, who, request, body))
 
+    def keeps(self, cenv: str, config: CenvSettings, endpoint: Endpoint) -> bool:
+        """Whether answers of this endpoint may be kept, as far as is known."""
+        key, fields = self._read(endpoint.script)
+        return config.page_cache and self._answers.may_keep(cenv, key, fields)
+
     def kept(
         self, cenv: str, who: Authenticated, config: CenvSettings, endpoint: Endpoint, request: Mapping[str, Any]
     ) -> tuple[Reply, Callable[[float, str], None]] | None:
@@ -138,7 +143,7 @@ class Scripts:
         `request` has all that `fields` names.
         """
         script = self._script("endpoint", endpoint)
-        if not config.page_cache or has_body(script.fields) or not self._answers.may_keep(cenv, script.key, script.fields):
+        if has_body(script.fields) or not self.keeps(cenv, config, endpoint):
             return None
         reply = self._answers.find(_question(script, cenv, _parties(endpoint, who), who, request, b""), who.state)
         if reply is None:

@@ -20,7 +20,7 @@ from wce.log import LOGGER
 from wce.web import limits
 from wce.web.admission import AdmitCall, Admitted, Head
 from wce.web.headers import Headers, InPlace, refusal
-from wce.web.quick import QUICK
+from wce.web.quick import LOOKED_KEY, QUICK
 from wce.web.statuses import STATUSES
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class Task(WSGITask):  # type: ignore[misc]
     def get_environment(self) -> WSGIEnvironment:
         environ: WSGIEnvironment = super().get_environment()
         environ[limits.PAID_KEY] = self.request.admitted.paid
+        if self.request.looked:
+            environ[LOOKED_KEY] = True
         return environ
 
 
@@ -104,6 +106,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     chunked: bool
     content_length: int
     admitted = Admitted(0)
+    looked = False  # in vain, for an answer that is at hand
 
     def __init__(self, adj: Any, peer: str, admit: AdmitCall) -> None:
         super().__init__(adj)
@@ -173,8 +176,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         def start(status: str, headers: Headers, *_: object) -> None:
             told.append((status, headers))
 
-        body = self.in_place(task.get_environment(), start)  # type: ignore[arg-type]
+        environ = task.get_environment()
+        body = self.in_place(environ, start)  # type: ignore[arg-type]
         if body is None:
+            request.looked = LOOKED_KEY in environ
             return False
         self.task_class = lambda *_: Prepared(self, request, (*told[0], b"".join(body)))
         try:

@@ -25,6 +25,7 @@ from wce.web.services import Services
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+LOOKED_KEY: Final = "wce.looked"  # in the environ of a request for which nothing is kept
 QUICK: Final = re.compile(r"/[0-9a-f-]{36}/(?:pages|api)/")  # where an answer may be at hand
 _ADDRESS: Final = re.compile(f"/({CENV_PATTERN})/(pages|api)(/[!-~]*)")  # what needs no decoding
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,200}(?::[0-9]{1,5})?")
@@ -63,7 +64,7 @@ class Quick:
         self._finders = {"pages": pages, "api": endpoints}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        found = self._answer(environ, start_response, lambda _: True)
+        found = None if LOOKED_KEY in environ else self._answer(environ, start_response, lambda _: True)
         return self._application(environ, start_response) if found is None else found
 
     def in_place(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes] | None:
@@ -93,6 +94,7 @@ class Quick:
         if seconds > _SLOW_SECONDS:
             self._slow.put(cenv, started)
         if answer is None:
+            environ[LOOKED_KEY] = True
             return None
         start_response(answer.status, answer.headers)
         self._note(environ, cenv, answer, seconds)
