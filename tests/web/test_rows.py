@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import pytest
 
 from wce import values
-from wce.web import rows
+from wce.model import Result, Value
+from wce.web import responses, rows
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,19 @@ def test_a_statement_without_columns_is_empty_in_csv() -> None:
 
 def test_ndjson_is_one_json_text_per_line() -> None:
     assert rows.ndjson([{"a": "x\ny"}, {"a": b"\x00"}]) == b'{"a":"x\\ny"}\n{"a":{"$base64":"AA=="}}\n'
+
+
+@pytest.mark.parametrize("shape", ["objects", "arrays"])
+@pytest.mark.parametrize("count", [0, 1, 200, 201, 400, 1001])
+def test_a_large_result_is_the_same_json_as_a_small_one(shape: str, count: int) -> None:
+    found: list[tuple[Value, ...]] = [(n, f"é\ud800{n}", b"\x00", float("inf")) for n in range(count)]
+    result = Result(("a", "a", "b", "c"), found, 0, None, True, 1.23456)
+
+    told = json.loads(responses.result_json(result, shape))
+
+    row = {"a": 7, "a_2": "é?7", "b": {"$base64": "AA=="}, "c": None}
+    assert told["columns"] == (["a", "a", "b", "c"] if shape == "arrays" else list(row))
+    assert list(told) == ["columns", "rows", "row_count", "changes", "last_row_id", "truncated", "duration_ms"]
+    assert (len(told["rows"]), told["row_count"], told["truncated"], told["duration_ms"]) == (count, count, True, 1.235)
+    assert told["rows"][7:8] == ([list(row.values()) if shape == "arrays" else row] if count > 7 else [])
+    assert [item[0] if shape == "arrays" else item["a"] for item in told["rows"]] == list(range(count))

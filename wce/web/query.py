@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 
-from wce import values
 from wce.core import permissions, tables, users
 from wce.core.layout import lay_out
 from wce.core.query import Answer, Once, Statement
@@ -67,7 +66,7 @@ def transaction(cenv_id: str) -> Response:
     ]
 
     def encode(results: Sequence[Result]) -> bytes:
-        return values.encode({"results": [responses.result_value(item, body.format) for item in results]})
+        return b'{"results":[' + b",".join(responses.result_json(item, body.format) for item in results) + b"]}"
 
     return _respond(_run(cenv_id, statements, body.max_rows, responses.JSON, encode), responses.JSON, encode)
 

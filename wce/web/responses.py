@@ -24,6 +24,7 @@ PROBLEM: Final = "application/problem+json"
 HTML: Final = "text/html"
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
+_ROWS: Final = 200  # that become JSON in one piece
 _ANYTHING: Final = "*/*"
 TRUNCATED: Final = "X-Truncated"  # for the forms that have no room to say it
 
@@ -126,22 +127,31 @@ def table_body(columns: Sequence[str], found: Sequence[Sequence[Any]], form: str
     return rows.ndjson(found if as_arrays else rows.objects(values.unique(columns), found))
 
 
-def result_value(result: Result, shape: str) -> dict[str, Any]:
-    """One statement's answer, field by field as the contract has it; `shape` is objects or arrays."""
+def result_json(result: Result, shape: str) -> bytes:
+    """One statement's answer, field by field as the contract has it; `shape` is objects or arrays.
+
+    A large one in pieces: all at once would keep the interpreter from everybody else until it is done.
+    """
     columns = result.columns if shape == "arrays" else values.unique(result.columns)
-    return {
-        "columns": columns,
-        "rows": result.rows if shape == "arrays" else rows.objects(columns, result.rows),
+
+    def told(found: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        return found if shape == "arrays" else rows.objects(columns, found)
+
+    after = {
         "row_count": len(result.rows),
         "changes": result.changes,
         "last_row_id": result.last_row_id,
         "truncated": result.truncated,
         "duration_ms": round(result.duration_ms, 3),
     }
+    if len(result.rows) <= _ROWS:
+        return values.encode({"columns": columns, "rows": told(result.rows), **after})
+    pieces = (values.encode(told(result.rows[start : start + _ROWS]))[1:-1] for start in range(0, len(result.rows), _ROWS))
+    return b"".join([values.encode({"columns": columns})[:-1], b',"rows":[', b",".join(pieces), b"],", values.encode(after)[1:]])
 
 
 def result_body(result: Result, form: str, shape: str) -> bytes:
     """One statement's answer as JSON, CSV, NDJSON or an Excel workbook."""
     if form == JSON:
-        return values.encode(result_value(result, shape))
+        return result_json(result, shape)
     return table_body(result.columns, result.rows, form, as_arrays=shape == "arrays")
