@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { build } from 'esbuild';
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { icons } from './icons.mjs';
 
 const out = process.argv[2] ?? '../static/vendor', nm = 'node_modules/';
@@ -23,17 +24,62 @@ const strictCsp = { // Monaco and monaco-vim without <style> elements and style 
   }),
 };
 
+const options = {
+  bundle: true, minify: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning', metafile: true, outdir: out,
+  loader: { '.ttf': 'file' }, assetNames: '[name]',
+};
+
+// Running Monaco's modules takes longer than a frame, or ten. They are cut into parts in the order in which they run, so that a page may take breath
+// between them: each part imports a longer beginning of that list, and what esbuild makes for it alone is what it adds to the part before.
+const PARTS = 14;
+function inOrder(inputs, from, done = new Set(), begun = new Set()) {
+  if (begun.has(from)) return done;
+  begun.add(from);
+  for (const { path, external } of inputs[from].imports) if (!external && /\.m?js$/.test(path)) inOrder(inputs, path, done, begun);
+  return done.add(from);
+}
+async function partsOf(entry) {
+  const { metafile: { inputs, outputs } } = await build({ ...options, entryPoints: [entry], write: false });
+  const { inputs: sizes } = Object.values(outputs).find(output => output.entryPoint === entry);
+  const modules = [...inOrder(inputs, entry)].filter(path => sizes[path]?.bytesInOutput && path !== entry), total = modules.reduce((sum, path) => sum + sizes[path].bytesInOutput, 0);
+  let sum = 0;
+  const parts = Array.from({ length: PARTS - 1 }, () => []);
+  for (const path of modules) {
+    parts.forEach((part, i) => { if (sum < (i + 1) * total / PARTS) part.push(path); });
+    sum += sizes[path].bytesInOutput;
+  }
+  return parts;
+}
+const parts = await partsOf('src/editor.js');
+const asParts = {
+  name: 'parts',
+  setup(b) {
+    b.onResolve({ filter: /^part-\d+$/ }, ({ path }) => ({ path, namespace: 'part' }));
+    b.onLoad({ filter: /.*/, namespace: 'part' }, ({ path }) => ({ resolveDir: '.', contents: parts[path.slice(5) - 1].map(module => `import './${module}';`).join('\n') }));
+  },
+};
+const vimOnMonaco = { // monaco-vim takes from the editor that is there what it would bundle for itself
+  name: 'vim-on-monaco',
+  setup: b => b.onResolve({ filter: /^monaco-editor\/esm\/vs\// }, () => ({ path: './editor.js', external: true })),
+};
+
 await rm(out, { recursive: true, force: true });
 await mkdir(out + '/fonts', { recursive: true });
-await build({
-  entryPoints: { editor: 'src/editor.js', 'editor.worker': 'src/editor.worker.js', chart: 'src/chart.js', graph: 'src/graph.js' },
-  outdir: out, bundle: true, minify: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none',
-  loader: { '.ttf': 'file' }, assetNames: '[name]', logLevel: 'warning', plugins: [strictCsp],
-  alias: { // monaco-vim 0.4.4 imports paths that monaco-editor no longer exports since 0.55
-    'monaco-vim': './node_modules/monaco-vim/dist/index.mjs',
-    'monaco-editor/esm/vs': './node_modules/monaco-editor/esm/vs',
-  },
+await build({ ...options, entryPoints: { 'editor.worker': 'src/editor.worker.js', chart: 'src/chart.js', graph: 'src/graph.js' } });
+await build({ ...options, entryPoints: { vim: 'src/vim.js' }, plugins: [strictCsp, vimOnMonaco], alias: { 'monaco-vim': './node_modules/monaco-vim/dist/index.mjs' } });
+const { metafile: { outputs } } = await build({ ...options, splitting: true, chunkNames: 'monaco/[hash]', plugins: [strictCsp, asParts],
+  entryPoints: { editor: 'src/editor.js', ...Object.fromEntries(parts.map((_, i) => [`part-${i + 1}`, `part-${i + 1}`])) } });
+// A part's entry held nothing but imports: the list of the files that it added takes its place.
+const output = Object.entries(outputs), made = new Set();
+const files = parts.map((_, i) => {
+  const [path, { imports }] = output.find(([, { entryPoint }]) => entryPoint === `part:part-${i + 1}`);
+  const added = imports.filter(file => !made.has(file.path)).map(file => { made.add(file.path); return basename(file.path); });
+  if (added.length !== 1) throw new Error(`${path} should add one file, not ${added.length}`);
+  return './' + added[0];
 });
+for (let i = 1; i < PARTS; i++) for (const end of ['js', 'css']) await rm(`${out}/part-${i}.${end}`, { force: true });
+await writeFile(out + '/monaco/parts.js', `// Monaco, part by part in the order in which they run; the last one exports it.\nexport const parts = [\n${[...files, '../editor.js'].map(file => `  ['${file}', () => import('${file}')],\n`).join('')}];\n`);
+
 const expected = '{"innerHTML":7,"insertAdjacentHTML":3,"setAttribute":2,"style attribute":25,"style element":2}';
 const got = JSON.stringify(Object.fromEntries(Object.entries(seen).sort()));
 if (got !== expected) throw new Error(`Monaco has changed: review strictCsp. expected ${expected}, got ${got}`);
@@ -54,6 +100,6 @@ for (const p of ['monaco-editor', 'monaco-vim', 'chart.js', '@kurkle/color', '@d
 await writeFile(out + '/LICENSES.txt', notices.trimStart() + '\n==== monaco-editor: third-party notices ====\n\n' + await readFile(nm + 'monaco-editor/ThirdPartyNotices.txt', 'utf8'));
 
 // What a machine without Node compares the files with.
-const files = (await readdir(out, { recursive: true, withFileTypes: true })).filter(f => f.isFile()).map(f => `${f.parentPath}/${f.name}`.slice(out.length + 1)).sort();
-const sums = await Promise.all(files.map(async f => `${createHash('sha256').update(await readFile(`${out}/${f}`)).digest('hex')}  ${f}\n`));
+const all = (await readdir(out, { recursive: true, withFileTypes: true })).filter(f => f.isFile()).map(f => `${f.parentPath}/${f.name}`.slice(out.length + 1)).sort();
+const sums = await Promise.all(all.map(async f => `${createHash('sha256').update(await readFile(`${out}/${f}`)).digest('hex')}  ${f}\n`));
 await writeFile(out + '/SHA256SUMS', sums.join(''));

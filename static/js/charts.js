@@ -1,18 +1,26 @@
-// Charts of Chart.js in our colours.
-import { Chart } from '../vendor/chart.js';
+// Charts of Chart.js in our colours. It is fetched for the first of them that comes into view.
 import { color } from './app.js';
+import { act } from './ui.js';
 
 const charts = new Map(), fade = (c, a) => c.replace(/rgb\((.*)\)/, `rgba($1, ${a})`);
 export const TONES = ['accent', 'teal', 'amber', 'rose'];
 
+let coming = null, before = Promise.resolve();
+const inView = box => new Promise(seen => { new IntersectionObserver((entries, observer) => { if (entries.some(entry => entry.isIntersecting)) { observer.disconnect(); seen(); } }, { rootMargin: '80px' }).observe(box); });
 /** Draws {labels, series: [{label, data, tone}]} into a .chart element. */
-export function draw(box, kind, { labels, series }, { stacked = false, log = false } = {}) {
+export const draw = (box, kind, data, options) => act(async () => {
+  await inView(box);
+  const { Chart } = await (coming ??= import('../vendor/chart.js'));
+  await (before = before.then(() => new Promise(resolve => { setTimeout(resolve); }))); // one at a time, with a breath before each
+  if (box.isConnected) drawWith(Chart, box, kind, data, options);
+});
+function drawWith(Chart, box, kind, { labels, series }, { stacked = false, log = false } = {}) {
   const canvas = box.querySelector('canvas'), line = kind === 'line', pie = kind === 'doughnut';
   charts.get(canvas)?.chart.destroy();
   Object.assign(Chart.defaults, { color: color('text-3'), borderColor: color('line'), animation: false, maintainAspectRatio: false });
   Object.assign(Chart.defaults.font, { family: 'Inter, system-ui, sans-serif', size: 11 });
   const compact = new Intl.NumberFormat('en', { notation: 'compact' });
-  const axis = { border: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 18, padding: 6 } };
+  const axis = { border: { display: false }, ticks: { sampleSize: 12, maxRotation: 0, autoSkipPadding: 18, padding: 6 } };
   const chart = new Chart(canvas, {
     type: kind,
     data: { labels, datasets: series.map((s, i) => {

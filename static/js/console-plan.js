@@ -1,7 +1,6 @@
 // How SQLite would run a statement, and which rules let it or stop it.
 import { get, post } from './api.js';
 import { $, fill, h, icon } from './dom.js';
-import { mark } from './editor.js';
 import { act } from './ui.js';
 
 let users = null;
@@ -20,14 +19,14 @@ function rules(found) {
     h('ul', {}, item.rules.map(rule => h('li', { class: rule.allowed ? '' : 'bad' }, h('span', { class: 'tag' }, rule.rule), ' ', rule.reason))))));
 }
 
-/** Explain `sql` into #plan; administrators choose as whom. `from` is where the text begins in the editor. */
-export async function explain(editor, sql, from, asUser = '') {
-  mark(editor, null);
+/** Explain `sql` into #plan; administrators choose as whom. `from` is where the text begins in the pane. */
+export async function explain(pane, sql, from, asUser = '') {
+  pane.mark(null);
   const found = await post('/query/explain', { sql, ...(asUser ? { as_user: asUser === 'public' ? 'public' : Number(asUser) } : {}) });
-  if (found.position) mark(editor, { position: found.position, message: found.reason }, from);
+  if (found.position) pane.mark({ position: found.position, message: found.reason }, from);
   const admin = ['owner', 'admin'].includes(document.body.dataset.role);
   if (admin && users === null) users = (await get('/admin/users')).users;
-  const chooser = admin && h('label', { class: 'select sm' }, h('span', {}, 'As'), h('select', { 'aria-label': 'As whom', onchange: event => act(() => explain(editor, sql, from, event.target.value)) },
+  const chooser = admin && h('label', { class: 'select sm' }, h('span', {}, 'As'), h('select', { 'aria-label': 'As whom', onchange: event => act(() => explain(pane, sql, from, event.target.value)) },
     h('option', { value: '' }, 'myself'), users.filter(user => String(user.user_id) !== document.body.dataset.userId).map(user => h('option', { value: user.user_id, selected: String(user.user_id) === asUser }, `${user.username} (${user.role})`)), h('option', { value: 'public', selected: asUser === 'public' }, 'visitors who are not signed in')));
   fill($('#plan'), h('div', { class: 'explained' },
     h('header', {}, h('span', { class: `tag ${found.allowed ? 'ok' : 'no'}` }, found.allowed ? 'would run' : 'would be refused'), h('span', {}, found.allowed ? `${found.kind} statement` : found.reason), h('span', { class: 'gap' }), chooser),

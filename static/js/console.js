@@ -1,11 +1,11 @@
 // The SQL console: documents, running, and what is around them.
 import { addCommand } from './app.js';
 import { CENV, Problem, del, post, send } from './api.js';
+import { CodePane, Text, placeOf, whenLoaded } from './code.js';
 import { explain } from './console-plan.js';
 import { showFailure, showResult, view, wireResults } from './console-results.js';
 import { draw as drawSide, known, refreshSchema, start } from './console-side.js';
 import { $, debounce, fill, h, icon } from './dom.js';
-import { complete, createEditor, mark, monaco } from './editor.js';
 import { buildQuery } from './query-builder.js';
 import { wireSplit } from './split.js';
 import { name, proposals, statements } from './sql.js';
@@ -13,34 +13,31 @@ import { act, formDialog, menu, toast } from './ui.js';
 
 const KEY = `console ${CENV} ${document.body.dataset.user}`, WRITES = /^\s*(?:CREATE|ALTER|DROP)/i;
 
-// Documents, each with an editor model of its own; their texts are kept in this browser.
+// Documents; their texts are kept in this browser.
 let docs = [], active = null;
-const persist = debounce(() => localStorage.setItem(KEY, JSON.stringify({ docs: docs.map(doc => ({ name: doc.name, sql: doc.model.getValue() })), active: docs.indexOf(active) })), 400);
-const editor = createEditor($('#editor'), { language: 'sql', label: 'SQL editor', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), run: () => run(), save: () => act(saveAs) });
-editor.getModel().dispose();
+const persist = debounce(() => localStorage.setItem(KEY, JSON.stringify({ docs: docs.map(doc => ({ name: doc.name, sql: doc.text.value })), active: docs.indexOf(active) })), 400);
+const pane = new CodePane($('#editor'), { language: 'sql', label: 'SQL editor', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), run: () => run(), save: () => act(saveAs) });
 
 function addDoc(title, sql, { activate = true } = {}) {
-  const doc = { name: title, kept: sql, model: monaco.editor.createModel(sql, 'sql'), view: null };
-  doc.model.onDidChangeContent(() => { persist(); doc.tab?.querySelector('.dirty')?.toggleAttribute('hidden', doc.model.getValue() === doc.kept); });
+  const doc = { name: title, kept: sql, text: new Text(sql, 'sql') };
+  doc.text.onchange(() => { persist(); doc.tab?.querySelector('.dirty')?.toggleAttribute('hidden', doc.text.value === doc.kept); });
   docs.push(doc);
   if (activate) show(doc);
   return doc;
 }
 function show(doc) {
-  if (active) active.view = editor.saveViewState();
   active = doc;
-  editor.setModel(doc.model);
-  if (doc.view) editor.restoreViewState(doc.view);
+  pane.show(doc.text);
   drawTabs();
   persist();
-  editor.focus();
+  pane.focus();
 }
 function close(doc) {
   const at = docs.indexOf(doc);
   docs = docs.filter(other => other !== doc);
   if (!docs.length) addDoc('Statement', '');
   if (active === doc) { active = null; show(docs[Math.max(0, at - 1)]); }
-  doc.model.dispose();
+  doc.text.dispose();
   drawTabs();
   persist();
 }
@@ -48,24 +45,22 @@ function drawTabs() {
   fill($('#docs'), docs.map(doc => {
     doc.tab = h('button', { type: 'button', role: 'tab', 'aria-selected': doc === active, title: 'Delete or middle click closes it', onclick: () => show(doc), onauxclick: event => { if (event.button === 1) close(doc); },
       onkeydown: event => { if (event.key === 'Delete') close(doc); const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]; if (step) { show(docs.at((docs.indexOf(doc) + step) % docs.length)); active.tab.focus(); } } },
-    icon('file-code-2'), h('span', {}, doc.name), h('i', { class: 'dirty', hidden: doc.model.getValue() === doc.kept, title: 'Not saved under a name' }));
+    icon('file-code-2'), h('span', {}, doc.name), h('i', { class: 'dirty', hidden: doc.text.value === doc.kept, title: 'Not saved under a name' }));
     return doc.tab;
   }));
 }
 /** Show a text: in the document that has it, or in a new one. */
 function open(sql, title, runIt = false) {
   document.body.classList.remove('open-explorer');
-  show(docs.find(doc => doc.model.getValue().trim() === sql.trim()) ?? addDoc(title, sql, { activate: false }));
+  show(docs.find(doc => doc.text.value.trim() === sql.trim()) ?? addDoc(title, sql, { activate: false }));
   if (runIt) run();
 }
 
 /** What would run: the selection, or the statement at the cursor. */
 function chosen() {
-  const model = editor.getModel(), selection = editor.getSelection();
-  if (!selection.isEmpty()) return { sql: model.getValueInRange(selection), from: selection.getStartPosition() };
-  const text = model.getValue(), at = model.getOffsetAt(editor.getPosition()), all = statements(text);
-  const found = all.find(piece => at <= piece.end + 1) ?? all.at(-1);
-  return found ? { sql: text.slice(found.start, found.end), from: model.getPositionAt(found.start) } : null;
+  const text = active.text.value, { start, end } = pane.selection, all = statements(text);
+  const found = start < end ? { start, end } : all.find(piece => start <= piece.end + 1) ?? all.at(-1);
+  return found ? { sql: text.slice(found.start, found.end), from: placeOf(text, found.start) } : null;
 }
 
 /** The same problem with its place counted in the whole text. */
@@ -93,7 +88,7 @@ async function run() {
   if (running) return;
   const piece = chosen();
   if (!piece) { toast('There is no statement to run.'); return; }
-  mark(editor, null);
+  pane.mark(null);
   const id = crypto.randomUUID?.() ?? `q${Date.now()}-${Math.floor(Math.random() * 1e9)}`;
   running = { id, abort: new AbortController() };
   busy(true);
@@ -107,7 +102,7 @@ async function run() {
     if (WRITES.test(piece.sql)) act(refreshSchema);
   } catch (error) {
     if (error.name === 'AbortError') showFailure({ title: 'Stopped', message: 'You stopped the statement; nothing of it stays.' });
-    else if (error instanceof Problem) { mark(editor, error, piece.from); showFailure(inText(error, piece.from)); told = { error: error.message }; } else throw error;
+    else if (error instanceof Problem) { pane.mark(error, piece.from); showFailure(inText(error, piece.from)); told = { error: error.message }; } else throw error;
   } finally {
     running = null;
     busy(false);
@@ -123,9 +118,9 @@ runButton.addEventListener('click', () => (running ? stop() : run()));
 document.addEventListener('keydown', event => { if (event.key === 'Escape' && running) stop(); });
 
 async function runAll() {
-  const text = editor.getModel().getValue(), all = statements(text);
+  const text = active.text.value, all = statements(text);
   if (!all.length) { toast('There is no statement to run.'); return; }
-  mark(editor, null);
+  pane.mark(null);
   try {
     const { results } = await post('/transaction', { statements: all.map(piece => ({ sql: text.slice(piece.start, piece.end) })), format: 'arrays', max_rows: Number($('#limit').value) });
     const last = results.findLast(result => result.columns.length) ?? results.at(-1);
@@ -136,12 +131,12 @@ async function runAll() {
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     showFailure(error);
-    if (error.statement !== undefined) mark(editor, error, editor.getModel().getPositionAt(all[error.statement].start));
+    if (error.statement !== undefined) pane.mark(error, placeOf(text, all[error.statement].start));
   }
 }
 
 async function saveAs() {
-  const sql = editor.getModel().getValue();
+  const sql = active.text.value;
   if (!sql.trim()) { toast('There is nothing to save.'); return; }
   const doc = active;
   await formDialog({ title: 'Save this text', text: 'For you alone. A name that you have used already gets the new text.', action: 'Save', fields: [{ name: 'name', label: 'Name', value: doc.name, required: true }],
@@ -155,11 +150,11 @@ async function saveAs() {
     } });
 }
 
-const doExplain = () => act(async () => { const piece = chosen(); if (piece) { await explain(editor, piece.sql, piece.from); view('plan'); } });
+const doExplain = () => act(async () => { const piece = chosen(); if (piece) { await explain(pane, piece.sql, piece.from); view('plan'); } });
 const doFormat = () => act(async () => {
-  const model = editor.getModel(), all = statements(model.getValue()), laid = [];
-  for (const piece of all) laid.push((await post('/query/explain', { sql: model.getValue().slice(piece.start, piece.end) })).formatted.trim());
-  if (laid.length) editor.executeEdits('format', [{ range: model.getFullModelRange(), text: laid.join(';\n\n') + ';\n' }]);
+  const text = active.text.value, laid = [];
+  for (const piece of statements(text)) laid.push((await post('/query/explain', { sql: text.slice(piece.start, piece.end) })).formatted.trim());
+  if (laid.length) pane.replace(laid.join(';\n\n') + ';\n');
 });
 const doBuild = table => act(() => buildQuery((sql, runIt) => open(sql, 'Built query', runIt), table));
 for (const id of ['build', 'build-first']) $('#' + id).addEventListener('click', () => doBuild());
@@ -178,8 +173,10 @@ for (const [label, name_, run_] of [['Build a query', 'table-columns-split', () 
 
 wireSplit($('#split'), $('#work'), $('#editor'));
 
-const K = monaco.languages.CompletionItemKind;
-complete('sql', ['.'], (model, at, range) => proposals(known.tables, model.getValueInRange(new monaco.Range(Math.max(1, at.lineNumber - 50), 1, at.lineNumber, at.column)), model.getValue()).map(item => ({ label: item.label, kind: K[item.kind], detail: item.detail, insertText: item.insert, insertTextRules: item.snippet ? monaco.languages.CompletionItemInsertTextRule.InsertAsSnippet : undefined, sortText: item.rank + item.label, range })));
+whenLoaded(({ complete, monaco }) => {
+  const { CompletionItemKind: K, CompletionItemInsertTextRule: { InsertAsSnippet } } = monaco.languages;
+  complete('sql', ['.'], (model, at, range) => proposals(known.tables, model.getValueInRange(new monaco.Range(Math.max(1, at.lineNumber - 50), 1, at.lineNumber, at.column)), model.getValue()).map(item => ({ label: item.label, kind: K[item.kind], detail: item.detail, insertText: item.insert, insertTextRules: item.snippet ? InsertAsSnippet : undefined, sortText: item.rank + item.label, range })));
+});
 
 const stored = JSON.parse(localStorage.getItem(KEY) ?? 'null');
 for (const doc of stored?.docs ?? []) addDoc(doc.name, doc.sql, { activate: false });
@@ -188,7 +185,6 @@ const search = new URLSearchParams(location.search), asked = search.get('sql');
 if (asked) addDoc('Statement', asked, { activate: false });
 show(asked ? docs.at(-1) : docs[stored?.active] ?? docs[0]);
 wireResults();
-act(() => start({ open, build: doBuild, insert: text => { editor.trigger('side', 'type', { text }); editor.focus(); }, name }));
+act(() => start({ open, build: doBuild, insert: text => { pane.insert(text); pane.focus(); }, name }));
 if (search.has('build')) doBuild(search.get('build'));
 document.body.dataset.ready = '';
-export { editor };

@@ -1,7 +1,7 @@
 // The first screen of a cenv.
 import { CENV, get } from './api.js';
 import { draw } from './charts.js';
-import { $, empty, fill, h, icon, s } from './dom.js';
+import { $, $$, empty, fill, h, icon, s } from './dom.js';
 import { ago, bytes, compact, date, duration, num, plural } from './format.js';
 import { act } from './ui.js';
 
@@ -108,13 +108,12 @@ function show() {
   if (found.traffic) charts(bars());
   else fill($('#dashboard'), figures([]), card('Tables', 'By rows', storage(), { more: link('All tables', '/data') }));
   $('#dashboard').removeAttribute('aria-busy');
-  $('#ranges').hidden = $('#refresh').hidden = !found.traffic;
 }
 const load = async () => { found = await get('/'); show(); };
-fill($('#ranges'), RANGES.map(([label], i) => h('button', { type: 'button', 'aria-pressed': i === range, onclick: event => {
+$$('#ranges button').forEach((button, i, all) => button.addEventListener('click', () => {
   range = i;
-  for (const other of event.currentTarget.parentElement.children) other.setAttribute('aria-pressed', other === event.currentTarget);
-  show();
-} }, label)));
-$('#refresh').addEventListener('click', event => act(load, event.currentTarget));
+  all.forEach((other, j) => other.setAttribute('aria-pressed', j === i));
+  if (found) show();
+}));
+$('#refresh')?.addEventListener('click', event => act(load, event.currentTarget));
 act(load);

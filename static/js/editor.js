@@ -1,13 +1,24 @@
-// Monaco in our colours, with Vim where it is wanted.
+// Monaco in our colours, with Vim where it is wanted. `code.js` fetches it.
 import { policy } from './tt.js';
 import { isDark } from './app.js';
+import { h } from './dom.js';
+import { parts } from '../vendor/monaco/parts.js';
 
+const vendor = name => new URL(`../vendor/${name}`, import.meta.url).href;
 self.MonacoEnvironment = {
-  getWorker: (_, label) => new Worker(policy.createScriptURL(new URL('../vendor/editor.worker.js', import.meta.url)), { type: 'module', name: label }),
+  getWorker: (_, label) => new Worker(policy.createScriptURL(vendor('editor.worker.js')), { type: 'module', name: label }),
   createTrustedTypesPolicy: () => policy,
 };
-const [{ monaco, initVimMode, VimMode }] = await Promise.all([import('../vendor/editor.js'), document.fonts.load('13px "JetBrains Mono"')]);
-await new Promise(resolve => setTimeout(resolve)); // reading Monaco takes long: let clicks and keys in before what follows
+// Everything is fetched side by side, and run part by part: clicks and keys come in between.
+for (const [name] of parts) document.head.append(h('link', { rel: 'modulepreload', href: vendor(`monaco/${name}`) }));
+const styled = new Promise((done, failed) => { document.head.prepend(h('link', { rel: 'stylesheet', href: vendor('editor.css'), onload: done, onerror: failed })); }); // first: ours go over it
+const font = document.fonts.load('13px "JetBrains Mono"');
+let monaco;
+for (const [, run] of parts) {
+  monaco = await run();
+  await new Promise(resolve => setTimeout(resolve));
+}
+await Promise.all([styled, font]);
 export { monaco };
 
 const rule = (token, foreground, fontStyle) => ({ token, foreground, fontStyle });
@@ -21,19 +32,6 @@ const setTheme = () => monaco.editor.setTheme(isDark() ? 'wce-dark' : 'wce-light
 document.addEventListener('wce:theme', setTheme);
 setTheme();
 
-// Vim's u and Ctrl-R take back a whole insertion: Monaco makes an undo stop at each word.
-const insertions = new WeakMap(); // model -> [[version before, version after], …]
-function step(command, wanted) {
-  return cm => {
-    const m = cm.editor.getModel(), version = () => m.getAlternativeVersionId(), at = version();
-    const goal = (insertions.get(m) ?? []).map(wanted).find(w => w.within(at))?.goal;
-    let before;
-    do { before = version(); cm.editor.trigger('vim', command); } while (goal !== undefined && version() !== goal && version() !== before);
-  };
-}
-VimMode.commands.undo = step('undo', ([a, b]) => ({ within: v => a < v && v <= b, goal: a }));
-VimMode.commands.redo = step('redo', ([a, b]) => ({ within: v => a <= v && v < b, goal: b }));
-
 /** The language's completions: `items(model, position, range)` answers Monaco's suggestions. */
 export function complete(language, triggerCharacters, items) {
   monaco.languages.registerCompletionItemProvider(language, { triggerCharacters, provideCompletionItems(model, at) {
@@ -42,50 +40,68 @@ export function complete(language, triggerCharacters, items) {
   } });
 }
 
-/** Mark a Problem of the server in the text; `from` is the line and column where the text that was sent begins. */
-export function mark(editor, problem, from = { lineNumber: 1, column: 1 }) {
-  const model = editor.getModel();
-  if (!problem) { monaco.editor.setModelMarkers(model, 'wce', []); return; }
-  const { line = 1, column = 1 } = problem.position ?? {};
+function mark({ model, problem: found }) {
+  if (!found) { monaco.editor.setModelMarkers(model, 'wce', []); return; }
+  const { problem, from } = found, { line = 1, column = 1 } = problem.position ?? {};
   const at = { lineNumber: line + from.lineNumber - 1, column: line === 1 ? column + from.column - 1 : column };
   const word = model.getWordAtPosition(at);
   const end = word ? word.endColumn : problem.position ? at.column + 1 : model.getLineMaxColumn(Math.min(at.lineNumber, model.getLineCount()));
   monaco.editor.setModelMarkers(model, 'wce', [{ startLineNumber: at.lineNumber, startColumn: at.column, endLineNumber: at.lineNumber, endColumn: end, message: problem.message ?? problem.detail, severity: monaco.MarkerSeverity.Error }]);
 }
 
-/** A Monaco editor in `el`. `vim` {box, bar}: the switch, whose state is kept, and the status line. `pos` shows the cursor; `run` and `save` have Ctrl+Enter and Ctrl+S. */
-export function createEditor(el, { value = '', language, label, vim: { box, bar } = {}, pos, run, save, readOnly = false, wordWrap = 'off' }) {
-  el.closest('[inert]')?.removeAttribute('inert'); // until now no control around it did anything
+/** Give a text its model; what was typed before there was one can be undone. */
+function model(text) {
+  const made = monaco.editor.createModel(text.first, text.language);
+  if (text.value !== text.first) made.pushEditOperations(null, [{ range: made.getFullModelRange(), text: text.value }], () => null);
+  text.model = made;
+  mark(text);
+}
+
+/** A Monaco editor in `el`, with the options of `CodePane` and what that needs. */
+export async function createEditor(el, { language, label, vim: { box, bar } = {}, pos, run, save, wordWrap = 'off' }) {
   const editor = monaco.editor.create(el, {
-    value, language, readOnly, wordWrap, useShadowDOM: false, automaticLayout: true, fontFamily: '"JetBrains Mono", monospace', fontSize: 13, lineHeight: 21, fontLigatures: false, tabSize: language === 'sql' ? 2 : 4,
+    model: null, wordWrap, useShadowDOM: false, automaticLayout: true, fontFamily: '"JetBrains Mono", monospace', fontSize: 13, lineHeight: 21, fontLigatures: false, tabSize: language === 'sql' ? 2 : 4,
     minimap: { enabled: false }, scrollBeyondLastLine: false, padding: { top: 10, bottom: 10 }, lineNumbersMinChars: 3, renderFinalNewline: 'on', lineDecorationsWidth: 12, folding: true, glyphMargin: false, renderLineHighlightOnlyWhenFocus: false,
     overviewRulerLanes: 0, hideCursorInOverviewRuler: true, scrollbar: { verticalScrollbarSize: 10, horizontalScrollbarSize: 10, useShadows: false }, fixedOverflowWidgets: true, accessibilitySupport: 'auto', ariaLabel: label, stickyScroll: { enabled: false }, bracketPairColorization: { enabled: false }, guides: { indentation: language !== 'sql' }, contextmenu: true,
   });
   // Before Vim starts: it leaves alone the keys whose default has been prevented.
-  let vim = null, mode = 'normal', from = 0;
   editor.onKeyDown(e => {
-    if (mode !== 'insert') from = editor.getModel().getAlternativeVersionId();
     const key = (e.ctrlKey || e.metaKey) && { [monaco.KeyCode.Enter]: run, [monaco.KeyCode.KeyS]: save }[e.keyCode];
-    if (key) { e.preventDefault(); e.stopPropagation(); key(editor); }
+    if (key) { e.preventDefault(); e.stopPropagation(); key(); }
   });
   editor.onDidChangeCursorPosition(({ position: p }) => { if (pos) pos.textContent = `Ln ${p.lineNumber}, Col ${p.column}`; });
-  if (!box) return editor;
-  const set = on => {
-    vim?.dispose();
-    bar.replaceChildren();
-    vim = on ? initVimMode(editor, bar) : null;
-    mode = 'normal';
-    vim?.on('vim-mode-change', change => {
-      const m = editor.getModel(), v = m.getAlternativeVersionId();
-      if (mode === 'insert' && v > from) insertions.set(m, [...insertions.get(m) ?? [], [from, v]].slice(-200));
-      mode = change.mode;
-    });
-    localStorage.setItem('vim', on ? '1' : '');
+  let stop = null, shown = null;
+  const setVim = async () => {
+    stop?.();
+    stop = null;
+    if (!box?.checked) return;
+    const { startVim } = await import('./vim.js');
+    if (box.checked) stop ??= startVim(editor, bar, { run, save });
   };
-  box.checked = Boolean(localStorage.getItem('vim')) && box.parentElement.checkVisibility(); // small screens hide the switch
-  if (box.checked) set(true);
-  box.addEventListener('change', () => { set(box.checked); editor.focus(); });
-  VimMode.Vim.defineEx('write', 'w', () => save?.(editor));
-  VimMode.Vim.defineEx('run', 'ru', () => run?.(editor));
-  return editor;
+  box?.addEventListener('change', setVim);
+  await setVim();
+  const place = offset => shown.model.getPositionAt(offset);
+  return {
+    /** `before` tells where one was in the plain field. */
+    show(text, before) {
+      if (shown) shown.view = editor.saveViewState();
+      if (!text.model) model(text);
+      shown = text;
+      editor.setModel(text.model);
+      if (text.view) editor.restoreViewState(text.view);
+      if (!before) return;
+      editor.setSelection(monaco.Range.fromPositions(place(before.selection.start), place(before.selection.end)));
+      editor.setScrollTop(before.top);
+      if (before.focused) editor.focus();
+    },
+    get selection() {
+      const at = editor.getSelection();
+      return { start: shown.model.getOffsetAt(at.getStartPosition()), end: shown.model.getOffsetAt(at.getEndPosition()) };
+    },
+    replace: text => editor.executeEdits('replace', [{ range: shown.model.getFullModelRange(), text }]),
+    insert: text => editor.trigger('insert', 'type', { text }),
+    focus: () => editor.focus(),
+    set readOnly(on) { editor.updateOptions({ readOnly: on }); },
+    mark,
+  };
 }

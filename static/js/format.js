@@ -1,12 +1,10 @@
 // Numbers, sizes and times for people.
-const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+let short, day; // made for the first that wants them: Intl takes its time
 
-export const num = value => whole.format(value).replaceAll(',', '\u202f');
-export const compact = value => short.format(value);
+export const num = value => String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, '\u202f');
+export const compact = value => (short ??= new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })).format(value);
 export const plural = (count, one, many = one + 's') => `${num(count)} ${count === 1 ? one : many}`;
-export const date = seconds => day.format(new Date(seconds * 1000));
+export const date = seconds => (day ??= new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })).format(new Date(seconds * 1000));
 
 export function bytes(value) {
   for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {

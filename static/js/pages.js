@@ -1,8 +1,8 @@
 // The editor of templates, with the page beside it.
 import { addCommand } from './app.js';
 import { CENV, Problem, del, get, post, put, send } from './api.js';
+import { CodePane, Text } from './code.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
-import { createEditor, mark, monaco } from './editor.js';
 import { ago, bytes } from './format.js';
 import { name as sqlName } from './sql.js';
 import { act, confirm, dialog, formDialog, menu, toast } from './ui.js';
@@ -26,16 +26,16 @@ const SNIPPETS = [
 ];
 let items = [], files = { assets: [], size: 0, max_size: 0 }, current = null;
 
-const editor = createEditor($('#editor'), { language: 'jinja', label: 'Template', wordWrap: 'on', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), save: () => current && act(save) });
-const models = new Map();
-const isDirty = item => models.has(item.id) && models.get(item.id).getValue() !== item.content;
-function modelOf(item) {
-  if (!models.has(item.id)) {
-    const model = monaco.editor.createModel(item.content, LANGUAGES[item.syntax]);
-    model.onDidChangeContent(() => { draw(); previewSoon(); });
-    models.set(item.id, model);
+const pane = new CodePane($('#editor'), { language: 'jinja', label: 'Template', wordWrap: 'on', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), save: () => current && act(save) });
+const texts = new Map();
+const isDirty = item => texts.has(item.id) && texts.get(item.id).value !== item.content;
+function textOf(item) {
+  if (!texts.has(item.id)) {
+    const text = new Text(item.content, LANGUAGES[item.syntax]);
+    text.onchange(() => { draw(); previewSoon(); });
+    texts.set(item.id, text);
   }
-  return models.get(item.id);
+  return texts.get(item.id);
 }
 const route = item => `/admin/templates/${item.id}`;
 const pagePath = item => `${CENV}/pages/${item.name === 'index' ? '' : item.name.replace(/\/index$/, '/')}`;
@@ -44,18 +44,18 @@ const isPart = item => /^(layouts|partials|macros|errors)\//.test(item.name);
 // The page beside the text: each time in a fresh frame, shown when it is there, so that nothing flickers and nothing of the last one stays.
 async function preview() {
   if (!current) return;
-  const item = current, text = modelOf(item).getValue(), names = [...item.name.matchAll(/\{(\w+)/g)].map(found => found[1]);
+  const item = current, text = textOf(item).value, names = [...item.name.matchAll(/\{(\w+)/g)].map(found => found[1]);
   try {
     const answer = await send('POST', '/admin/templates/preview', { syntax: item.syntax, content: text, name: item.name, params: Object.fromEntries(names.map(name => [name, '1'])) }, { accept: 'text/html, application/problem+json;q=0.5', quiet: true });
     const page = await answer.text();
-    if (current !== item || modelOf(item).getValue() !== text) return;
-    mark(editor, null);
+    if (current !== item || textOf(item).value !== text) return;
+    pane.mark(null);
     fill($('#verdict'), h('span', { class: 'good' }, 'can be read'));
     showPage(page);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (current !== item) return;
-    if (problem.position) mark(editor, problem);
+    if (problem.position) pane.mark(problem);
     fill($('#verdict'), problem.code === 'rate_limited' ? '' : h('span', { class: 'bad' }, `${problem.position ? `line ${problem.position.line}: ` : ''}${problem.message.split('\n')[0]}`));
   }
 }
@@ -91,12 +91,12 @@ async function choose(item) {
   document.body.classList.remove('open-explorer');
   if (item.content === undefined) Object.assign(item, await get(route(item)));
   current = item;
-  editor.setModel(modelOf(item));
-  editor.updateOptions({ readOnly: false });
+  pane.show(textOf(item));
+  pane.readOnly = false;
   history.replaceState(null, '', `#${item.name}`);
   draw();
   act(preview);
-  editor.focus();
+  pane.focus();
 }
 function take(made) {
   const at = items.findIndex(item => item.id === made.id), item = at < 0 ? made : Object.assign(items[at], made);
@@ -106,8 +106,8 @@ function take(made) {
 }
 async function save() {
   const item = current;
-  try { take(await put(route(item), { content: modelOf(item).getValue() })); toast(`${item.name} is saved.`); } catch (error) {
-    if (error instanceof Problem && error.position) mark(editor, error);
+  try { take(await put(route(item), { content: textOf(item).value })); toast(`${item.name} is saved.`); } catch (error) {
+    if (error instanceof Problem && error.position) pane.mark(error);
     throw error;
   } finally { draw(); }
 }
@@ -137,15 +137,15 @@ async function remove() {
   if (!await confirm({ title: `Delete ${item.name}`, text: 'The template and its versions are gone for good, and so is its page.', action: `Delete ${item.name}` })) return;
   await del(route(item));
   items = items.filter(other => other !== item);
-  models.get(item.id)?.dispose();
-  models.delete(item.id);
+  texts.get(item.id)?.dispose();
+  texts.delete(item.id);
   toast(`${item.name} is deleted.`);
   if (items.length) await choose(items[0]); else nothing();
 }
 function versions() {
   const box = h('div', { class: 'dialog-body' });
   const el = dialog(`Versions of ${current.name}`, box, { wide: true });
-  act(() => listVersions(box, { path: route(current), field: 'content', language: LANGUAGES[current.syntax], text: () => modelOf(current).getValue(), restored: item => { el.close(); take(item); modelOf(current).setValue(item.content); draw(); } }));
+  act(() => listVersions(box, { path: route(current), field: 'content', language: LANGUAGES[current.syntax], text: () => textOf(current).value, restored: item => { el.close(); take(item); textOf(current).value = item.content; draw(); } }));
 }
 
 async function upload(list) {
@@ -178,8 +178,8 @@ $('#explorer').addEventListener('drop', event => { event.preventDefault(); act((
 const newItems = () => [...SNIPPETS.map(snippet => ({ label: snippet[0], icon: 'file-plus-2', run: () => act(() => create(snippet)) })), { label: 'Upload files', icon: 'upload', run: () => $('#upload').click() }];
 function nothing() {
   current = null;
-  editor.setValue('');
-  editor.updateOptions({ readOnly: true });
+  pane.show(new Text('', 'jinja'));
+  pane.readOnly = true;
   draw();
   fill($('#preview'), empty('app-window', 'No pages yet', 'Pages are templates under addresses of this cenv, cached and never older than the data they show.', button('Write the first one', { kind: 'primary', onclick: event => menu(event.currentTarget, newItems()) })));
 }

@@ -1,8 +1,8 @@
 // The editor of endpoints, hooks and schedules.
 import { addCommand } from './app.js';
 import { CENV, Problem, del, get, post, put } from './api.js';
+import { CodePane, Text, whenLoaded } from './code.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
-import { complete, createEditor, mark, monaco } from './editor.js';
 import { ago } from './format.js';
 import { about, route, show, startPanel, tryIt } from './scripts-panel.js';
 import { KINDS, fieldsOf } from './snippets.js';
@@ -14,27 +14,27 @@ let items = [], names = [], request = {}, current = null;
 const title = item => (item.kind === 'endpoint' ? `${item.method} ${item.path}` : item.name);
 const note = item => (item.kind === 'hook' ? `after ${item.table_name === '*' ? 'any table' : item.table_name}` : item.kind === 'schedule' ? item.cron : item.access);
 
-const editor = createEditor($('#editor'), { language: 'starlark', label: 'Script', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), run: () => current && act(tryIt), save: () => current && act(save) });
-const models = new Map();
+const pane = new CodePane($('#editor'), { language: 'starlark', label: 'Script', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), run: () => current && act(tryIt), save: () => current && act(save) });
+const texts = new Map();
 const keyOf = item => `${item.kind}/${item.id}`;
-const isDirty = item => models.has(keyOf(item)) && models.get(keyOf(item)).getValue() !== item.script;
-function modelOf(item) {
-  if (!models.has(keyOf(item))) {
-    const model = monaco.editor.createModel(item.script, 'starlark');
-    model.onDidChangeContent(() => { draw(); check(); });
-    models.set(keyOf(item), model);
+const isDirty = item => texts.has(keyOf(item)) && texts.get(keyOf(item)).value !== item.script;
+function textOf(item) {
+  if (!texts.has(keyOf(item))) {
+    const text = new Text(item.script, 'starlark');
+    text.onchange(() => { draw(); check(); });
+    texts.set(keyOf(item), text);
   }
-  return models.get(keyOf(item));
+  return texts.get(keyOf(item));
 }
 
 // Looked at while one types.
 const check = debounce(async () => {
   if (!current) return;
-  const model = editor.getModel(), text = model.getValue();
+  const { text } = pane, script = text.value;
   try {
-    const { error } = await post('/editor/scripts/check', { script: text }, { quiet: true });
-    if (model !== editor.getModel() || text !== model.getValue()) return;
-    mark(editor, error && { ...error, message: error.detail });
+    const { error } = await post('/editor/scripts/check', { script }, { quiet: true });
+    if (text !== pane.text || script !== text.value) return;
+    pane.mark(error && { ...error, message: error.detail });
     fill($('#verdict'), error ? h('span', { class: 'bad' }, `line ${error.position?.line ?? 1}: ${error.detail.split('\n')[0]}`) : h('span', { class: 'good' }, 'can be read'));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
@@ -58,13 +58,13 @@ function draw() {
 function choose(item) {
   document.body.classList.remove('open-explorer');
   current = item;
-  editor.setModel(modelOf(item));
-  editor.updateOptions({ readOnly: false });
+  pane.show(textOf(item));
+  pane.readOnly = false;
   history.replaceState(null, '', `#${keyOf(item)}`);
   draw();
   about(item);
   check();
-  editor.focus();
+  pane.focus();
 }
 
 function take(made, kind) {
@@ -78,11 +78,11 @@ function take(made, kind) {
 async function save() {
   const item = current;
   try {
-    take(await put(route(item), { script: modelOf(item).getValue() }), item.kind);
+    take(await put(route(item), { script: textOf(item).value }), item.kind);
     toast(`${title(item)} is saved and acts from now on.`);
-    mark(editor, null);
+    pane.mark(null);
   } catch (error) {
-    if (error instanceof Problem && error.position) mark(editor, error);
+    if (error instanceof Problem && error.position) pane.mark(error);
     throw error;
   } finally { draw(); }
 }
@@ -102,8 +102,8 @@ async function remove() {
   if (!await confirm({ title: `Delete ${title(item)}`, text: 'The script, its versions and its runs are gone for good.', action: `Delete ${title(item)}` })) return;
   await del(route(item));
   items = items.filter(other => other !== item);
-  models.get(keyOf(item))?.dispose();
-  models.delete(keyOf(item));
+  texts.get(keyOf(item))?.dispose();
+  texts.delete(keyOf(item));
   toast(`${title(item)} is deleted.`);
   if (items.length) choose(items[0]); else nothing();
 }
@@ -116,8 +116,8 @@ async function switchOn() {
 const newItems = () => Object.entries(KINDS).flatMap(([kind, { label, icon: name, snippets }]) => snippets.map(snippet => ({ label: `${label}: ${snippet[0].toLowerCase()}`, icon: name, run: () => act(() => create(kind, snippet)) })));
 function nothing() {
   current = null;
-  editor.setValue('');
-  editor.updateOptions({ readOnly: true });
+  pane.show(new Text('', 'starlark'));
+  pane.readOnly = true;
   draw();
   fill($('#panel'), empty('file-code-2', 'No scripts yet', 'Endpoints answer HTTP addresses of your own, hooks run after commits, schedules at their times: in Starlark, a small Python.', button('Write the first one', { kind: 'primary', onclick: event => menu(event.currentTarget, newItems()) })));
 }
@@ -137,25 +137,27 @@ addEventListener('beforeunload', event => { if (items.some(isDirty)) event.preve
 addCommand({ label: 'New script', icon: 'plus', group: 'Scripts', run: () => $('#new').click() });
 wireSplit($('#split'), $('#work'), $('#editor'));
 
-const K = monaco.languages.CompletionItemKind;
-complete('starlark', ['.'], (model, at, range) => {
-  const before = model.getLineContent(at.lineNumber).slice(0, at.column - 1), space = /([A-Za-z_]\w*)\.\w*$/.exec(before)?.[1];
-  if (space === 'request' || space === 'event') return Object.entries(request).map(([label, does]) => ({ label, kind: K.Property, detail: does, insertText: label, range }));
-  const from = space ? `${space}.` : '';
-  const shown = names.filter(entry => entry.name.startsWith(from) && !entry.name.slice(from.length).includes('.'));
-  const spaces = space ? [] : [...new Set(names.filter(entry => entry.name.includes('.')).map(entry => entry.name.split('.')[0]))].map(label => ({ label, kind: K.Module, insertText: label, range }));
-  return [...shown.map(entry => ({ label: entry.name.slice(from.length), kind: K.Function, detail: entry.signature, documentation: entry.does, insertText: entry.name.slice(from.length), range })), ...spaces];
+whenLoaded(({ complete, monaco }) => {
+  const K = monaco.languages.CompletionItemKind;
+  complete('starlark', ['.'], (model, at, range) => {
+    const before = model.getLineContent(at.lineNumber).slice(0, at.column - 1), space = /([A-Za-z_]\w*)\.\w*$/.exec(before)?.[1];
+    if (space === 'request' || space === 'event') return Object.entries(request).map(([label, does]) => ({ label, kind: K.Property, detail: does, insertText: label, range }));
+    const from = space ? `${space}.` : '';
+    const shown = names.filter(entry => entry.name.startsWith(from) && !entry.name.slice(from.length).includes('.'));
+    const spaces = space ? [] : [...new Set(names.filter(entry => entry.name.includes('.')).map(entry => entry.name.split('.')[0]))].map(label => ({ label, kind: K.Module, insertText: label, range }));
+    return [...shown.map(entry => ({ label: entry.name.slice(from.length), kind: K.Function, detail: entry.signature, documentation: entry.does, insertText: entry.name.slice(from.length), range })), ...spaces];
+  });
+  monaco.languages.registerHoverProvider('starlark', { provideHover(model, at) {
+    const word = model.getWordAtPosition(at);
+    if (!word) return null;
+    const before = model.getLineContent(at.lineNumber).slice(0, word.startColumn - 1), space = /([A-Za-z_]\w*)\.$/.exec(before)?.[1];
+    if (space === 'request' && request[word.word]) return { contents: [{ value: `**request.${word.word}**` }, { value: request[word.word] }] };
+    const entry = names.find(item => item.name === (space ? `${space}.${word.word}` : word.word));
+    return entry ? { contents: [{ value: `**${entry.name}**${entry.signature}` }, { value: entry.does }] } : null;
+  } });
 });
-monaco.languages.registerHoverProvider('starlark', { provideHover(model, at) {
-  const word = model.getWordAtPosition(at);
-  if (!word) return null;
-  const before = model.getLineContent(at.lineNumber).slice(0, word.startColumn - 1), space = /([A-Za-z_]\w*)\.$/.exec(before)?.[1];
-  if (space === 'request' && request[word.word]) return { contents: [{ value: `**request.${word.word}**` }, { value: request[word.word] }] };
-  const entry = names.find(item => item.name === (space ? `${space}.${word.word}` : word.word));
-  return entry ? { contents: [{ value: `**${entry.name}**${entry.signature}` }, { value: entry.does }] } : null;
-} });
 
-startPanel({ text: () => modelOf(current).getValue(), mark: problem => mark(editor, problem && { ...problem, message: problem.detail ?? problem.message }), restored: item => { const kind = current.kind; modelOf(current).setValue(item.script); choose(take(item, kind)); show('versions'); } });
+startPanel({ text: () => textOf(current).value, mark: problem => pane.mark(problem && { ...problem, message: problem.detail ?? problem.message }), restored: item => { const kind = current.kind; textOf(current).value = item.script; choose(take(item, kind)); show('versions'); } });
 act(async () => {
   const found = await get('/editor/scripts');
   ({ names, request } = found);

@@ -1,12 +1,13 @@
 // The versions of a script or page: which there are, what changed, and bringing one back.
 import { get, post } from './api.js';
+import { loadEditor } from './code.js';
 import { empty, fill, h, button } from './dom.js';
-import { monaco } from './editor.js';
 import { ago, date } from './format.js';
 import { act, confirm, dialog, toast } from './ui.js';
 
 /** Show two texts side by side. */
-export function showDiff(title, language, before, after, footer) {
+export async function showDiff(title, language, before, after, footer) {
+  const { monaco } = await loadEditor();
   const box = h('div', { class: 'diff' }), models = [monaco.editor.createModel(before, language), monaco.editor.createModel(after, language)];
   let compared;
   dialog(title, h('div', {}, box, footer && h('footer', {}, footer)), { wide: true, onclose: () => compared.then(() => [editor, ...models].forEach(part => part.dispose())) });

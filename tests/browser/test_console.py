@@ -181,3 +181,20 @@ def test_on_a_phone_everything_is_within_reach(open_page: Open) -> None:
 
     expect(page.locator("#meta")).to_contain_text("60 rows")
     assert_accessible(page)
+
+
+def test_a_phone_gets_the_editor_when_somebody_writes_and_what_was_written_stays(open_page: Open) -> None:
+    page = ready(open_page("/console?sql=SELECT+1+AS+one", viewport={"width": 390, "height": 844}))
+    field = page.get_by_role("textbox", name="SQL editor")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#grid thead")).to_contain_text("one")
+    assert not page.evaluate("performance.getEntriesByType('resource').some(entry => entry.name.includes('/monaco/'))")
+
+    field.press("End")
+    page.keyboard.type(" + 1")
+
+    page.locator("#editor .view-line").first.wait_for()
+    expect(page.locator(".plain-code")).to_have_count(0)
+    page.keyboard.type(" + 2")
+    assert text_of(page) == ["SELECT 1 AS one + 1 + 2"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -8,6 +8,8 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from wce.web.assets import imports, names
+
 
 def address(client: FlaskClient) -> str:
     found = re.search(r'href="(/static/v-[0-9a-f]{12}/css/app\.css)"', client.get("/").text)
@@ -44,3 +46,20 @@ def test_nothing_else_is_served(client: FlaskClient, name: str) -> None:
     folder = address(client).removesuffix("css/app.css")
 
     assert client.get(folder + name).status_code == 404
+
+
+def test_a_page_asks_for_all_its_modules_at_once(client: FlaskClient) -> None:
+    text = client.get("/").text
+    preloaded = re.findall(r'<link rel="modulepreload" href="/static/v-[0-9a-f]{12}/([^"]+)"', text)
+
+    assert preloaded == ["js/api.js", "js/dom.js", "js/ui.js"]
+
+
+def test_what_modules_import_is_there() -> None:
+    modules = {name for name in names() if re.fullmatch(r"js/[\w-]+\.js", name)}
+
+    found = {name: set(imports(name)) for name in modules}
+
+    assert set().union(*found.values()) <= names()
+    assert {"js/app.js", "js/code.js", "js/grid.js"} <= found["js/console.js"]
+    assert "js/editor.js" not in found["js/console.js"]  # which is fetched when it is wanted

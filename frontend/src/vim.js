@@ -1,0 +1,1 @@
+export { initVimMode, VimMode } from 'monaco-vim';
