@@ -2,6 +2,7 @@
 import { addCommand } from './app.js';
 import { CENV, Problem, del, post, send } from './api.js';
 import { CodePane, Text, placeOf, whenLoaded } from './code.js';
+import { asUser, showPolicies, startAs } from './console-as.js';
 import { explain } from './console-plan.js';
 import { showFailure, showResult, view, wireResults } from './console-results.js';
 import { draw as drawSide, known, refreshSchema, start } from './console-side.js';
@@ -25,6 +26,12 @@ function addDoc(title, sql, { activate = true } = {}) {
   if (activate) show(doc);
   return doc;
 }
+/** The first of Statement, Statement 2, … that no document has. */
+function unnamed() {
+  let name_ = 'Statement';
+  for (let i = 2; docs.some(doc => doc.name === name_); i++) name_ = `Statement ${i}`;
+  return name_;
+}
 function show(doc) {
   active = doc;
   pane.show(doc.text);
@@ -35,7 +42,7 @@ function show(doc) {
 function close(doc) {
   const at = docs.indexOf(doc);
   docs = docs.filter(other => other !== doc);
-  if (!docs.length) addDoc('Statement', '');
+  if (!docs.length) addDoc(unnamed(), '');
   if (active === doc) { active = null; show(docs[Math.max(0, at - 1)]); }
   doc.text.dispose();
   drawTabs();
@@ -48,6 +55,7 @@ function drawTabs() {
     icon('file-code-2'), h('span', {}, doc.name), h('i', { class: 'dirty', hidden: doc.text.value === doc.kept, title: 'Not saved under a name' }));
     return doc.tab;
   }));
+  active?.tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 /** Show a text: in the document that has it, or in a new one. */
 function open(sql, title, runIt = false) {
@@ -92,15 +100,17 @@ async function run() {
   const id = crypto.randomUUID?.() ?? `q${Date.now()}-${Math.floor(Math.random() * 1e9)}`;
   running = { id, abort: new AbortController() };
   busy(true);
-  const body = { sql: piece.sql, format: 'arrays', max_rows: Number($('#limit').value), read_only: readOnly.getAttribute('aria-pressed') === 'true' };
+  const body = { sql: piece.sql, format: 'arrays', max_rows: Number($('#limit').value), read_only: readOnly.getAttribute('aria-pressed') === 'true', ...asUser() };
   let told = { error: 'stopped' };
   try {
     const answer = await send('POST', '/query', body, { signal: running.abort.signal, headers: { 'X-Query-ID': id } });
     const result = await answer.json();
     showResult(result, piece.sql);
+    act(() => showPolicies(piece.sql));
     told = { duration_ms: result.duration_ms, row_count: result.columns.length ? result.row_count : result.changes };
     if (WRITES.test(piece.sql)) act(refreshSchema);
   } catch (error) {
+    showPolicies();
     if (error.name === 'AbortError') showFailure({ title: 'Stopped', message: 'You stopped the statement; nothing of it stays.' });
     else if (error instanceof Problem) { pane.mark(error, piece.from); showFailure(inText(error, piece.from)); told = { error: error.message }; } else throw error;
   } finally {
@@ -161,7 +171,7 @@ for (const id of ['build', 'build-first']) $('#' + id).addEventListener('click',
 $('#explain').addEventListener('click', doExplain);
 $('#format').addEventListener('click', doFormat);
 $('#save').addEventListener('click', () => act(saveAs));
-$('#new-doc').addEventListener('click', () => addDoc(`Statement ${docs.length + 1}`, ''));
+$('#new-doc').addEventListener('click', () => addDoc(unnamed(), ''));
 $('#more').addEventListener('click', event => menu(event.currentTarget, [
   { label: 'Run all in one transaction', icon: 'list-checks', run: () => act(runAll) },
   { label: 'Build a query', icon: 'table-columns-split', run: () => doBuild() },
@@ -180,11 +190,12 @@ whenLoaded(({ complete, monaco }) => {
 
 const stored = JSON.parse(localStorage.getItem(KEY) ?? 'null');
 for (const doc of stored?.docs ?? []) addDoc(doc.name, doc.sql, { activate: false });
-if (!docs.length) addDoc('Statement', '-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\nSELECT name, type\nFROM sqlite_schema\nWHERE type IN (\'table\', \'view\') AND name NOT GLOB \'_wce_*\'\nORDER BY name;\n', { activate: false });
+if (!docs.length) addDoc(unnamed(), '-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\nSELECT name, type\nFROM sqlite_schema\nWHERE type IN (\'table\', \'view\') AND name NOT GLOB \'_wce_*\'\nORDER BY name;\n', { activate: false });
 const search = new URLSearchParams(location.search), asked = search.get('sql');
-if (asked) addDoc('Statement', asked, { activate: false });
-show(asked ? docs.at(-1) : docs[stored?.active] ?? docs[0]);
+if (asked) open(asked, unnamed());
+else show(docs[stored?.active] ?? docs[0]);
 wireResults();
 act(() => start({ open, build: doBuild, insert: text => { pane.insert(text); pane.focus(); }, name }));
+act(startAs);
 if (search.has('build')) doBuild(search.get('build'));
 document.body.dataset.ready = '';

@@ -40,7 +40,7 @@ const dropColumn = (table, column) => changed(`${column.name} is dropped.`, sqlD
 function addIndex(table) {
   const boxes = table.columns.map((column, i) => field({ name: `column${i}`, label: column.name, type: 'checkbox', value: i === 0 }));
   return changed(`${table.name} has a new index.`, sqlDialog({
-    title: `Index ${table.name}`, action: 'Create the index', fields: [{ name: 'name', label: 'Name', required: true, mono: true, value: `${table.name}_index` }, h('h3', {}, 'Columns'), h('div', { class: 'inline' }, boxes), { name: 'unique', label: 'Every value once only', type: 'checkbox' }],
+    title: `Index ${table.name}`, action: 'Create the index', fields: [{ name: 'name', label: 'Name', required: true, mono: true, value: `${table.name}_index` }, h('h3', {}, 'Columns'), h('div', { class: 'abreast' }, boxes), { name: 'unique', label: 'Every value once only', type: 'checkbox' }],
     sql: given => `CREATE ${given.unique ? 'UNIQUE ' : ''}INDEX ${ident(given.name.trim())} ON ${ident(table.name)} (${table.columns.filter((_, i) => given[`column${i}`]).map(column => ident(column.name)).join(', ')})`,
   }));
 }
@@ -60,7 +60,7 @@ export function structure(table) {
   // Those of constraints have names that SQLite keeps for itself, and go with their table only.
   const index = item => [`${item.name} (${item.columns.map(part => part ?? 'expression').join(', ')})${item.unique ? ' unique' : ''}`, may && !item.name.startsWith('sqlite_') && iconButton(`Drop the index ${item.name}`, 'trash-2', { onclick: () => act(() => dropIndex(item)) })];
   const change = (text, icon, run, kind = '') => button(text, { icon, kind: `sm ${kind}`, onclick: () => act(() => run(table)) });
-  dialog(`Structure of ${table.name}`, h('div', { class: 'dialog-body' }, may && h('div', { class: 'inline' }, change('Add a column', 'plus', addColumn), change('Create an index', 'list-filter', addIndex), change('Rename', 'pencil', renameTable), change('Drop', 'trash-2', dropTable, 'bad')),
+  dialog(`Structure of ${table.name}`, h('div', { class: 'dialog-body' }, may && h('div', { class: 'abreast' }, change('Add a column', 'plus', addColumn), change('Create an index', 'list-filter', addIndex), change('Rename', 'pencil', renameTable), change('Drop', 'trash-2', dropTable, 'bad')),
     h('div', { class: 'scroll-x' }, h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Column', 'Type', 'Rules'].map(text => h('th', {}, text)), may && h('th', {}, h('span', { class: 'sr' }, 'Acts')))), h('tbody', {}, table.columns.map(column => line(table, column))))),
     list('References', table.references.map(item => `${item.columns.join(', ')} → ${item.table} (${item.to_columns.join(', ')})`)), list('Indexes', table.indexes.map(index)),
     table.sql && h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Definition' }, table.sql)), { wide: true });

@@ -148,6 +148,11 @@ def test_read_only_refuses_and_says_so(console: Page) -> None:
 
 def test_an_administrator_sees_what_a_rule_does_to_somebody(console: Page) -> None:
     write(console, "SELECT * FROM customers")
+    console.get_by_label("Run as").select_option(label="grace (editor)")
+    console.get_by_role("button", name="Run").click()
+    expect(console.locator("#meta")).to_contain_text("120 rows")
+    expect(console.locator("#policies")).to_have_text("grace sees 120 of 240 rows of customers, by agent = $username")
+
     console.get_by_role("button", name="Explain").click()
     expect(console.locator(".plan")).to_contain_text("SCAN")
 

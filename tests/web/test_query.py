@@ -323,6 +323,22 @@ def test_only_administrators_ask_on_behalf_of_others(note: Caller, invite: Calla
     assert note.post("/query/explain", {"sql": "SELECT 1", "as_user": "public"}).status_code == 200
 
 
+def test_administrators_read_what_another_would_and_write_nothing_in_his_name(note: Caller, invite: Callable[..., Caller]) -> None:
+    editor = invite("editor", "editor")
+    note.post("/query", {"sql": "INSERT INTO note VALUES (3, 'of the editor')"})
+    note.post("/admin/permissions", {"user_id": editor.user_id, "table_name": "note", "can_read": True, "can_write": True})
+    note.post("/admin/policies", {"table_name": "note", "policy_type": "read", "sql_condition": "text LIKE '%' || $username"})
+
+    def as_editor(sql: str, caller: Caller = note) -> tuple[int, Any]:
+        answer = caller.post("/query", {"sql": sql, "as_user": "editor"})
+        return answer.status_code, answer.json.get("rows", answer.json.get("code"))
+
+    assert as_editor("SELECT id FROM note") == (200, [{"id": 3}])
+    assert as_editor("UPDATE note SET text = ''") == (422, "statement_not_allowed")
+    assert as_editor("SELECT 1", editor) == (403, "forbidden")
+    assert note.post("/query", {"sql": "SELECT id FROM note", "as_user": "public"}).json["code"] == "no_such_table"
+
+
 def test_a_viewer_never_writes(note: Caller, invite: Callable[..., Caller]) -> None:
     viewer = invite("a_viewer", "viewer")
     note.post("/admin/permissions", {"user_id": viewer.user_id, "table_name": "note", "can_read": True, "can_write": True})

@@ -106,9 +106,7 @@ class Queries:
         `max_rows` lowers the cenv's bound on the rows of a result. `once` is looked at only when something writes. `name` is what
         `running` can stop them by. `read_only` refuses what writes.
         """
-        limits = config.limits
-        if max_rows is not None:
-            limits = replace(limits, max_rows=min(limits.max_rows, max_rows))
+        limits = _bounded(config, max_rows)
         if not 1 <= len(statements) <= MAX_STATEMENTS:
             raise WceError("validation", f"A transaction has 1 to {MAX_STATEMENTS} statements.")
         with self.place(cenv, config):
@@ -122,6 +120,21 @@ class Queries:
                     return self._run(guarded, actor, statements, limits, once)
 
             return self._retry(cenv, who, limits, work)
+
+    def read_as(
+        self, cenv: str, who: Authenticated, config: CenvSettings, asked: Statement, user: int, *, max_rows: int | None, name: str | None
+    ) -> Answer:
+        """What another user would be answered, for administrators; `name` is theirs to stop it by."""
+        limits = _bounded(config, max_rows)
+
+        def work(guarded: GuardedSession, actor: Actor) -> Answer:
+            if _writes(guarded, [asked]):
+                raise WceError("statement_not_allowed", "This statement writes, and in the name of another one only reads.")
+            with self.running.enter(cenv, who.actor.user_id, name, guarded.watch.cancel):
+                return self._run(guarded, actor, [asked], limits, None)
+
+        with self.place(cenv, config):
+            return self._retry(cenv, self._stand_in(cenv, who, user), limits, work)
 
     def explain(
         self, cenv: str, who: Authenticated, config: CenvSettings, statement: Statement, *, as_user: int | None = None
@@ -220,6 +233,11 @@ class Queries:
             if session.one("SELECT 1 FROM _wce_users WHERE user_id = ? AND enabled", (user_id,)) is None:
                 raise WceError("not_found", "No such user.")
         return replace(who, actor=replace(who.actor, user_id=user_id))
+
+
+def _bounded(config: CenvSettings, max_rows: int | None) -> Limits:
+    limits = config.limits
+    return limits if max_rows is None else replace(limits, max_rows=min(limits.max_rows, max_rows))
 
 
 def _writes(guarded: GuardedSession, statements: Sequence[Statement]) -> bool:

@@ -134,6 +134,7 @@ class Query(Statement):
     max_rows: Count | None = None
     format: Literal["objects", "arrays"] = "objects"
     read_only: bool = False
+    as_user: User = None
 
 
 class Transaction(Body):

@@ -15,7 +15,6 @@ from wce.core.layout import lay_out
 from wce.core.query import Answer, Once, Statement
 from wce.errors import WceError, invalid
 from wce.model import Result
-from wce.store.session import Session
 from wce.store.sqlite import fold
 from wce.web import bodies, current, responses
 from wce.web.access import access
@@ -42,7 +41,11 @@ def query(cenv_id: str) -> Response:
         return responses.result_body(results[0], form, body.format)
 
     statement = Statement(body.sql, bodies.parameters(body.params))
-    answer = _run(cenv_id, [statement], body.max_rows, form, encode, read_only=body.read_only)
+    if body.as_user is None:
+        answer = _run(cenv_id, [statement], body.max_rows, form, encode, read_only=body.read_only)
+    else:
+        asked, name = (cenv_id, who(), cenv_settings(), statement), current.request().environ.get(_QUERY_ID)
+        answer = services().queries.read_as(*asked, _user_id(cenv_id, body.as_user), max_rows=body.max_rows, name=name)
     response = _respond(answer, form, encode)
     if form != responses.JSON and answer.results:
         response.headers[responses.TRUNCATED] = "true" if answer.results[0].truncated else "false"
@@ -77,10 +80,8 @@ def explain(cenv_id: str) -> Response:
     """What a statement would do, and what lets it through or stops it."""
     body = bodies.read(bodies.Explanation)
     statement = Statement(body.sql, bodies.parameters(body.params))
-    app = services()
-    with app.store.session(cenv_id) as session:
-        as_user = None if body.as_user is None else _user_id(session, body.as_user)
-    found = app.queries.explain(cenv_id, who(), cenv_settings(), statement, as_user=as_user)
+    as_user = None if body.as_user is None else _user_id(cenv_id, body.as_user)
+    found = services().queries.explain(cenv_id, who(), cenv_settings(), statement, as_user=as_user)
     return responses.json(asdict(found) | {"formatted": lay_out(body.sql)})
 
 
@@ -100,13 +101,14 @@ def find_table(cenv_id: str, table_name: str) -> Response:
     return responses.json({"tables": [_table(found)]})
 
 
-def _user_id(session: Session, named: int | str) -> int:
+def _user_id(cenv_id: str, named: int | str) -> int:
     """The id of a user whom an administrator names; nobody else learns which names there are."""
     if not who().actor.role.administers:
         raise WceError("forbidden", "Only administrators may ask on behalf of others.")
     if isinstance(named, int) or named == permissions.PUBLIC:
         return permissions.principal_id(named)
-    found = next((user.user_id for user in users.list_users(session) if fold(user.username) == fold(named)), None)
+    with services().store.session(cenv_id) as session:
+        found = next((user.user_id for user in users.list_users(session) if fold(user.username) == fold(named)), None)
     if found is None:
         raise WceError("not_found", "No such user.")
     return found

@@ -87,7 +87,7 @@ SQL: Final[Mapping[str, Operation]] = {
         also=(CSV, NDJSON, XLSX),
         parameters=(_ONCE,),
         headers={"X-Truncated": "As truncated, for the forms that have no room for it."} | _REPLAYED,
-        errors=(*_SQL, "idempotency_mismatch"),
+        errors=("forbidden", "not_found", *_SQL, "idempotency_mismatch"),
         summary="Run one statement.",
     ),
     "query.transaction": Operation(
