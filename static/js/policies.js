@@ -1,8 +1,8 @@
 // Row policies, and what they leave of a table for a user.
-import { CENV, del, get, ident, post } from './api.js';
-import { $, button, empty, fill, h, icon, iconButton } from './dom.js';
+import { CENV, Problem, del, get, ident, post } from './api.js';
+import { $, button, debounce, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, date, plural } from './format.js';
-import { act, confirm, dialog, formDialog, toast } from './ui.js';
+import { act, confirm, dialog, formDialog, toast, values } from './ui.js';
 
 const TYPES = { read: 'Rows that may be seen', write: 'Rows that may be written', delete: 'Rows that may be deleted' };
 const SEEN_ROWS = 50;
@@ -10,37 +10,66 @@ let users, tables, policies;
 
 const nameOf = id => (id === null ? 'everybody' : id === 'public' ? 'the public' : users.find(user => user.user_id === id)?.username ?? `user ${id}`);
 
+const people = () => [{ user_id: 'public', username: 'public', role: 'public' }, ...users.filter(user => user.role !== 'owner' && user.role !== 'admin')];
+const binding = (table, type, user) => policies.filter(item => item.policy_type === type && item.table_name.toLowerCase() === table.toLowerCase() && (item.user_id === null || item.user_id === user.user_id)).map(item => item.sql_condition);
+
+/** What conditions leave a user of a table, worked out with the rights of an administrator: how many rows of how many, and `rows` of them. */
+async function left(table, user, conditions, rows = 0) {
+  const all = ident(table), where = conditions.map(condition => `(${condition}\n)`).join(' AND ') || '1';
+  const known = { user_id: user.user_id === 'public' ? null : user.user_id, username: user.username, role: user.role };
+  const params = Object.fromEntries(Object.entries(known).filter(([name]) => new RegExp(`\\$${name}\\b`).test(where)));
+  const ask = (sql, max_rows) => post('/query', { sql, params, max_rows, format: 'arrays', read_only: true }, { quiet: true });
+  const [{ rows: [[seen], [there]] }, kept] = await Promise.all([ask(`SELECT count(*) FROM ${all} WHERE ${where} UNION ALL SELECT count(*) FROM ${all}`, 2), rows && ask(`SELECT * FROM ${all} WHERE ${where}`, rows)]);
+  return { seen, there, kept };
+}
+
+/** Beside the condition of a new policy: what it would leave somebody, while one writes. */
+function trial() {
+  const hint = 'How many rows it leaves is counted while you write.', told = h('p', { class: 'dim', role: 'status' }, hint);
+  const who = h('select', { id: 'try-as' }, people().map(user => h('option', { value: user.user_id }, user.username)));
+  const box = h('div', { class: 'field' }, h('label', { for: 'try-as' }, 'Try it as'), who, told);
+  const tell = debounce(async () => {
+    const form = box.closest('form'), user = people().find(person => String(person.user_id) === who.value);
+    if (!form) return;
+    const { table_name: table, policy_type: type, user_id: bound, sql_condition: condition } = values(form);
+    if (!condition.trim()) { fill(told, hint); return; }
+    try {
+      const binds = bound === '' || bound === String(user.user_id), { seen, there } = await left(table, user, [...binding(table, type, user), ...(binds ? [condition] : [])]);
+      fill(told, h('b', {}, user.username), ` ${{ read: 'would see', write: 'might write', delete: 'might delete' }[type]} ${plural(seen, 'row')} of ${there}${binds ? '' : ': it binds somebody else'}.`);
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      fill(told, h('span', { class: 'bad' }, problem.message));
+    }
+  }, 350);
+  return [box, tell];
+}
+
 async function add() {
-  const done = await formDialog({
+  const [box, tell] = trial();
+  const asked = formDialog({
     title: 'New policy', action: 'Create the policy', wide: true, text: 'The rows for which the condition is true remain. $user_id, $username and $role stand for whoever asks.',
     fields: [{ name: 'table_name', label: 'Table', options: tables.map(table => table.name) }, { name: 'policy_type', label: 'Holds for', options: Object.entries(TYPES) },
       { name: 'user_id', label: 'Binds', options: [['', 'Everybody'], ['public', 'The public'], ...users.map(user => [user.user_id, user.username])] },
-      { name: 'sql_condition', label: 'Condition', type: 'textarea', mono: true, rows: 3, required: true, placeholder: 'owner = $username' }],
+      { name: 'sql_condition', label: 'Condition', type: 'textarea', mono: true, rows: 3, required: true, placeholder: 'owner = $username' }, box],
     submit: ({ user_id, ...given }) => post('/admin/policies', { ...given, ...(user_id && { user_id: user_id === 'public' ? user_id : Number(user_id) }) }),
   });
+  box.closest('form').addEventListener('input', tell);
+  const done = await asked;
   if (!done) return;
   toast(`${done.table_name} has a new policy.`);
   await show();
 }
 
-/** The rows that the read policies leave a user, worked out with the rights of an administrator. */
+/** The rows that the read policies leave a user. */
 async function preview(table, user) {
-  const mine = policies.filter(item => item.policy_type === 'read' && item.table_name.toLowerCase() === table.toLowerCase() && (item.user_id === null || item.user_id === user.user_id));
-  const all = ident(table), where = mine.map(item => `(${item.sql_condition}\n)`).join(' AND ') || '1';
-  const params = { user_id: user.user_id === 'public' ? null : user.user_id, username: user.username, role: user.role };
-  const named = Object.fromEntries(Object.entries(params).filter(([name]) => new RegExp(`\\$${name}\\b`).test(where)));
-  const [kept, total] = await Promise.all([post('/query', { sql: `SELECT * FROM ${all} WHERE ${where}`, params: named, max_rows: SEEN_ROWS, format: 'arrays' }), post('/query', { sql: `SELECT count(*) FROM ${all} WHERE ${where} UNION ALL SELECT count(*) FROM ${all}`, params: named, format: 'arrays' })]);
-  const [[seen], [there]] = total.rows;
+  const conditions = binding(table, 'read', user), { seen, there, kept } = await left(table, user, conditions, SEEN_ROWS);
   const text = value => (value === null ? h('em', { class: 'null' }, 'NULL') : typeof value === 'object' ? 'blob' : String(value));
-  dialog(`What ${user.username} sees of ${table}`, h('div', { class: 'dialog-body' }, h('p', {}, `${plural(seen, 'row')} of ${there}, by ${plural(mine.length, 'policy', 'policies')}. Whether ${user.username} may read the table at all is a matter of permissions.`),
+  dialog(`What ${user.username} sees of ${table}`, h('div', { class: 'dialog-body' }, h('p', {}, `${plural(seen, 'row')} of ${there}, by ${plural(conditions.length, 'policy', 'policies')}. Whether ${user.username} may read the table at all is a matter of permissions.`),
     h('div', { class: 'scroll-x bounded' }, h('table', { class: 'grid' }, h('thead', {}, h('tr', {}, kept.columns.map(name => h('th', {}, h('span', { class: 'col-head' }, name))))), h('tbody', {}, kept.rows.map(row => h('tr', {}, row.map(value => h('td', {}, text(value))))))))), { wide: true });
 }
 
-function askWho(table) {
-  const people = [{ user_id: 'public', username: 'public', role: 'public' }, ...users.filter(user => user.role !== 'owner' && user.role !== 'admin')];
-  return formDialog({ title: `See ${table} as somebody`, action: 'Show the rows', fields: [{ name: 'who', label: 'User', options: people.map(user => [user.user_id, user.username]) }],
-    submit: ({ who }) => preview(table, people.find(user => String(user.user_id) === who)) });
-}
+const askWho = table => formDialog({ title: `See ${table} as somebody`, action: 'Show the rows', fields: [{ name: 'who', label: 'User', options: people().map(user => [user.user_id, user.username]) }],
+  submit: ({ who }) => preview(table, people().find(user => String(user.user_id) === who)) });
 
 async function remove(policy) {
   if (!await confirm({ title: `Delete this policy of ${policy.table_name}`, text: ['Rows that it hides or protects may be open then.', h('pre', { class: 'listing' }, policy.sql_condition)], action: 'Delete the policy' })) return;

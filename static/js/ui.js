@@ -125,9 +125,9 @@ export function formDialog({ title, text, fields, action, danger = false, submit
   });
 }
 
-/** A menu under a button: items [{label, icon, run, danger}]. */
+/** A menu under a button: items [{label, icon, run, danger}]. The button has the focus again before one runs, so that a dialog gives it back there. */
 export function menu(anchor, items) {
-  const box = h('div', { class: 'menu', role: 'menu' }, items.map(item => h('button', { type: 'button', role: 'menuitem', class: item.danger && 'bad', onclick: () => { box.remove(); item.run(); } }, item.icon && icon(item.icon), item.label)));
+  const box = h('div', { class: 'menu', role: 'menu' }, items.map(item => h('button', { type: 'button', role: 'menuitem', class: item.danger && 'bad', onclick: () => { box.remove(); anchor.focus(); item.run(); } }, item.icon && icon(item.icon), item.label)));
   const close = event => { if (!box.contains(event.target)) { box.remove(); document.removeEventListener('pointerdown', close, true); } };
   box.addEventListener('keydown', event => {
     const all = [...box.children], at = all.indexOf(document.activeElement), step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -11,7 +11,7 @@ export async function showDiff(title, language, before, after, footer) {
   const box = h('div', { class: 'diff' }), models = [monaco.editor.createModel(before, language), monaco.editor.createModel(after, language)];
   let compared;
   dialog(title, h('div', {}, box, footer && h('footer', {}, footer)), { wide: true, onclose: () => compared.then(() => [editor, ...models].forEach(part => part.dispose())) });
-  const editor = monaco.editor.createDiffEditor(box, { readOnly: true, useShadowDOM: false, automaticLayout: true, renderSideBySide: innerWidth > 860, minimap: { enabled: false }, scrollBeyondLastLine: false, fontFamily: '"JetBrains Mono", monospace', fontSize: 12.5, overviewRulerLanes: 0 });
+  const editor = monaco.editor.createDiffEditor(box, { readOnly: true, useShadowDOM: false, automaticLayout: true, renderSideBySide: innerWidth > 860, minimap: { enabled: false }, scrollBeyondLastLine: false, fontFamily: '"JetBrains Mono", monospace', fontSize: 12.5, overviewRulerLanes: 0, renderOverviewRuler: false, scrollbar: { verticalScrollbarSize: 10, horizontalScrollbarSize: 10, useShadows: false } });
   // A model that goes while its worker still compares is an error of the worker's.
   compared = new Promise(done => { editor.onDidUpdateDiff(done); });
   editor.setModel({ original: models[0], modified: models[1] });
@@ -27,7 +27,11 @@ export async function listVersions(box, { path, field, language, text, restored 
     toast(`The ${names(version)} is back.`);
     restored(item);
   });
-  const compare = version => act(async () => showDiff(`Changes since the ${names(version)}`, language, (await get(`${path}/versions/${version.id}`))[field], text()));
+  const compare = version => act(async () => {
+    const before = (await get(`${path}/versions/${version.id}`))[field], after = text();
+    if (before === after) toast(`Nothing has changed since the ${names(version)}.`);
+    else await showDiff(`Changes since the ${names(version)}`, language, before, after);
+  });
   fill(box, versions.length ? h('ul', { class: 'rows' }, versions.map((version, i) => h('li', {}, h('div', { class: 'grow' }, h('b', {}, ago(version.created_at)), i === 0 && h('span', { class: 'tag ok' }, 'now'), h('small', {}, `${date(version.created_at)} · ${version.username ?? 'somebody who is gone'}`)),
     button('Compare', { kind: 'sm', icon: 'diff', onclick: () => compare(version) }), i > 0 && button('Bring back', { kind: 'sm', icon: 'undo-2', onclick: () => back(version) })))) : empty('history', 'No versions yet', 'Each text that is saved becomes one.'));
 }

@@ -39,7 +39,10 @@ def test_somebody_is_invited_given_a_table_and_held_to_some_rows(open_page: Open
     page.get_by_role("button", name="New policy").click()
     in_dialog(page, "Create", table_name="orders", sql_condition="nonsense(")
     expect(page.locator("dialog .field-error, dialog .form-error").filter(visible=True)).to_be_visible()
-    in_dialog(page, "Create", table_name="orders", sql_condition="status = 'open' OR $username <> 'nina'")
+    page.get_by_label("Try it as").select_option(label="nina")
+    page.locator("dialog [name=sql_condition]").fill("status = 'open' OR $username <> 'nina'")
+    expect(page.get_by_role("dialog")).to_contain_text("nina would see 127 rows of 1400.")
+    in_dialog(page, "Create", table_name="orders")
     orders = page.locator("section", has_text="orders").last
     orders.get_by_role("button", name="See as").click()
     page.locator("dialog [name=who]").select_option(label="nina")
