@@ -44,6 +44,16 @@ document.addEventListener('keydown', event => {
   if (event.key === 'Escape') for (const drawer of $$('[data-drawer]')) document.body.classList.remove('open-' + drawer.dataset.drawer);
 });
 
+// Arrow keys walk over tabs.
+document.addEventListener('keydown', event => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], list = step && event.target.closest?.('[role="tab"]') && event.target.closest('[role="tablist"]');
+  if (!list) return;
+  const all = $$('[role="tab"]', list).filter(tab => tab.checkVisibility());
+  event.preventDefault();
+  all.at((all.indexOf(event.target) + step) % all.length).click();
+  $('[aria-selected="true"]', list)?.focus();
+});
+
 // The palette: every screen, every table, a few acts.
 const palette = $('#palette'), commands = [];
 /** Add a command of the screen's own to the palette: {label, icon, group, run} or {…, href}. */

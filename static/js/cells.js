@@ -6,7 +6,6 @@ const LONG = 120;
 
 export const isBlob = value => typeof value === 'object' && value !== null && '$base64' in value;
 export const blobSize = value => Math.floor(value.$base64.replace(/=+$/, '').length * 3 / 4);
-const json = value => { try { const found = JSON.parse(value); return typeof found === 'object' ? found : undefined; } catch { return undefined; } };
 
 /** A cell's content; long texts are cut, and the viewer shows the whole. */
 export function shown(value) {
@@ -14,14 +13,6 @@ export function shown(value) {
   if (isBlob(value)) return h('em', { class: 'null' }, `BLOB ${bytes(blobSize(value))}`);
   const text = String(value);
   return text.length > LONG ? `${text.slice(0, LONG)}…` : text;
-}
-
-/** The whole value for the viewer: JSON laid out, a BLOB as hexadecimal. */
-export function whole(value) {
-  if (value === null) return 'NULL';
-  if (isBlob(value)) return [...atob(value.$base64)].map((c, i) => c.charCodeAt(0).toString(16).padStart(2, '0') + (i % 16 === 15 ? '\n' : ' ')).join('');
-  const found = typeof value === 'string' && /^\s*[[{]/.test(value) ? json(value) : undefined;
-  return found === undefined ? String(value) : JSON.stringify(found, null, 2);
 }
 
 /** What somebody typed, as the column's type would have it: numbers stay numbers, an empty text of a column that is no text is NULL. */

@@ -51,7 +51,7 @@ function close(doc) {
 function drawTabs() {
   fill($('#docs'), docs.map(doc => {
     doc.tab = h('button', { type: 'button', role: 'tab', 'aria-selected': doc === active, title: 'Delete or middle click closes it', onclick: () => show(doc), onauxclick: event => { if (event.button === 1) close(doc); },
-      onkeydown: event => { if (event.key === 'Delete') close(doc); const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]; if (step) { show(docs.at((docs.indexOf(doc) + step) % docs.length)); active.tab.focus(); } } },
+      onkeydown: event => { if (event.key === 'Delete') close(doc); } },
     icon('file-code-2'), h('span', {}, doc.name), h('i', { class: 'dirty', hidden: doc.text.value === doc.kept, title: 'Not saved under a name' }));
     return doc.tab;
   }));

@@ -26,19 +26,21 @@ export function show(value) {
   return text.length > LONG ? text.slice(0, LONG) + '…' : text;
 }
 
-/** A window with the whole value: JSON laid out, pictures shown. */
-export function openValue(name, value) {
-  let content;
-  if (value?.$base64 !== undefined) {
-    const head = atob(value.$base64.slice(0, 16)), type = head.startsWith('\x89PNG') ? 'png' : head.startsWith('\xff\xd8') ? 'jpeg' : head.startsWith('GIF8') ? 'gif' : null;
-    content = type ? h('img', { class: 'blob', alt: `Picture in ${name}`, src: `data:image/${type};base64,${value.$base64}` })
-      : h('pre', { class: 'listing', tabindex: '0' }, [...atob(value.$base64.slice(0, 4096))].map((byte, i) => byte.charCodeAt(0).toString(16).padStart(2, '0') + (i % 16 === 15 ? '\n' : ' ')).join(''));
-  } else {
+/** The whole value: JSON laid out, pictures shown, other BLOBs in hexadecimal. */
+export function content(name, value) {
+  if (value?.$base64 === undefined) {
     let text = plain(value);
     try { const parsed = JSON.parse(text); if (typeof parsed === 'object' && parsed) text = JSON.stringify(parsed, null, 2); } catch { /* no JSON: shown as it is */ }
-    content = h('pre', { class: 'listing wrapped', tabindex: '0' }, value === null ? 'NULL' : text);
+    return h('pre', { class: 'listing wrapped', tabindex: '0', 'aria-label': 'Value' }, value === null ? 'NULL' : text);
   }
-  dialog(name, h('div', { class: 'dialog-body' }, content, h('div', {}, button('Copy', { icon: 'copy', onclick: () => copy(plain(value), 'The value') }))), { wide: true });
+  const head = atob(value.$base64.slice(0, 16)), type = head.startsWith('\x89PNG') ? 'png' : head.startsWith('\xff\xd8') ? 'jpeg' : head.startsWith('GIF8') ? 'gif' : null;
+  return type ? h('img', { class: 'blob', alt: `Picture in ${name}`, src: `data:image/${type};base64,${value.$base64}` })
+    : h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Value' }, [...atob(value.$base64.slice(0, 4096))].map((byte, i) => byte.charCodeAt(0).toString(16).padStart(2, '0') + (i % 16 === 15 ? '\n' : ' ')).join(''));
+}
+
+/** A window with the whole value. */
+export function openValue(name, value) {
+  dialog(name, h('div', { class: 'dialog-body' }, content(name, value), h('div', {}, button('Copy', { icon: 'copy', onclick: () => copy(plain(value), 'The value') }))), { wide: true });
 }
 
 /** Put a text on the clipboard and say so. */

@@ -4,6 +4,7 @@ import { CENV, Problem, del, get, post, put, send } from './api.js';
 import { CodePane, Text } from './code.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { ago, bytes } from './format.js';
+import { askFront } from './front-matter.js';
 import { name as sqlName } from './sql.js';
 import { act, confirm, dialog, formDialog, menu, toast } from './ui.js';
 import { listVersions } from './versions.js';
@@ -81,6 +82,7 @@ function draw() {
     h('h2', {}, 'Files', h('em', {}, files.max_size ? `${bytes(files.size)} of ${bytes(files.max_size)}` : '')), shown.length ? shown.map(file => h('button', { type: 'button', class: 'tree-row', title: file.content_type, onclick: event => fileMenu(file, event.currentTarget) }, icon(file.content_type.startsWith('image/') ? 'image' : 'file-text'), h('span', {}, file.path), h('em', {}, bytes(file.size)))) : h('p', { class: 'dim hint' }, 'Pictures, style sheets and scripts of pages; drop them here.')).removeAttribute('aria-busy');
   for (const id of ['publish', 'settings', 'more']) $('#' + id).disabled = !current;
   $('#save').disabled = !current || !isDirty(current);
+  $('#front').hidden = current?.syntax !== 'markdown';
   fill($('#publish'), icon('globe'), h('span', {}, current?.published ? 'Take back' : 'Publish'));
   fill($('#title'), current ? current.name : 'Pages');
   fill($('#syntax'), current ? current.syntax : '');
@@ -131,6 +133,10 @@ async function create([label, syntax, content]) {
 async function settings() {
   const made = await formDialog({ title: `Settings of ${current.name}`, action: 'Save', fields: fields(current), submit: given => put(route(current), given) });
   if (made) { take(made); draw(); toast(`${current.name} is changed.`); }
+}
+async function front() {
+  const item = current, text = await askFront(textOf(item).value, item.name, items.map(other => other.name).filter(name => name.startsWith('layouts/')));
+  if (text !== undefined && item === current) pane.replace(text);
 }
 async function remove() {
   const item = current;
@@ -189,7 +195,8 @@ $('#new').addEventListener('click', event => menu(event.currentTarget, newItems(
 $('#save').addEventListener('click', () => act(save));
 $('#publish').addEventListener('click', event => act(publish, event.currentTarget));
 $('#settings').addEventListener('click', () => act(settings));
-$('#more').addEventListener('click', event => menu(event.currentTarget, [{ label: 'Settings', icon: 'sliders-horizontal', run: () => act(settings) }, { label: 'Versions', icon: 'history', run: versions }, ...(current.published && !current.name.includes('{') ? [{ label: 'Open the page', icon: 'external-link', run: () => window.open(pagePath(current), '_blank', 'noopener') }] : []), { label: 'Delete', icon: 'trash-2', danger: true, run: () => act(remove) }]));
+$('#front').addEventListener('click', () => act(front));
+$('#more').addEventListener('click', event => menu(event.currentTarget, [{ label: 'Settings', icon: 'sliders-horizontal', run: () => act(settings) }, ...(current.syntax === 'markdown' ? [{ label: 'Front matter', icon: 'table-properties', run: () => act(front) }] : []), { label: 'Versions', icon: 'history', run: versions }, ...(current.published && !current.name.includes('{') ? [{ label: 'Open the page', icon: 'external-link', run: () => window.open(pagePath(current), '_blank', 'noopener') }] : []), { label: 'Delete', icon: 'trash-2', danger: true, run: () => act(remove) }]));
 addEventListener('beforeunload', event => { if (items.some(isDirty)) event.preventDefault(); });
 addCommand({ label: 'New template or file', icon: 'plus', group: 'Pages', run: () => $('#new').click() });
 

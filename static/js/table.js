@@ -1,8 +1,9 @@
 // One table: its rows page by page, sorted and filtered, edited in place.
 import { CENV, get, ident, post, query, save, send } from './api.js';
-import { condition, isBlob, shown, typed, whole } from './cells.js';
+import { condition, isBlob, shown, typed } from './cells.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { num, plural } from './format.js';
+import { content } from './grid.js';
 import { structure } from './structure.js';
 import { act, confirm, dialog, formDialog, toast } from './ui.js';
 
@@ -87,14 +88,14 @@ function edit(cell, row, item) {
 
 function view(row, item) {
   const value = valueOf(row, item.name);
-  dialog(`${item.name}`, h('div', { class: 'dialog-body' }, h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Value' }, whole(value)),
+  dialog(`${item.name}`, h('div', { class: 'dialog-body' }, content(item.name, value),
     mayEdit() && !isBlob(value) && !item.generated && value !== null && h('div', {}, button('Set to NULL', { kind: 'sm', disabled: item.not_null, onclick: event => { event.currentTarget.closest('dialog').close(); act(async () => { await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = NULL WHERE ${whereKey()}`, params: keyOf(row) }); await load(); }); } }))), { wide: true });
 }
 
 function cell(row, item) {
   const value = valueOf(row, item.name), lead = table.references.find(reference => reference.columns.length === 1 && reference.columns[0] === item.name);
-  const content = lead && value !== null ? h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(lead.table)}?${new URLSearchParams({ [`f.${lead.to_columns[0]}`]: `= ${value}` })}`, title: `Open this row of ${lead.table}` }, shown(value)) : shown(value);
-  const el = h('td', { class: typeof value === 'number' ? 'n' : '', tabindex: '-1' }, content);
+  const text = lead && value !== null ? h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(lead.table)}?${new URLSearchParams({ [`f.${lead.to_columns[0]}`]: `= ${value}` })}`, title: `Open this row of ${lead.table}` }, shown(value)) : shown(value);
+  const el = h('td', { class: typeof value === 'number' ? 'n' : '', tabindex: '-1' }, text);
   el.addEventListener('dblclick', () => (mayEdit() && !isBlob(value) && String(value ?? '').length < 200 ? edit(el, row, item) : view(row, item)));
   el.addEventListener('keydown', event => { if (event.key === 'Enter' && event.target === el) { event.preventDefault(); edit(el, row, item); } if (event.key === ' ' && event.target === el) { event.preventDefault(); view(row, item); } });
   return el;
@@ -106,12 +107,15 @@ function line(row, at) {
 }
 
 function body() {
-  const old = $('#grid tbody');
+  const old = $('#grid tbody'), held = document.activeElement.closest('#grid tbody td');
   if (!old) return;
+  const at = held && [held.parentElement.sectionRowIndex, held.cellIndex]; // whoever walks by keys stays where he was
   fill(old, rows.map(line));
   $('#nothing')?.remove();
   if (!rows.length) $('#grid').append(h('div', { id: 'nothing' }, filters.size || search ? empty('list-filter', 'No row fits', 'Change the filters, or clear them.') : empty('rows-3', 'No rows yet', table.can_write ? 'Insert the first one, or load a file.' : 'Rows that you may see appear here.')));
-  $('tbody td:not(.rn)')?.setAttribute('tabindex', '0');
+  const first = (at && old.rows[Math.min(at[0], rows.length - 1)]?.cells[at[1]]) ?? $('tbody td:not(.rn)');
+  first?.setAttribute('tabindex', '0');
+  if (at) first?.focus();
   $('#back').disabled = !page;
   $('#next').disabled = !more;
   $('#clear').hidden = !filters.size && !search;

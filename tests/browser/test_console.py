@@ -115,7 +115,8 @@ def test_results_are_charts_and_json_too_and_leave_as_csv(console: Page) -> None
     console.get_by_role("tab", name="Split").click()
     expect(console.locator("#chart canvas")).to_be_visible()
     assert_accessible_in_both_themes(console)
-    console.get_by_role("tab", name="JSON").click()
+    console.get_by_role("tab", name="Split").press("ArrowRight")
+    expect(console.get_by_role("tab", name="JSON")).to_be_focused()
     expect(console.locator("#json")).to_contain_text('"missing": null')
 
     console.get_by_role("button", name="Export").click()

@@ -37,6 +37,9 @@ def test_a_page_is_written_looked_at_and_published(pages: Page, place: Place) ->
     pages.keyboard.insert_text("*fresh*")
     expect(shown(pages).locator("em")).to_have_text("fresh")
     assert_accessible_in_both_themes(pages)
+    pages.get_by_role("button", name="Front matter").click()
+    pages.get_by_label("Description").fill("All: of it")
+    pages.get_by_role("button", name="Write it").click()
     pages.locator("#save").click()
     expect(pages.locator(".toast").last).to_have_text("shop/hello is saved.")
     pages.get_by_role("button", name="Publish").click()
@@ -44,6 +47,7 @@ def test_a_page_is_written_looked_at_and_published(pages: Page, place: Place) ->
 
     text = place.send("GET", "/pages/shop/hello").text
     assert "<em>fresh</em>" in text
+    assert '<meta name="description" content="All: of it">' in text
     assert text.startswith("<!doctype html>")  # the layout came with the first page
     for name in ("shop/hello", "layouts/base"):
         pages.get_by_role("button", name="More").click()
