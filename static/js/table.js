@@ -127,7 +127,7 @@ function head() {
     const on = sort.replace(/^-/, '') === item.name, down = sort.startsWith('-');
     return h('th', { scope: 'col', 'aria-sort': on ? (down ? 'descending' : 'ascending') : 'none' }, h('button', { type: 'button', title: item.type, onclick: () => { sort = on ? (down ? '' : `-${item.name}`) : item.name; head(); restart(); } }, table.key.includes(item.name) && icon('key-round', 'pk'), item.name, on && icon(down ? 'arrow-down' : 'arrow-up')));
   };
-  const box = item => h('td', {}, h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', placeholder: 'filter', 'aria-label': `Filter ${item.name}: a part of it, = 5, > 3, null`, title: 'A part of it, = 5, > 3, null, not null',
+  const box = item => h('td', {}, h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', size: '8', placeholder: 'filter', 'aria-label': `Filter ${item.name}: a part of it, = 5, > 3, null`, title: 'A part of it, = 5, > 3, null, not null',
     oninput: debounce(event => { const text = event.target.value.trim(); if (text) filters.set(item.name, text); else filters.delete(item.name); restart(); }) }));
   const top = [h('tr', {}, h('th', { class: 'rn' }, h('span', { class: 'sr' }, 'Row')), table.columns.map(title)), h('tr', { class: 'filter-row' }, h('td', { class: 'rn' }), table.columns.map(box))];
   const old = $('#grid table');

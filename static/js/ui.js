@@ -121,7 +121,7 @@ export function formDialog({ title, text, fields, action, danger = false, submit
       h('footer', {}, button('Cancel', { onclick: () => el.close() }), h('button', { type: 'submit', class: `btn primary${danger ? ' danger' : ''}` }, action)));
     wire(form, async given => { answer = (await submit(given)) ?? true; el.close(); });
     const el = dialog(title, form, { wide, onclose: () => resolve(answer) });
-    $('input:not([type="checkbox"]), select, textarea', form)?.focus();
+    ($('input:not([type="checkbox"]), select, textarea', form) ?? $('input', form))?.focus();
   });
 }
 

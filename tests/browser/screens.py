@@ -14,6 +14,7 @@ from tests.conftest import BROWSER, serving
 from wce.web.screens import LINKS
 
 VARIANTS = {"light": ("light", 1440, 900), "dark": ("dark", 1440, 900), "phone": ("light", 390, 844), "phone-dark": ("dark", 390, 844)}
+PHONE = 860  # pixels: narrower screens fetch the editor when somebody writes
 OUTSIDE = {"landing": "/", "new": "/new", "undelete": "/undelete", "error": "/nothing"}
 FREELY = "100000 per minute"
 ENVIRON = {
@@ -59,6 +60,8 @@ def shoot(browser: Browser, place: Place, folder: Path) -> int:
             page = context.new_page()
             page.goto(path)
             settled(page)
+            if width > PHONE and page.locator("#editor").count():
+                page.locator("#editor .view-line").first.wait_for()  # until then a plain field stands there
             if name == "sql-console":
                 page.keyboard.press("Control+Enter")
                 settled(page)
