@@ -7,12 +7,13 @@ import { content } from './grid.js';
 import { structure } from './structure.js';
 import { act, confirm, dialog, formDialog, toast } from './ui.js';
 
-const PAGE = 100;
+const PAGE = 100, IN_VIEW = 40;
 const name = decodeURIComponent(location.pathname.slice(`${CENV}/data/`.length));
 const asked = new URLSearchParams(location.search);
 let table, rows = [], more = false, page = Number(asked.get('page')) || 0, sort = asked.get('sort') ?? '', search = asked.get('search') ?? '';
 const filters = new Map([...asked].filter(([key]) => key.startsWith('f.')).map(([key, text]) => [key.slice(2), text]));
 const chosen = new Set();
+let drawn = 0;
 
 const column = wanted => table.columns.find(item => item.name === wanted);
 const mayEdit = () => table.type === 'table' && table.can_write && table.key.length > 0;
@@ -110,7 +111,9 @@ function body() {
   const old = $('#grid tbody'), held = document.activeElement.closest('#grid tbody td');
   if (!old) return;
   const at = held && [held.parentElement.sectionRowIndex, held.cellIndex]; // whoever walks by keys stays where he was
-  fill(old, rows.map(line));
+  const soon = at ? rows.length : IN_VIEW, mine = ++drawn;
+  fill(old, rows.slice(0, soon).map(line));
+  if (rows.length > soon) setTimeout(() => { if (mine === drawn) old.append(...rows.slice(soon).map((row, i) => line(row, soon + i))); }); // when those in view are drawn
   $('#nothing')?.remove();
   if (!rows.length) $('#grid').append(h('div', { id: 'nothing' }, filters.size || search ? empty('list-filter', 'No row fits', 'Change the filters, or clear them.') : empty('rows-3', 'No rows yet', table.can_write ? 'Insert the first one, or load a file.' : 'Rows that you may see appear here.')));
   const first = (at && old.rows[Math.min(at[0], rows.length - 1)]?.cells[at[1]]) ?? $('tbody td:not(.rn)');
@@ -187,6 +190,7 @@ $('#search').addEventListener('input', debounce(() => { search = $('#search').va
 
 act(async () => {
   table = await get(`/data/${encodeURIComponent(name)}`);
+  $('.bar').inert = false; // its controls are about the table
   document.title = `${table.name} · ${document.title.split(' · ').slice(1).join(' · ')}`;
   $('#name').textContent = $('#crumb').textContent = table.name;
   fill($('#kind'), table.type === 'table' ? (table.key.length ? (table.can_write ? 'double click to edit' : 'read only') : 'no key: read only') : table.type);
