@@ -8,6 +8,7 @@ busy with one request for `PATIENCE_SECONDS`. Threads are called last in, first 
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from functools import partial
@@ -18,6 +19,9 @@ from waitress.task import ThreadedTaskDispatcher
 from wce import lane
 
 PATIENCE_SECONDS: Final = 0.003
+# How long a thread that computes keeps the interpreter when another one wants it. Five milliseconds, Python's own, are far more than
+# most requests take, and each step of SQLite would wait for them again.
+SWITCH_SECONDS: Final = 0.0002
 
 
 class Outbox(Protocol):
@@ -38,6 +42,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         self._runner: threading.Condition | None = None  # who works through the queue
         self._since = 0.0
         self._behind = threading.Event()  # somebody waits behind the runner
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._watcher = threading.Thread(target=self._watch, name="wce-dispatch", daemon=True)
         self._ended = threading.Event()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -24,7 +25,6 @@ PROBLEM: Final = "application/problem+json"
 HTML: Final = "text/html"
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
-_ROWS: Final = 200  # that become JSON in one piece
 _ANYTHING: Final = "*/*"
 TRUNCATED: Final = "X-Truncated"  # for the forms that have no room to say it
 
@@ -118,19 +118,21 @@ def body(content: bytes, form: str, status: int = 200) -> Response:
     return _ready(content, status, form if form == JSON else f"{form}; charset=utf-8")
 
 
-def table_body(columns: Sequence[str], found: Sequence[Sequence[Any]], form: str, *, as_arrays: bool = False) -> bytes:
+def table_body(columns: Sequence[str], found: Iterable[Sequence[Any]], form: str, *, as_arrays: bool = False) -> bytes:
     """Rows as CSV, NDJSON or an Excel workbook."""
     if form == XLSX:
         return to_xlsx(columns, found)
     if form == CSV:
         return rows.to_csv(columns, found)
-    return rows.ndjson(found if as_arrays else rows.objects(values.unique(columns), found))
+    names = values.unique(columns)
+    return rows.ndjson(found if as_arrays else (dict(zip(names, row)) for row in found))  # noqa: B905  # as in `rows.objects`
 
 
 def result_json(result: Result, shape: str) -> bytes:
     """One statement's answer, field by field as the contract has it; `shape` is objects or arrays.
 
-    A large one in pieces: all at once would keep the interpreter from everybody else until it is done.
+    A large one in pieces: all at once would keep the interpreter from everybody else until it is done. So would letting go of all rows
+    at the end, so they are taken out of the result.
     """
     columns = result.columns if shape == "arrays" else values.unique(result.columns)
 
@@ -144,14 +146,21 @@ def result_json(result: Result, shape: str) -> bytes:
         "truncated": result.truncated,
         "duration_ms": round(result.duration_ms, 3),
     }
-    if len(result.rows) <= _ROWS:
+    if len(result.rows) <= rows.SOME:
         return values.encode({"columns": columns, "rows": told(result.rows), **after})
-    pieces = (values.encode(told(result.rows[start : start + _ROWS]))[1:-1] for start in range(0, len(result.rows), _ROWS))
-    return b"".join([values.encode({"columns": columns})[:-1], b',"rows":[', b",".join(pieces), b"],", values.encode(after)[1:]])
+    made = io.BytesIO()  # which gives its content away without a copy
+    made.write(values.encode({"columns": columns})[:-1] + b',"rows":[')
+    between = b""
+    for some in rows.drain(result.rows):
+        made.write(between + values.encode(told(some))[1:-1])
+        between = b","
+    made.write(b"]," + values.encode(after)[1:])
+    return made.getvalue()
 
 
 def result_body(result: Result, form: str, shape: str) -> bytes:
     """One statement's answer as JSON, CSV, NDJSON or an Excel workbook."""
     if form == JSON:
         return result_json(result, shape)
-    return table_body(result.columns, result.rows, form, as_arrays=shape == "arrays")
+    taken = result.rows if form == XLSX else (row for some in rows.drain(result.rows) for row in some)
+    return table_body(result.columns, taken, form, as_arrays=shape == "arrays")

@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from wce import values
@@ -14,6 +14,16 @@ from wce.model import Value
 
 # A spreadsheet runs a cell that starts with one of these (CWE-1236).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+SOME: Final = 200  # rows that are worked on without a pause
+
+
+def drain(found: list[tuple[Value, ...]]) -> Iterator[list[tuple[Value, ...]]]:
+    """The rows in pieces, each taken out of the list: to let go of a hundred thousand values at once takes as long as to read them."""
+    for start in range(0, len(found), SOME):
+        some = found[start : start + SOME]
+        found[start : start + SOME] = [()] * len(some)
+        yield some
+        some.clear()
 
 
 def objects(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> list[dict[str, Value]]:
