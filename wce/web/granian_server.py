@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 _BACKLOG: Final = 1024
+_LOOK_SECONDS: Final = 0.5
+_STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 _PROBE_SECONDS: Final = 0.02
 _PARENT_DIED: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 _UNTRUSTED: Final = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_BY")
@@ -56,6 +58,12 @@ class Parent(MPServer):
             for worker in self.wrks:
                 worker.kill()  # type: ignore[no-untyped-call]
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+    def _spawn_worker(self, *given: Any, **named: Any) -> Any:
+        """A worker that hears a stop from its first moment on: until `load`, it would answer with the handlers of its parent."""
+        worker: Any = super()._spawn_worker(*given, **named)
+        worker.start = partial(_deaf, worker.start)
+        return worker
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         """Say that the server is there only when a worker listens."""
@@ -76,6 +84,25 @@ class Parent(MPServer):
         if self.interrupt_signal:
             self.interrupt_children.clear()  # Ctrl+C reaches the workers, too, so that they may be gone before they are told
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+
+def _deaf(fork: Callable[[], None]) -> None:
+    """Fork with signals held back: what arrives in the child before it listens for them is kept for then."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        fork()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _listen_for_signals() -> None:
+    """Let Python look for signals now and then in a main thread that only waits for one.
+
+    One that arrives just before that thread begins to wait is noted and does not wake it. That takes longer than it seems: on its way
+    into the wait it lets another thread have the interpreter first.
+    """
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
 
 
 def serve(settings: Settings) -> None:
@@ -108,14 +135,16 @@ def serve(settings: Settings) -> None:
 
 def load(settings: Settings) -> Turns:
     """What a worker process serves: granian calls it with a request and with where the answer goes."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)  # until granian takes them; the parent's, which came along, would let a stop go unheard
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_DFL)  # until granian takes them
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     # Without its parent a worker would hold port and folder for ever.
     ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DIED, signal.SIGTERM)
     parent = multiprocessing.parent_process()
     if parent is not None and os.getppid() != parent.pid:  # it died before it could be watched
         os._exit(1)
     log.configure(settings.log_level, settings.log_file, pid=os.getpid())
+    _listen_for_signals()
     app = create_app(settings)
     # A process of multiprocessing ends without atexit.
     multiprocessing.util.Finalize(None, app.extensions["wce"].close, exitpriority=1)
