@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
@@ -22,7 +22,6 @@ from wce.store.store import Store
 from wce.store.transaction import Transaction
 
 LIMITS: Final = Limits(timeout_seconds=1.0, max_rows=2_000, max_bytes=4_000_000)
-USED: Final = 0.75  # of all pairs, whose connections have written before
 USER: Final = Actor(ME, "fuzz", Role.EDITOR)
 Dump = dict[str, Counter[tuple[Any, ...]]]
 
@@ -72,11 +71,9 @@ class Twins:
         try:
             with session.transaction(USER, write=True) as transaction:
                 assert transaction is not None
-                changes = session.link.connection.total_changes
                 outcome = answer(session, statement)
-                # An interrupted write makes SQLite roll back everything; what changed no row, by a trigger or a key neither, leaves none.
-                changed = session.link.in_transaction and session.link.connection.total_changes != changes
-                left = self._left_behind(transaction, before) if changed else None
+                # An interrupted write makes SQLite roll back everything.
+                left = self._left_behind(transaction, before) if session.link.in_transaction else None
                 found.append((outcome, left))
                 raise Undo
         except Undo:
@@ -163,17 +160,7 @@ def twins(store: Store, guard: Guard, seed: str) -> Iterator[Twins]:
         copy = stack.enter_context(_closing(visible_copy(raws[0][1], spec)))
         grants = replace(spec.grants(), fingerprint=seed)
         sessions = [stack.enter_context(guard.open_session(cenv, grants, version(raw), LIMITS)) for cenv, raw in raws]
-        if Random(f"{seed} used").random() < USED:
-            for session in sessions:
-                use(session, spec)
         yield Twins(spec, (sessions[0], sessions[1]), (hidden[0], hidden[1]), copy)
-
-
-def use(session: GuardedSession, spec: Spec) -> None:
-    """Write nothing to every table, and commit that: the guard's triggers stay, while otherwise each write makes and loses them."""
-    for table in spec.tables:
-        with suppress(WceError), session.transaction(USER, write=True):
-            session.run(f"INSERT INTO {quote(table.name)}(id) SELECT 1 WHERE 0")
 
 
 @contextmanager
