@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from random import Random
 from typing import Any, Final
+from unittest.mock import patch
 
 from tests.fuzz.reads import Statement
 from tests.fuzz.rows import Maker, hidden_condition, twist
@@ -15,6 +17,7 @@ from tests.fuzz.spec import FIXED, ME, Spec, make_spec
 from tests.security.worlds import CREATOR, Outcome
 from wce.errors import WceError
 from wce.guard.guard import Guard
+from wce.guard.principal import Secrets
 from wce.guard.session import GuardedSession
 from wce.model import Actor, Limits, Role
 from wce.store.sqlite import Connection, connect, quote, sqlite3
@@ -22,6 +25,7 @@ from wce.store.store import Store
 from wce.store.transaction import Transaction
 
 LIMITS: Final = Limits(timeout_seconds=1.0, max_rows=2_000, max_bytes=4_000_000)
+USED: Final = 0.75  # of all pairs, whose connections have written before
 USER: Final = Actor(ME, "fuzz", Role.EDITOR)
 Dump = dict[str, Counter[tuple[Any, ...]]]
 
@@ -71,9 +75,11 @@ class Twins:
         try:
             with session.transaction(USER, write=True) as transaction:
                 assert transaction is not None
+                changes = session.link.connection.total_changes
                 outcome = answer(session, statement)
-                # An interrupted write makes SQLite roll back everything.
-                left = self._left_behind(transaction, before) if session.link.in_transaction else None
+                # An interrupted write makes SQLite roll back everything; what changed no row, by a trigger or a key neither, leaves none.
+                changed = session.link.in_transaction and session.link.connection.total_changes != changes
+                left = self._left_behind(transaction, before) if changed else None
                 found.append((outcome, left))
                 raise Undo
         except Undo:
@@ -159,8 +165,32 @@ def twins(store: Store, guard: Guard, seed: str) -> Iterator[Twins]:
         assert seen[0] == seen[1], f"the worlds of seed {seed} differ in visible rows"
         copy = stack.enter_context(_closing(visible_copy(raws[0][1], spec)))
         grants = replace(spec.grants(), fingerprint=seed)
-        sessions = [stack.enter_context(guard.open_session(cenv, grants, version(raw), LIMITS)) for cenv, raw in raws]
+        with _named(seed):
+            sessions = [stack.enter_context(guard.open_session(cenv, grants, version(raw), LIMITS)) for cenv, raw in raws]
+        if Random(f"{seed} used").random() < USED:
+            for session in sessions:
+                use(session, spec)
         yield Twins(spec, (sessions[0], sessions[1]), (hidden[0], hidden[1]), copy)
+
+
+def use(session: GuardedSession, spec: Spec) -> None:
+    """Write nothing to every table, and commit that: the guard's triggers stay, while otherwise each write makes and loses them."""
+    for table in spec.tables:
+        with suppress(WceError), session.transaction(USER, write=True):
+            session.run(f"INSERT INTO {quote(table.name)}(id) SELECT 1 WHERE 0")
+
+
+@contextmanager
+def _named(seed: str) -> Iterator[None]:
+    """The secret names of connections that are made inside are those of the seed, the same in both worlds.
+
+    SQLite keeps TEMP triggers by the hash of their names, so from ten of them on chance says whether the guard's checks come before
+    RETURNING: which of two errors of one statement is told may differ between two connections to one and the same file.
+    """
+    with patch.object(
+        Secrets, "new", return_value=Secrets(*(f"{kind}{sha256(seed.encode()).hexdigest()[:24]}" for kind in ("w", "v", "d")))
+    ):
+        yield
 
 
 @contextmanager
