@@ -13,7 +13,7 @@ from wce.core.users import UserChanges, update_user
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor, Role, State
 from wce.sandbox.answers import Answers, Question
-from wce.sandbox.messages import Reply
+from wce.sandbox.messages import Print, Reply
 from wce.sandbox.principal import Parties
 from wce.sandbox.trail import Trail
 
@@ -224,3 +224,18 @@ def test_what_was_not_asked_for_longest_makes_room() -> None:
 
     assert [answers.find(question(number), state) is not None for number in range(5)] == [True, False, True, True, True]
     assert not answers.keep(question(9), state, Reply(200, (), b"x" * 300_000, fleeting=False), Trail())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, tuple((f"x-{n}", "é" * 8_000) for n in range(50)), b"", fleeting=False),
+        Reply(200, (), b"", tuple(Print("print", "", 1) for _ in range(2_000)), fleeting=False),
+        Reply(200, (), b"", (Print("print", "\U0001f600" * 70_000, 1),), fleeting=False),
+    ],
+    ids=["headers", "empty lines", "wide letters"],
+)
+def test_no_answer_takes_more_memory_than_it_is_counted_for(reply: Reply) -> None:
+    question = Question("c", 1, "key", Parties(1, 0, "caller"), ("public", "public"), "[]", b"")
+
+    assert not Answers().keep(question, State(1, 1, 1, 1, 7), reply, Trail())

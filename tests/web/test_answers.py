@@ -123,3 +123,12 @@ def test_every_answer_is_counted_limited_and_noted(make_app: Callable[..., Flask
     noted = runs(owner, endpoint)
     assert [run["request_id"] for run in noted] == [f"asked-{number}" for number in range(6, -1, -1)]
     assert noted[0]["prints"][0]["text"] == "hello"
+
+
+def test_whatever_is_kept_counts_once(publish: Callable[..., int], visitor: Caller) -> None:
+    publish("return redirect('/elsewhere')", path="/redirect")
+    publish("return 1", path="/plain")
+
+    left = [int(visitor.get(f"/api/{path}").headers["RateLimit-Remaining"]) for path in ("redirect", "plain") for _ in range(3)]
+
+    assert left == list(range(left[0], left[0] - 6, -1))

@@ -147,6 +147,21 @@ class TestBehindAProxy:
         assert left == ["2", "1", "2"]
 
 
+def test_a_thread_that_must_not_wait_asks_no_other_machine_for_its_counts(house: House) -> None:
+    house.app.extensions["wce"].counters.waits = True  # as where they are in Redis
+    house.occupy()
+    found: list[int] = []
+    asking = threading.Thread(target=lambda: found.append(house.get("/pages/").status_code))
+    asking.start()
+    asking.join(0.2)
+
+    assert found == []
+    house.leave.set()
+    asking.join(SECONDS)
+
+    assert found == [200]
+
+
 def test_granians_own_thread_answers_what_is_kept(house: House) -> None:
     turns = Turns(house.app, 2, in_place=house.app.extensions[IN_PLACE])
     threads: list[int] = []

@@ -293,3 +293,20 @@ class TestAnswersGoOutTogether:
             exchange.wait()
 
         assert seen == [False] * 7 + [True] * 13
+
+    def test_one_that_cannot_be_sent_costs_the_others_nothing(self, make: Callable[..., Turns], caplog: pytest.LogCaptureFixture) -> None:
+        turns = make(patience_seconds=SECONDS)
+        begun, queued = threading.Event(), threading.Event()
+
+        class Gone(Exchange):
+            def response_bytes(self, *_: object) -> None:
+                raise RuntimeError("the client is gone")
+
+        turns(Gone(), {"work": lambda: begun.set() or (bool(queued.wait(SECONDS)) and None)})
+        begun.wait(SECONDS)
+        others = [call(turns) for _ in range(3)]
+        queued.set()
+
+        assert [exchange.wait()[0] for exchange in others] == [200] * 3
+        assert [call(turns).wait()[0] for _ in range(2)] == [200] * 2
+        assert "answer not sent" in caplog.text

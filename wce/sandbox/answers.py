@@ -23,6 +23,8 @@ PRIVATE: Final = "private"
 _BYTES: Final = 32 * 1024 * 1024  # over all cenvs of this process
 _MOST: Final = 256 * 1024  # a larger answer is not kept
 _ENTRY_BYTES: Final = 1_000
+_TEXT_BYTES: Final = 200  # of a text and what holds it
+_LETTER_BYTES: Final = 4  # of the widest
 _RESTLESS: Final = 4_096  # scripts that are known to answer anew each time
 _ALWAYS_NEW: Final = "id"  # no two requests have the same
 
@@ -73,9 +75,15 @@ class Answers:
         if trail.fleeting or reply.fleeting:
             self._restless.put((question.cenv, question.key), True)
             return False
-        size = len(reply.body) + len(question.asked) + len(question.body) + sum(len(item.text) for item in reply.prints) + _ENTRY_BYTES
+        size = _size(question, reply)
         if size > _MOST:
             return False
         commits = None if trail.commit < 0 else trail.commit
         self._kept.put(question, _Kept(reply, state.grants, state.settings, commits, size))
         return True
+
+
+def _size(question: Question, reply: Reply) -> int:
+    """What an entry takes in memory, or more: a script chooses how many headers and prints it has, and of which letters."""
+    texts = [question.asked, *(item.text for item in reply.prints), *(text for header in reply.headers for text in header)]
+    return len(reply.body) + len(question.body) + sum(_TEXT_BYTES + _LETTER_BYTES * len(text) for text in texts) + _ENTRY_BYTES

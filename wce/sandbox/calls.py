@@ -33,6 +33,7 @@ _CACHED: Final = 4_096
 _MAX_RAN: Final = 100  # statements that a test run shows
 Settle = Callable[[Transaction], None]
 Find = Callable[[str, str], Template | None]  # of a cenv, by name
+Kept = tuple[Reply, Callable[[float, str], None]]  # an answer, and what notes that it was given
 
 
 def no_templates(_cenv: str, _name: str) -> Template | None:
@@ -135,9 +136,7 @@ class Scripts:
         key, fields = self._read(endpoint.script)
         return config.page_cache and self._answers.may_keep(cenv, key, fields)
 
-    def kept(
-        self, cenv: str, who: Authenticated, config: CenvSettings, endpoint: Endpoint, request: Mapping[str, Any]
-    ) -> tuple[Reply, Callable[[float, str], None]] | None:
+    def kept(self, cenv: str, who: Authenticated, config: CenvSettings, endpoint: Endpoint, request: Mapping[str, Any]) -> Kept | None:
         """What `call` would answer without a run, and what notes that it was answered: in so many seconds, to the request of that id.
 
         `request` has all that `fields` names.

@@ -40,14 +40,15 @@ def main() -> None:
 def _start(sock: socket.socket, asked: dict[str, Any], theirs: int, stderr: int) -> dict[str, Any]:
     try:
         pid = os.fork()
+        if pid == 0:
+            sock.close()
+            _become_worker(asked["program"], theirs, stderr, asked["config"])
+        return {"pid": pid}
     except OSError as error:
         return {"error": str(error)}
-    if pid == 0:
-        sock.close()
-        _become_worker(asked["program"], theirs, stderr, asked["config"])
-    os.close(theirs)
-    os.close(stderr)
-    return {"pid": pid}
+    finally:
+        os.close(theirs)
+        os.close(stderr)
 
 
 def _become_worker(program: str, theirs: int, stderr: int, config: str) -> None:

@@ -152,18 +152,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = ProblemTask
     request_since = 0.0
     receiving = False  # so that what has come is not handed to a thread before it was looked at here
+    due = False  # a request has come that somebody has to answer
     in_place: InPlace | None = None
 
     def received(self, data: bytes) -> bool:
         if self.request is None:
             self.request_since = time.monotonic()
-        waiting = len(self.requests)
         self.receiving = True
         try:
             more = bool(super().received(data))
         finally:
             self.receiving = False
-        if self.requests and not waiting and not self._answer_in_place(self.requests[0]):
+        due, self.due = self.due, False
+        if due and not self._answer_in_place(self.requests[0]):
             self.server.task_dispatcher.add_task(self)
         return more
 

@@ -66,6 +66,8 @@ class _FileLock:
 class Counters:
     """Hits per key and window; `path` None keeps them in this process alone."""
 
+    waits = False  # for another machine, when it counts
+
     def __init__(self, path: Path | None = None, slots: int = SLOTS, now: Callable[[], float] = time.time) -> None:
         if slots % _BUCKET:
             raise ValueError(f"slots must be a multiple of {_BUCKET}")

@@ -95,14 +95,14 @@ def _deaf(fork: Callable[[], None]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _listen_for_signals() -> None:
+def _look_for_signals(every_seconds: float = _LOOK_SECONDS) -> None:
     """Let Python look for signals now and then in a main thread that only waits for one.
 
     One that arrives just before that thread begins to wait is noted and does not wake it. That takes longer than it seems: on its way
-    into the wait it lets another thread have the interpreter first.
+    into the wait it lets another thread have the interpreter first. 0 ends it, as it has to before Python takes the handler away.
     """
     signal.signal(signal.SIGALRM, lambda *_: None)
-    signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, every_seconds, every_seconds)
 
 
 def serve(settings: Settings) -> None:
@@ -130,7 +130,11 @@ def serve(settings: Settings) -> None:
             workers_kill_timeout=int(patience.stop_seconds),
         )
         parent.ready = partial(_tell, welcome([url(address, port)], settings))
-        parent.serve(target_loader=partial(load, settings), wrap_loader=False)
+        _look_for_signals()
+        try:
+            parent.serve(target_loader=partial(load, settings), wrap_loader=False)
+        finally:
+            _look_for_signals(0)
 
 
 def load(settings: Settings) -> Turns:
@@ -144,7 +148,8 @@ def load(settings: Settings) -> Turns:
     if parent is not None and os.getppid() != parent.pid:  # it died before it could be watched
         os._exit(1)
     log.configure(settings.log_level, settings.log_file, pid=os.getpid())
-    _listen_for_signals()
+    _look_for_signals()
+    multiprocessing.util.Finalize(None, _look_for_signals, (0,), exitpriority=0)
     app = create_app(settings)
     # A process of multiprocessing ends without atexit.
     multiprocessing.util.Finalize(None, app.extensions["wce"].close, exitpriority=1)

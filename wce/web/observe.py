@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Any, Final
 
 from flask import Response
 
@@ -11,7 +11,7 @@ from wce.log import info
 from wce.model import PUBLIC_ID
 from wce.web.context import Context
 from wce.web.current import bag, request
-from wce.web.services import services
+from wce.web.services import Services, services
 
 # Anything may stand in a request line; a label must come from a short list.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -27,10 +27,6 @@ def observe(response: Response) -> Response:
         method = "other"
     status = response.status_code
     seconds = time.perf_counter() - context.started
-    app = services()
-    app.metrics.answered(route, method, status, seconds)
-    if context.config is not None and context.cenv is not None:  # the cenv is there
-        app.traffic.count(context.cenv, status, seconds * 1000)
     line = {
         "request_id": context.request_id,
         "cenv": context.cenv,
@@ -44,5 +40,13 @@ def observe(response: Response) -> Response:
     refusal = kept.get("refusal")
     if refusal is not None:
         line |= {"code": refusal.code} | ({"evidence": refusal.evidence} if refusal.evidence else {})
-    info("request", line)
+    note(services(), line, seconds, there=context.config is not None)
     return response
+
+
+def note(app: Services, line: dict[str, Any], seconds: float, *, there: bool) -> None:
+    """Count a request and write its line; where the cenv is `there`, it has figures of its own."""
+    app.metrics.answered(line["route"], line["method"], line["status"], seconds)
+    if there and line["cenv"] is not None:
+        app.traffic.count(line["cenv"], line["status"], seconds * 1000)
+    info("request", line)

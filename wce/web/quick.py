@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from wce.cache import Cache
 from wce.errors import WceError
-from wce.log import info
 from wce.store.connections import Entries
 from wce.store.sqlite import sqlite3
+from wce.web import observe
 from wce.web.context import CENV_PATTERN
 from wce.web.cookies import PREFIX
 from wce.web.headers import ID_KEY, Headers
@@ -97,13 +97,25 @@ class Quick:
             environ[LOOKED_KEY] = True
             return None
         start_response(answer.status, answer.headers)
-        self._note(environ, cenv, answer, seconds)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+        method = environ["REQUEST_METHOD"]
+        line = {
+            "request_id": environ.get(ID_KEY),
+            "cenv": cenv,
+            "user": None,
+            "method": method,
+            "route": answer.route,
+            "status": int(answer.status[:3]),
+            "duration_ms": round(seconds * 1000, 3),
+            "ip": environ.get("REMOTE_ADDR") or "",
+        }
+        observe.note(self._app, line, seconds, there=True)
+        return [] if method == "HEAD" else [answer.body]
 
     def _is_at_hand(self, cenv: str) -> bool:
-        """Whether the file is open already, and has not been slow to read lately, as on a disk that is busy."""
+        """Whether nothing has to be waited for: the file is open, was not slow lately, as on a busy disk, and counting asks nobody."""
         slow = self._slow.get(cenv)
-        return self._app.store.connections.holds(cenv) and (slow is None or time.perf_counter() - slow > _REST_SECONDS)
+        rested = slow is None or time.perf_counter() - slow > _REST_SECONDS
+        return rested and self._app.store.connections.holds(cenv) and not self._app.counters.waits
 
     def _is_plain(self, environ: WSGIEnvironment) -> bool:
         """Whether nothing about the request asks for a closer look."""
@@ -115,20 +127,3 @@ class Quick:
             return False
         host = environ.get("HTTP_HOST", "")
         return _HOST.fullmatch(host) is not None and (not self._hosts or host.partition(":")[0].lower() in self._hosts)
-
-    def _note(self, environ: WSGIEnvironment, cenv: str, answer: Answer, seconds: float) -> None:
-        """As `observe` does."""
-        method, status = environ["REQUEST_METHOD"], int(answer.status[:3])
-        self._app.metrics.answered(answer.route, method, status, seconds)
-        self._app.traffic.count(cenv, status, seconds * 1000)
-        line = {
-            "request_id": environ.get(ID_KEY),
-            "cenv": cenv,
-            "user": None,
-            "method": method,
-            "route": answer.route,
-            "status": status,
-            "duration_ms": round(seconds * 1000, 3),
-            "ip": environ.get("REMOTE_ADDR") or "",
-        }
-        info("request", line)

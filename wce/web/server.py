@@ -92,7 +92,9 @@ class Server:
         self._drain(time.monotonic() + self._patience.stop_seconds)
 
     def _add_task(self, channel: Channel) -> None:
-        if not channel.receiving:  # else it looks for itself who answers
+        if channel.receiving:
+            channel.due = True  # it looks for itself who answers
+        else:
             self._dispatcher.add_task(channel)
 
     def _wake(self, listener: Any) -> None:

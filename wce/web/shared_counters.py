@@ -42,6 +42,8 @@ return told
 class SharedCounters(Counters):
     """As `Counters`, in the Redis at `url`. `secret` keeps outsiders from computing keys; machines that count together share it."""
 
+    waits = True
+
     def __init__(self, url: str, secret: str, path: Path | None = None, now: Callable[[], float] = time.time) -> None:
         super().__init__(path, now=now)
         self._salt = hashlib.blake2b(secret.encode(), digest_size=16, person=b"wce limits").digest()

@@ -69,7 +69,10 @@ class _Outbox:
         with self._lock:
             held, self._held = self._held, []
         for exchange, status, headers, body in held:
-            exchange.response_bytes(status, headers, body)
+            try:
+                exchange.response_bytes(status, headers, body)
+            except Exception:  # noqa: BLE001  # that of one client must neither cost the others theirs nor end the thread that sends
+                LOGGER.exception("answer not sent")
 
 
 class _Errand:
