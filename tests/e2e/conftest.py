@@ -49,7 +49,7 @@ def make_owner() -> Iterator[Callable[[str], Owner]]:
 
 @pytest.fixture(scope="session")
 def roomy(start_server: Callable[..., Any]) -> Any:
-    """A server that lets one address ask as often as a test wants."""
+    """A server that lets one address ask as often as a test wants, and takes whoever says so for its proxy."""
     rate = "1000000 per minute"
     return start_server(
         WCE_RATE_LIMIT_NEW=rate,
@@ -57,6 +57,7 @@ def roomy(start_server: Callable[..., Any]) -> Any:
         WCE_CENV_RATE_LIMIT_IP=rate,
         WCE_CENV_RATE_LIMIT_USER=rate,
         WCE_CENV_RATE_LIMIT_CENV=rate,
+        WCE_TRUSTED_PROXY="127.0.0.1",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from tests.e2e.conftest import Ticking
-from tests.e2e.owner import Owner, wait_for
+from tests.e2e.owner import Owner, family, wait_for
 
 
 def publish(owner: Owner, body: str, **values: Any) -> str:
@@ -22,23 +22,6 @@ def publish(owner: Owner, body: str, **values: Any) -> str:
     made = owner.post(f"{owner.address}/admin/endpoints", json=given, timeout=60)
     assert made.status_code in (200, 201), made.text
     return f"{owner.address}/api{given['path']}"
-
-
-def family(pid: int) -> set[int]:
-    """The processes that a process has started, and those that they have."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue  # it has just ended
-        if state != "Z":
-            parents[int(stat.parent.name)] = int(parent)
-    found, more = set[int](), {pid}
-    while more:
-        more = {child for child, parent in parents.items() if parent in more}
-        found |= more
-    return found
 
 
 def alive(pids: set[int]) -> set[int]:

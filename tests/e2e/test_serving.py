@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.e2e.owner import CREDENTIALS, Owner
+from tests.e2e.owner import CREDENTIALS, Owner, family, wait_for
 
 
 def test_the_start_says_where_it_listens_and_what_to_do_next(server: Any) -> None:
@@ -60,14 +64,74 @@ def test_200_parallel_writers_all_succeed(roomy: Any, make_owner: Callable[[str]
     assert row == {"hits": 200, "workers": 200}
 
 
-def test_half_sent_requests_hinder_nobody(server: Any, owner: Owner, dial: Callable[[str], Any]) -> None:
-    with dial(server.url) as one, dial(server.url) as other:
-        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-        other.sendall(b"POST /new HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
-        begun = time.monotonic()
-        owner.sql("SELECT 1")
+def held(server: Any) -> int:
+    """How many connections, and files without a name, a server has open."""
+    links = [link for pid in {server.process.pid} | family(server.process.pid) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    names = [str(link.readlink()) for link in links if link.is_symlink()]
+    return sum(name.startswith("socket:") or name.endswith("(deleted)") for name in names)
 
-    assert time.monotonic() - begun < 5
+
+def test_half_sent_requests_hinder_nobody_and_leave_nothing(server: Any, owner: Owner, dial: Callable[[str], Any]) -> None:
+    before = held(server)
+    small = b"POST /new HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    large = f"POST /{owner.cenv}/query HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n".encode() + b" " * 100_000
+    chunks = b"POST /new HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"
+    with ExitStack() as stack:
+        for sent in [b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", *[small, large, chunks] * 20]:
+            stack.enter_context(dial(server.url)).sendall(sent)
+        begun = time.monotonic()
+        for _ in range(10):
+            owner.sql("SELECT 1")
+
+        assert time.monotonic() - begun < 5
+
+    wait_for(lambda: held(server) <= before + 2)  # the owner may have connected anew
+
+
+def test_chunks_that_break_off_change_nothing(owner: Owner, server: Any, dial: Callable[[str], Any]) -> None:
+    template = json.dumps({"name": "half", "syntax": "html", "content": "<p>", "published": True, "access": "public"}).encode()
+    head = f"POST /{owner.cenv}/admin/templates HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    head += f"Authorization: {owner.headers['Authorization']!s}\r\n\r\n{len(template):x}\r\n"
+    for end in (b"\r\n", b"\r\n5\r\nab", b""):
+        with dial(server.url) as connection:
+            connection.sendall(head.encode() + template + end)
+            connection.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+
+        assert not answer or answer.startswith(b"HTTP/1.1 400 ")
+
+    assert requests.get(f"{owner.address}/pages/half", timeout=30).status_code == 404
+    whole = head.encode() + template + b"\r\n0\r\n\r\n"
+    with dial(server.url) as connection:
+        connection.sendall(whole)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 201 ")
+
+
+def test_requests_in_one_piece_are_answered_in_their_order(server: Any, owner: Owner, dial: Callable[[str], Any]) -> None:
+    found = b"GET /health HTTP/1.1\r\nHost: x\r\n"
+    posted = f"POST /{owner.cenv}/login HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello".encode()
+    missing = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
+    with dial(server.url) as connection:
+        connection.sendall((found + b"\r\n" + posted + missing) * 5 + found + b"Connection: close\r\n\r\n")
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert re.findall(rb"HTTP/1\.1 (\d+) ", answers) == [b"200", b"415", b"404"] * 5 + [b"200"]
+
+
+def test_only_what_the_proxy_says_counts(roomy: Any, make_owner: Callable[[str], Owner]) -> None:
+    address = make_owner(roomy.url).address
+
+    def seen(headers: dict[str, Any]) -> str:
+        login = requests.post(f"{address}/login", json=CREDENTIALS, headers=headers, timeout=30)
+        if login.status_code != 200:
+            return str(login.json()["code"])
+        bearer = {"Authorization": f"Bearer {login.json()['token']}"}
+        sessions = requests.get(f"{address}/sessions", headers=bearer, timeout=30).json()["sessions"]
+        return next(str(session["ip_address"]) for session in sessions if session["current"])
+
+    assert seen({"X-Forwarded-For": "127.0.0.1, 192.0.2.7"}) == "192.0.2.7"
+    assert seen({"X_Forwarded_For": "192.0.2.7", "X-Forwarded_For": "192.0.2.8"}) == "127.0.0.1"
+    assert seen({"X-Forwarded-For": "ü, 192.0.2.7".encode()}) in ("192.0.2.7", "malformed")
 
 
 def test_a_header_that_is_too_large_is_refused(server: Any, engine: str) -> None:
@@ -129,6 +193,32 @@ def test_a_large_answer_to_a_slow_reader_hinders_nobody(server: Any, owner: Owne
         owner.sql("SELECT 1")
 
     assert time.monotonic() - begun < 10
+
+
+def test_files_that_nobody_reads_hinder_nobody_and_are_whole(server: Any, owner: Owner, dial: Callable[[str], Any], tmp_path: Path) -> None:
+    owner.sql("CREATE TABLE big (data BLOB)")
+    owner.sql(
+        "INSERT INTO big WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 16) SELECT randomblob(500000) FROM n"
+    )
+    head = f"GET /{owner.cenv}/admin/export HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    head += f"Authorization: {owner.headers['Authorization']!s}\r\n\r\n"
+    with ExitStack() as stack:
+        readers = [stack.enter_context(dial(server.url)) for _ in range(20)]
+        for reader in readers:
+            reader.sendall(head.encode())
+            assert reader.recv(13) == b"HTTP/1.1 200 "
+        begun = time.monotonic()
+        owner.sql("SELECT 1")
+        assert time.monotonic() - begun < 5
+
+        answer = b"".join(iter(lambda: readers[0].recv(65536), b""))
+
+    told, _, content = answer.partition(b"\r\n\r\n")
+    assert f"content-length: {len(content)}".encode() in told.lower()
+    (tmp_path / "taken").write_bytes(content)
+    with closing(sqlite3.connect(tmp_path / "taken")) as taken:
+        assert taken.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert taken.execute("SELECT sum(length(data)) FROM big").fetchone() == (8_000_000,)
 
 
 def test_the_log_has_one_json_line_per_request_and_no_secrets(server: Any, owner: Owner) -> None:

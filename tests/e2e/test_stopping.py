@@ -85,16 +85,20 @@ def test_every_acknowledged_write_is_there_after_a_stop_under_load(
     assert set(acknowledged) <= {row[0] for row in found}
 
 
-def test_an_idle_connection_does_not_delay_the_stop(start_server: Callable[..., Any], engine: str, dial: Callable[[str], Any]) -> None:
+def test_idle_connections_and_half_sent_bodies_do_not_delay_the_stop(
+    start_server: Callable[..., Any], engine: str, dial: Callable[[str], Any]
+) -> None:
     server = start_server()
 
-    with dial(server.url) as connection:
+    with dial(server.url) as connection, dial(server.url) as sending:
+        sending.sendall(b"POST /new HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
         if engine == "granian":  # waits for a header that has begun until its 20 s are over
             connection.sendall(b"\r\n")
             connection.recv(65536)
         server.process.send_signal(signal.SIGTERM)
 
+        assert sending.recv(65536)[:13] == (b"HTTP/1.1 503 " if engine == "granian" else b"")
         # granian gives a connection that it takes for busy the whole 30 s.
         assert server.process.wait(10 if engine == "waitress" else 45) == 0
 

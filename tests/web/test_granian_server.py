@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from tests.web.granians import Exchange, Names, Scope, Sender, wait_for
 from wce.config import SettingError, Settings
-from wce.web.granian_server import _port, believe
+from wce.web.admission import Admitted
+from wce.web.granian_server import Receiver, _port, believe
+from wce.web.intake import Intakes
+from wce.web.turns import Turns
 
 PROXY = "10.0.0.1"
 
@@ -57,6 +65,61 @@ def test_the_host_is_never_taken_from_the_proxy() -> None:
     believe(environ, PROXY)
 
     assert environ == asked()
+
+
+def test_whom_a_proxy_names_unreadably_does_not_pass_for_the_proxy() -> None:
+    assert not believe(asked(HTTP_X_FORWARDED_FOR=""), PROXY)
+    assert believe(asked(), PROXY)
+    assert believe(asked(HTTP_X_FORWARDED_FOR="") | {"REMOTE_ADDR": "192.0.2.7"}, PROXY)
+
+
+@dataclass
+class Request:
+    """What granian hands over."""
+
+    scope: Any
+    proto: Exchange = field(default_factory=Exchange)
+
+
+class TestARequest:
+    @pytest.fixture
+    def receive(self) -> Iterator[Callable[..., Exchange]]:
+        """Call it with headers for a request behind a proxy; the answer says who asked and with what body."""
+
+        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("200 OK", [])
+            return [environ["REMOTE_ADDR"].encode(), b" ", environ["wsgi.input"].read()]
+
+        turns = Turns(application, 1)
+        intakes = Intakes(lambda usual, _: Admitted(usual), 1000, turns)
+        receiver = Receiver(turns, intakes, PROXY)
+
+        def receive(*headers: tuple[str, str], proto: Exchange | None = None, client: str = f"{PROXY}:1") -> Exchange:
+            request = Request(Scope(client=client, headers=Names(*headers)), proto or Exchange())
+            threading.Thread(target=receiver, args=(request,), daemon=True).start()  # it comes back when all is over
+            return request.proto
+
+        yield receive
+        intakes.close()
+        turns.close()
+
+    def test_goes_on_as_it_is_or_when_its_body_is_there(self, receive: Callable[..., Exchange]) -> None:
+        assert receive().wait()[2] == f"{PROXY} ".encode()
+        assert receive(("x-forwarded-for", "192.0.2.7")).wait()[2] == b"192.0.2.7 "
+        assert receive(("x_forwarded_for", "192.0.2.7"), ("content-length", "0")).wait()[2] == f"{PROXY} ".encode()
+        assert receive(("content-length", "5"), proto=Sender(b"hello")).wait()[2] == f"{PROXY} hello".encode()
+        assert receive(("transfer-encoding", "chunked"), proto=Sender(b"he", b"", ends=True)).wait()[2] == f"{PROXY} he".encode()
+
+    def test_is_refused_where_nobody_can_tell_who_asks(self, receive: Callable[..., Exchange]) -> None:
+        status, _, body = receive(("x-forwarded-for", "ü, 192.0.2.7")).wait()
+
+        assert (status, json.loads(body)["detail"]) == (400, "X-Forwarded-For is not ASCII.")
+
+    def test_that_is_none_hurts_nobody(self, receive: Callable[..., Exchange], caplog: pytest.LogCaptureFixture) -> None:
+        receive(client=None)
+        wait_for(lambda: "request failed outside of the application" in caplog.text)
+
+        assert receive().wait()[0] == 200
 
 
 def test_a_port_that_is_taken_is_an_error_even_where_its_holder_would_share_it() -> None:

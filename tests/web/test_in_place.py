@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder
 
 from tests.web.callers import PASSWORD, Caller, Clock, sign_in
-from tests.web.test_turns import Exchange
+from tests.web.granians import Exchange, Pool
 from wce.config import Settings
 from wce.web.factory import IN_PLACE
 from wce.web.server import Server
@@ -162,25 +162,28 @@ def test_a_thread_that_must_not_wait_asks_no_other_machine_for_its_counts(house:
     assert found == [200]
 
 
-def test_granians_own_thread_answers_what_is_kept(house: House) -> None:
-    turns = Turns(house.app, 2, in_place=house.app.extensions[IN_PLACE])
-    threads: list[int] = []
+def test_granian_gives_what_is_kept_while_every_thread_is_busy_too(house: House) -> None:
+    def application(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if "work" not in environ:
+            return house.app(environ, start)
+        environ["work"]()
+        start("200 OK", [])
+        return []
 
-    class Noting(Exchange):
-        def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-            threads.append(threading.get_ident())
-            super().response_bytes(status, headers, body)
+    pool = Pool(Turns(application, 1, in_place=house.app.extensions[IN_PLACE]), 2)
 
-    def ask(path: str) -> tuple[int, list[tuple[str, str]], bytes]:
-        exchange = Noting()
-        turns(exchange, EnvironBuilder(f"/{house.owner.cenv}{path}").get_environ())
-        return exchange.wait()
+    def ask(path: str) -> Exchange:
+        exchange = Exchange()
+        pool.hand_over(exchange, EnvironBuilder(f"/{house.owner.cenv}{path}").get_environ())
+        return exchange
 
-    try:
-        page, other = ask("/pages/"), ask("/api/echo/99")
-    finally:
-        turns.close()
+    busy, go = pool.hold()
+    other, page = ask("/api/echo/99"), ask("/pages/").wait()
+    assert not other.answered.is_set()
+    go.set()
+    answer = other.wait()
+    pool.close()
 
     assert (page[0], page[2], dict(page[1])["X-Cache"], dict(page[1])["Server"]) == (200, PAGE.encode(), "hit", "")
-    assert (other[0], other[2]) == (200, b'{"x":"99"}')
-    assert threads[0] == threading.get_ident() != threads[1]
+    assert (answer[0], answer[2]) == (200, b'{"x":"99"}')
+    assert busy.thread == other.thread

@@ -1,312 +1,392 @@
-"""The same for a server whose threads cannot be told: requests take turns at the door."""
+"""granian's requests run one at a time while they are quick, on the threads that bring them, and never behind a slow one."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from werkzeug.wsgi import ClosingIterator, FileWrapper
 
+from tests.web.granians import SECONDS, Exchange, Headers, Pool, wait_for
 from wce import lane
+from wce.web import turns as turns_module
 from wce.web.turns import Turns
 
-SECONDS = 30.0
+KEPT = "/00000000-0000-4000-8000-000000000000/pages/"
 
 
-class Exchange:
-    """granian's end of a request, which keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.answered = threading.Event()
-        self.answer: tuple[int, list[tuple[str, str]], bytes] | None = None
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.answer = status, headers, body
-        self.answered.set()
-
-    def response_iter(self, status: int, headers: list[tuple[str, str]], body: Iterator[bytes]) -> None:
-        pieces = list(body)
-        body.close()  # type: ignore[attr-defined]
-        self.response_bytes(status, headers, b"|".join(pieces))
-
-    def wait(self) -> tuple[int, list[tuple[str, str]], bytes]:
-        assert self.answered.wait(SECONDS)
-        assert self.answer is not None
-        return self.answer
+def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Any:
+    start_response("201 CREATED", [("A", "b")])
+    return environ["work"]() or [b"done"]
 
 
-def application(work: Callable[[], None]) -> Callable[..., list[bytes]]:
-    def answer(environ: dict[str, object], start_response: Callable[..., object]) -> list[bytes]:
-        start_response("200 OK", [("A", "b")])
-        environ["work"]()  # type: ignore[operator]
-        work()
-        return [b"done"]
+def keep(_: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b"kept"]
 
-    return answer
+
+def pool(threads: int = 8, **options: Any) -> Pool:
+    return Pool(Turns(application, threads, **options), threads + 1)
 
 
 @pytest.fixture
-def make() -> Iterator[Callable[..., Turns]]:
-    """Call it for turns before an application; their threads end with the test."""
-    made: list[Turns] = []
+def make() -> Iterator[Callable[..., Pool]]:
+    """Call it for granian's threads with turns; they end with the test."""
+    with ExitStack() as stack:
 
-    def make(work: Callable[[], None] = lambda: None, **options: float) -> Turns:
-        made.append(Turns(application(work), 8, **options))
-        return made[-1]
+        def make(threads: int = 8, **options: Any) -> Pool:
+            made = pool(threads, **options)
+            stack.callback(made.close)
+            return made
 
-    yield make
-    for turns in made:
-        turns.close()
-
-
-def call(turns: Turns, work: Callable[[], object] = lambda: None, **environ: object) -> Exchange:
-    exchange = Exchange()
-    turns(exchange, {"work": work, **environ})
-    return exchange
+        yield make
 
 
-def test_quick_requests_run_one_after_the_other(make: Callable[..., Turns]) -> None:
-    inside, most, lock = 0, 0, threading.Lock()
+def test_quick_requests_run_one_after_the_other_on_one_thread(make: Callable[..., Pool]) -> None:
+    made = make(patience_seconds=SECONDS)
+    inside, most, seen, lock = 0, 0, set[int](), threading.Lock()
 
     def work() -> None:
         nonlocal inside, most
         with lock:
             inside += 1
             most = max(most, inside)
+        seen.add(threading.get_ident())
         sum(range(1000))
         with lock:
             inside -= 1
 
-    turns = make(patience_seconds=SECONDS)
-
-    for exchange in [call(turns, work) for _ in range(50)]:
+    held, go = made.hold()
+    begun = [made.call(work) for _ in range(20)]
+    wait_for(lambda: len(made.turns._queue) == 20 or len(made.turns._resting) == 8)
+    go.set()
+    for exchange in begun:
         exchange.wait()
 
     assert most == 1
+    assert seen == {held.thread}
+    for _ in range(20):  # one that comes when all rest is brought by the thread that has just worked
+        made.call(work).wait()
+    assert most == 1
+    assert len(made.threads) <= 9
 
 
-def test_a_request_that_is_slow_keeps_nobody_waiting(make: Callable[..., Turns]) -> None:
-    turns = make()
-    begun, go, done = threading.Event(), threading.Event(), threading.Event()
-    slow = call(turns, lambda: begun.set() or (bool(go.wait(SECONDS)) and None))
-    begun.wait(SECONDS)
+def test_a_request_that_is_slow_keeps_nobody_waiting(make: Callable[..., Pool]) -> None:
+    made = make()
+    slow, go = made.hold()
 
-    quick = [call(turns, lambda: None) for _ in range(5)]
-    last = call(turns, done.set)
+    assert [made.call().wait()[2] for _ in range(5)] == [b"done"] * 5
+    assert not slow.answered.is_set()
 
-    assert done.wait(SECONDS)
     go.set()
-    assert {exchange.wait()[2] for exchange in (slow, *quick, last)} == {b"done"}
+    assert slow.wait() == (201, [("A", "b"), ("Server", "")], b"done")  # an empty one: no banner
 
 
-def test_a_request_that_says_it_waits_lets_the_next_begin_at_once(make: Callable[..., Turns]) -> None:
-    turns = make(patience_seconds=SECONDS)
-    begun, go, done = threading.Event(), threading.Event(), threading.Event()
+def test_one_that_came_while_it_seemed_quick_does_not_need_another_to_be_answered(make: Callable[..., Pool]) -> None:
+    made = make(patience_seconds=0.05)
+    _, go = made.hold()
+
+    for exchange in [made.call() for _ in range(3)]:
+        exchange.wait()
+
+    go.set()
+
+
+def test_all_threads_are_watched_also_when_one_begins_after_a_long_pause(make: Callable[..., Pool]) -> None:
+    made = make(2)
+    (_, first), (_, second) = made.hold(), made.hold()
+    begun, third = threading.Event(), threading.Event()
+    wait_for(lambda: not made.turns._awake.is_set())
 
     def work() -> None:
-        lane.waiting()
         begun.set()
-        go.wait(SECONDS)
+        third.wait(SECONDS)
 
-    slow = call(turns, work)
-    begun.wait(SECONDS)
-    quick = call(turns, done.set)
+    last = made.call(work)
 
-    assert done.wait(SECONDS)
+    first.set()
+    assert begun.wait(SECONDS)
+    second.set()
+
+    made.call().wait()
+    assert not last.answered.is_set()
+    third.set()
+
+
+def test_a_request_that_says_it_waits_lets_the_next_begin_at_once(make: Callable[..., Pool]) -> None:
+    made = make(patience_seconds=SECONDS)
+    _, go = made.hold(lane.waiting)
+    _, more = made.hold(lane.waiting)
+
+    made.call().wait()
+
     go.set()
-    slow.wait()
-    quick.wait()
+    more.set()
 
 
-def test_a_request_that_raises_is_answered_and_leaves_its_turn_to_the_next(make: Callable[..., Turns]) -> None:
+def test_a_queued_one_begins_when_the_one_before_it_says_that_it_waits(make: Callable[..., Pool]) -> None:
+    made = make(patience_seconds=SECONDS)
+    queued, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        queued.wait(SECONDS)
+        lane.waiting()
+        over.wait(SECONDS)
+
+    made.call(work)
+    wait_for(lambda: made.turns._runner)
+    exchanges = [made.call() for _ in range(3)]
+    wait_for(lambda: len(made.turns._queue) == 3)
+    queued.set()
+
+    for exchange in exchanges:
+        exchange.wait()
+    over.set()
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_no_more_requests_than_threads_are_at_work(make: Callable[..., Pool], known: bool) -> None:
+    made = make(2, in_place=keep)
+    if known:  # all three of granian's threads have been here
+        for exchange in [made.call(lambda: time.sleep(0.01)) for _ in range(8)]:
+            exchange.wait()
+    (first, go), (second, on) = made.hold(), made.hold()
+    others = [made.call() for _ in range(5)]
+
+    assert [made.call(path=KEPT).wait() for _ in range(3)] == [(200, [("Server", "")], b"kept")] * 3
+    assert not any(exchange.answered.is_set() for exchange in others)
+
+    go.set()
+    for exchange in others:
+        exchange.wait()
+    assert not second.answered.is_set()
+    assert {exchange.thread for exchange in others} == {first.thread}
+    on.set()
+
+
+def test_of_threads_that_gave_kept_answers_one_receives_and_the_others_rest(make: Callable[..., Pool]) -> None:
+    together = threading.Barrier(3)
+
+    def meet(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
+        together.wait(SECONDS)
+        return keep(environ, start_response)
+
+    made = make(in_place=meet)
+
+    answers = [made.call(path=KEPT) for _ in range(3)]
+
+    assert [exchange.wait()[2] for exchange in answers] == [b"kept"] * 3
+    wait_for(lambda: (made.turns._receiving, len(made.turns._resting)) == (1, 2))
+    assert made.call().wait()[2] == b"done"
+
+
+def test_what_is_not_at_hand_goes_the_way_of_all_others(make: Callable[..., Pool]) -> None:
+    assert make(in_place=lambda *_: None).call(path=KEPT).wait()[2] == b"done"
+    assert make().call(path=KEPT).wait()[2] == b"done"
+
+
+def test_a_request_that_raises_is_answered_and_leaves_its_turn_to_the_next(make: Callable[..., Pool]) -> None:
     def fail() -> None:
         raise ValueError
 
-    turns = make(patience_seconds=SECONDS)
+    made = make(patience_seconds=SECONDS)
 
-    answers = [call(turns, fail).wait() for _ in range(3)]
+    answers = [made.call(fail).wait() for _ in range(3)]
 
     assert [(status, json.loads(body)["code"]) for status, _, body in answers] == [(500, "internal")] * 3
     assert all({"Content-Security-Policy", "X-Request-ID"} <= dict(headers).keys() for _, headers, _ in answers)
-    assert call(turns).wait()[::2] == (200, b"done")
+    assert made.call().wait()[::2] == (201, b"done")
 
 
-def test_all_quick_requests_run_on_one_thread(make: Callable[..., Turns]) -> None:
-    seen: set[int] = set()
-    turns = make(lambda: seen.add(threading.get_ident()), patience_seconds=SECONDS)
-    while len(turns._dispatcher._resting) < 8:
-        threading.Event().wait(0.001)
+def test_an_answer_that_cannot_be_sent_ends_no_thread(make: Callable[..., Pool], caplog: pytest.LogCaptureFixture) -> None:
+    class Gone(Exchange):
+        def response_bytes(self, *_: object) -> None:
+            raise RuntimeError("the client is gone")
 
-    for exchange in [call(turns) for _ in range(20)]:
-        exchange.wait()
+    made = make(patience_seconds=SECONDS)
+    for _ in range(3):
+        made.call(exchange=Gone())
 
-    assert len(seen) == 1
-    assert threading.get_ident() not in seen
-
-
-def served(answer: Callable[[dict[str, Any]], Any], **environ: object) -> tuple[int, list[tuple[str, str]], bytes]:
-    """What a request gets from an application that answers so."""
-
-    def application(environ: dict[str, Any], begin: Callable[..., object]) -> Any:
-        begin("201 CREATED", [("A", "b")])
-        return answer(environ)
-
-    turns = Turns(application, 1)
-    try:
-        return call(turns, **environ).wait()
-    finally:
-        turns.close()
+    assert made.call().wait()[0] == 201
+    assert "answer not sent" in caplog.text
 
 
-def test_an_answer_in_pieces_goes_out_whole_and_is_closed() -> None:
+def test_an_answer_in_pieces_goes_out_whole_and_is_closed(make: Callable[..., Pool]) -> None:
     answer = ClosingIterator([b"a", b"b"], callbacks=(closed := threading.Event()).set)
 
-    assert served(lambda _: answer) == (201, [("A", "b"), ("Server", "")], b"ab")  # an empty one: no banner
+    assert make().call(lambda: answer).wait()[2] == b"ab"
     assert closed.is_set()
 
 
-def test_a_file_goes_out_in_pieces_and_is_closed() -> None:
-    file = io.BytesIO(b"abcd")
+def test_who_rests_holds_nothing_of_what_was_asked(make: Callable[..., Pool]) -> None:
+    body, made, exchange = io.BytesIO(b"body"), make(), Exchange()
+    environ = {"PATH_INFO": "/", "work": lambda: None, "wsgi.input": body}
+    made.hand_over(exchange, environ)
 
-    assert served(lambda _: FileWrapper(file, 2))[2] == b"ab|cd"
-    assert file.closed
+    exchange.wait()
 
-
-class Stream:
-    """A body that arrives two bytes at a time and is gone when granian's thread has come back."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = io.BytesIO(content)
-        self.gone = False
-
-    def read(self, size: int = -1) -> bytes:
-        return b"" if self.gone else self._content.read(min(2, size) if size >= 0 else size)
+    wait_for(lambda: not environ)
+    assert body.closed
 
 
-def read_to_the_end(environ: dict[str, Any]) -> list[bytes]:
-    return list(iter(lambda: environ["wsgi.input"].read(100_000), b""))
+class TestAStop:
+    def test_whoever_it_overtakes_is_told_so(self) -> None:
+        made = pool(1, patience_seconds=SECONDS)
+        running, go = made.hold()
+        body = io.BytesIO()
+        late = made.call(body=body)
+        wait_for(lambda: made.turns._queue)
 
-
-@pytest.mark.parametrize("environ", [{"CONTENT_LENGTH": "5"}, {"CONTENT_LENGTH": "70000"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
-def test_a_body_is_read_before_granian_has_its_thread_back(environ: dict[str, str]) -> None:
-    class Leaving(Turns):
-        def __call__(self, exchange: Any, environ: Any) -> None:
-            super().__call__(exchange, environ)
-            stream.gone = True
-
-    def answering(environ: dict[str, Any], begin: Callable[..., object]) -> list[bytes]:
-        begin("200 OK", [])
-        return read_to_the_end(environ)
-
-    stream = Stream(b"hello")
-    turns = Leaving(answering, 1)  # type: ignore[arg-type]
-
-    answer = call(turns, **environ, **{"wsgi.input": stream}).wait()
-
-    turns.close()
-    assert answer[::2] == (200, b"hello")
-
-
-def test_a_body_that_breaks_off_is_as_long_as_it_is() -> None:
-    assert served(read_to_the_end, **{"CONTENT_LENGTH": "9", "wsgi.input": Stream(b"hello")})[2] == b"hello"
-
-
-@pytest.mark.parametrize("environ", [{}, {"CONTENT_LENGTH": "70000", "wsgi.input": Stream(b"")}])
-def test_a_request_that_a_stop_overtakes_is_told_so(environ: dict[str, object]) -> None:
-    turns = Turns(application(lambda: None), 1, patience_seconds=SECONDS)
-    begun, go, late = threading.Event(), threading.Event(), Exchange()
-    running = call(turns, lambda: begun.set() or go.wait(SECONDS))
-    begun.wait(SECONDS)
-    asking = threading.Thread(target=turns, args=(late, {"work": lambda: None, **environ}))
-    asking.start()
-    while not turns._dispatcher.queue:
-        threading.Event().wait(0.001)
-
-    stopping = threading.Thread(target=turns.close)
-    stopping.start()
-    while not turns._dispatcher.stop_count:
-        threading.Event().wait(0.001)
-    go.set()
-    for thread in (stopping, asking):
-        thread.join(SECONDS)
-
-    assert (late.wait()[0], json.loads(late.wait()[2])["code"]) == (503, "busy")
-    assert running.wait()[0] == 200
-
-
-class TestAnswersGoOutTogether:
-    """While one quick request follows the other; none waits for a slow one."""
-
-    @staticmethod
-    def begin(turns: Turns, then: Callable[[], object]) -> tuple[Exchange, Exchange]:
-        """A request that ends when another one stands behind it, and that other one."""
-        begun, queued = threading.Event(), threading.Event()
-        first = call(turns, lambda: begun.set() or (bool(queued.wait(SECONDS)) and None))
-        begun.wait(SECONDS)
-        second = call(turns, then)
-        queued.set()
-        return first, second
-
-    def test_the_first_waits_for_the_second(self, make: Callable[..., Turns]) -> None:
-        turns = make(patience_seconds=SECONDS)
-        seen: list[bool] = []
-        first, second = self.begin(turns, lambda: seen.append(first.answered.is_set()))
-
-        assert [exchange.wait()[2] for exchange in (first, second)] == [b"done"] * 2
-        assert seen == [False]
-
-    def test_it_does_not_where_the_second_is_slow(self, make: Callable[..., Turns]) -> None:
-        go = threading.Event()
-        first, second = self.begin(make(), lambda: go.wait(SECONDS))
-
-        first.wait()
-        assert not second.answered.is_set()
-
+        stopping = threading.Thread(target=made.close)
+        stopping.start()
+        status, headers, content = late.wait()
+        again = made.call()  # it is done by whoever is done with his own
+        wait_for(lambda: made.turns._queue)
         go.set()
-        second.wait()
+        stopping.join(SECONDS)
 
-    def test_nor_where_the_second_says_that_it_waits(self, make: Callable[..., Turns]) -> None:
-        seen: list[bool] = []
+        assert (status, json.loads(content)["code"], dict(headers)["Retry-After"]) == (503, "busy", "1")
+        assert body.closed
+        assert [exchange.wait()[0] for exchange in (running, again)] == [201, 201]
 
-        def work() -> None:
-            lane.waiting()
-            seen.append(first.answered.is_set())
+    def test_all_that_rest_go_back(self) -> None:
+        made = pool()
+        held = [made.hold() for _ in range(8)]
+        for exchange, go in held:
+            go.set()
+            exchange.wait()
+        wait_for(lambda: len(made.turns._resting) >= 7)
 
-        first, second = self.begin(make(patience_seconds=SECONDS), work)
+        made.close()
 
-        second.wait()
-        assert seen == [True]
+        assert not made.turns._resting
 
-    def test_no_more_than_a_handful_wait(self, make: Callable[..., Turns]) -> None:
-        turns = make(patience_seconds=SECONDS)
-        begun, queued, seen = threading.Event(), threading.Event(), []
-        first = call(turns, lambda: begun.set() or (bool(queued.wait(SECONDS)) and None))
-        begun.wait(SECONDS)
-        others = [call(turns, lambda: seen.append(first.answered.is_set())) for _ in range(20)]
-        queued.set()
+    def test_it_does_not_wait_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(turns_module, "_STOP_SECONDS", 0.01)
+        made = pool(1)
+        running, go = made.hold()
 
+        made.turns.close()
+
+        assert not running.answered.is_set()
+        go.set()
+        made.close()
+        running.wait()
+
+
+class TestFiles:
+    """They go out by their path, for granian to read as fast as the client does."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> IO[bytes]:
+        (tmp_path / "x").write_bytes(b"content")
+        made = (tmp_path / "x").open("rb")
+        (tmp_path / "x").unlink()  # as is an export, whose name nobody needs
+        return made
+
+    def test_one_that_granian_opens_at_once(self, make: Callable[..., Pool], file: IO[bytes]) -> None:
+        assert make().call(lambda: FileWrapper(file)).wait() == (201, [("A", "b"), ("Server", "")], b"content")
+
+    def test_one_that_it_opens_later(self, make: Callable[..., Pool], file: IO[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(turns_module, "_FILES_SECONDS", 0.001)
+
+        class Later(Exchange):
+            def response_file(self, status: int, headers: Headers, file: str) -> None:
+                self.response_bytes(status, headers, file.encode())
+
+        made = make()
+        path = made.call(lambda: FileWrapper(file), Later()).wait()[2].decode()
+        made.call().wait()
+        opened = os.open(path, os.O_RDONLY)
+        wait_for(lambda: not made.turns._awake.is_set())
+        assert not file.closed
+
+        monkeypatch.setattr(turns_module, "_OPENED_SECONDS", 0.0)
+        wait_for(lambda: file.closed)
+
+        assert os.read(opened, 100) == b"content"
+        os.close(opened)
+
+    def test_a_stop_closes_them(self, file: IO[bytes]) -> None:
+        made = pool()
+        made.call(lambda: FileWrapper(file)).wait()
+
+        made.close()
+
+        assert file.closed
+
+    def test_one_without_a_descriptor_is_an_error(self, make: Callable[..., Pool]) -> None:
+        made = make()
+
+        assert made.call(lambda: FileWrapper(io.BytesIO(b"x"))).wait()[0] == 500
+        assert made.call().wait()[0] == 201
+
+
+class Crowd:
+    """Requests of all kinds; those that hold on are fewer than there are threads, and do so until all others are answered."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.over = threading.Event()
+        self.threads = self.chance.choice((1, 2, 3, 8))
+        holders = [self.chance.choice((self.hold, self.wait_and_hold)) for _ in range(self.chance.randrange(self.threads))]
+        others = [self.chance.choice((self.quick, self.slow, lane.waiting, self.wait)) for _ in range(self.chance.randrange(1, 20))]
+        self.plan: list[Callable[[], None]] = [*holders, *others]
+        if seed % 2:  # otherwise those that hold on come first
+            self.chance.shuffle(self.plan)
+
+    def quick(self) -> None:
+        """Does nothing."""
+
+    def slow(self) -> None:
+        time.sleep(0.005)
+
+    def wait(self) -> None:
+        lane.waiting()
+        time.sleep(0.002)
+
+    def hold(self) -> None:
+        self.over.wait(SECONDS)
+
+    def wait_and_hold(self) -> None:
+        lane.waiting()
+        lane.waiting()
+        self.hold()
+
+    def come(self, made: Pool) -> tuple[list[Exchange], list[Exchange]]:
+        """Those that hold on, and the others."""
+        kept, pause = self.chance.choice((0, 0.2)), self.chance.choice((0, 0.3))
+        holders, others = list[Exchange](), list[Exchange]()
+        for work in self.plan:
+            (holders if work in (self.hold, self.wait_and_hold) else others).append(made.call(work))
+            if self.chance.random() < kept:
+                made.call(path=KEPT).wait()
+            if self.chance.random() < pause:
+                time.sleep(self.chance.random() * 0.005)
+        return holders, others
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_everybody_is_answered_while_some_hold_on(seed: int) -> None:
+    crowd = Crowd(seed)
+    made = pool(crowd.threads, patience_seconds=crowd.chance.choice((0.0005, 0.003)), in_place=keep)
+
+    holders, others = crowd.come(made)
+    try:
         for exchange in others:
             exchange.wait()
+    finally:
+        crowd.over.set()
 
-        assert seen == [False] * 7 + [True] * 13
-
-    def test_one_that_cannot_be_sent_costs_the_others_nothing(self, make: Callable[..., Turns], caplog: pytest.LogCaptureFixture) -> None:
-        turns = make(patience_seconds=SECONDS)
-        begun, queued = threading.Event(), threading.Event()
-
-        class Gone(Exchange):
-            def response_bytes(self, *_: object) -> None:
-                raise RuntimeError("the client is gone")
-
-        turns(Gone(), {"work": lambda: begun.set() or (bool(queued.wait(SECONDS)) and None)})
-        begun.wait(SECONDS)
-        others = [call(turns) for _ in range(3)]
-        queued.set()
-
-        assert [exchange.wait()[0] for exchange in others] == [200] * 3
-        assert [call(turns).wait()[0] for _ in range(2)] == [200] * 2
-        assert "answer not sent" in caplog.text
+    for exchange in holders:
+        exchange.wait()
+    made.close()

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Final
+from typing import Final, Protocol
 
 from wce.config import Settings
 from wce.core import assets
@@ -28,13 +28,19 @@ _CENV: Final = re.compile(r"/([0-9a-f-]{36})/")
 _ACCOUNTS: Final = re.compile(r"/new|/undelete|/[0-9a-f-]{36}/(?:login|register)")
 
 
+class Names(Protocol):
+    """Headers by their names in capitals with underscores."""
+
+    def get(self, name: str, default: str = "", /) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A request without its body. `headers` have names in capitals with underscores."""
+    """A request without its body."""
 
     method: str
     path: str
-    headers: Mapping[str, str]
+    headers: Names
     address: str
 
     @property
@@ -88,7 +94,7 @@ class Admission:
         room = shutil.disk_usage(tempfile.gettempdir()).free - self._settings.min_free_mb * _MIB
         return most if usual < most <= room else usual
 
-    def _signed(self, cenv: str, headers: Mapping[str, str]) -> bool:
+    def _signed(self, cenv: str, headers: Names) -> bool:
         token = headers.get("AUTHORIZATION", "").partition(" ")[2].strip()
         if not token:
             try:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from waitress.task import ThreadedTaskDispatcher
 
@@ -24,20 +24,12 @@ PATIENCE_SECONDS: Final = 0.003
 SWITCH_SECONDS: Final = 0.0002
 
 
-class Outbox(Protocol):
-    """Answers that wait for others to go out with them."""
-
-    def send(self) -> None:
-        """Let all of them go."""
-
-
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has no types
     """A pool of threads, most of which rest; all of its state is under the parent's `lock`."""
 
-    def __init__(self, patience_seconds: float = PATIENCE_SECONDS, outbox: Outbox | None = None) -> None:
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         super().__init__()
         self._patience_seconds = patience_seconds
-        self._outbox = outbox
         self._resting: list[threading.Condition] = []
         self._runner: threading.Condition | None = None  # who works through the queue
         self._since = 0.0
@@ -63,11 +55,6 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
                 self._call()
             elif not self._behind.is_set():
                 self._behind.set()
-
-    def watch(self) -> None:
-        """See to it that the outbox is sent soon, whatever comes next."""
-        if not self._behind.is_set():
-            self._behind.set()
 
     def handler_thread(self, thread_no: int) -> None:
         """One thread, until it is told to stop."""
@@ -121,8 +108,6 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
             self._runner.notify()
 
     def _step_aside(self, me: threading.Condition) -> None:
-        if self._outbox is not None:
-            self._outbox.send()
         with self.lock:
             if self._runner is me:
                 self._runner = None
@@ -143,5 +128,3 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
                 elif self._runner is None or time.monotonic() - self._since > self._patience_seconds:
                     self._runner = None
                     self._call()
-            if self._outbox is not None:
-                self._outbox.send()  # after the event was cleared, so that nothing stays that was put there before

@@ -16,8 +16,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
+from granian._granian import CallbackScheduler
+from granian._loops import loops
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import mp
@@ -26,32 +28,38 @@ from granian.server.mp import MPServer
 from wce import log
 from wce.config import SettingError, Settings
 from wce.core.settings import Config
+from wce.errors import WceError
+from wce.log import LOGGER
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock
 from wce.web.channel import Patience
+from wce.web.exchange import Loop, environ_of
 from wce.web.factory import COUNTERS, IN_PLACE, create_app
-from wce.web.headers import InPlace
-from wce.web.server import HEADER_BYTES, url, welcome
+from wce.web.intake import Intakes, refuse
+from wce.web.server import BODY_BYTES, HEADER_BYTES, url, welcome
 from wce.web.turns import Turns
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
-Answer = TypeVar("Answer")
 _BACKLOG: Final = 1024
 _LOOK_SECONDS: Final = 0.5
+_NEVER_SECONDS: Final = 1_000_000_000  # thirty years
 _STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 _PROBE_SECONDS: Final = 0.02
 _PARENT_DIED: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 _UNTRUSTED: Final = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_BY")
 _FOR: Final = "HTTP_X_FORWARDED_FOR"
 _PROTO: Final = "HTTP_X_FORWARDED_PROTO"
+_LOOP: Final = "wce"
+loops.register(_LOOP)(Loop)
 
 
 class Parent(MPServer):
     """The process that starts the workers, starts one anew when it dies, and stops them."""
 
     ready: Callable[[], None]
+    threads: int
 
     def signal_handler_interrupt(self, *_: object) -> None:
         if self.interrupt_signal:  # asked twice, nobody waits for what runs
@@ -61,6 +69,8 @@ class Parent(MPServer):
 
     def _spawn_worker(self, *given: Any, **named: Any) -> Any:
         """A worker that hears a stop from its first moment on: until `load`, it would answer with the handlers of its parent."""
+        # Neither may be asked for beforehand: for its own way of serving, one thread is all that makes sense.
+        self.blocking_threads, self.blocking_threads_idle_timeout = self.threads + 1, _NEVER_SECONDS
         worker: Any = super()._spawn_worker(*given, **named)
         worker.start = partial(_deaf, worker.start)
         return worker
@@ -117,9 +127,9 @@ def serve(settings: Settings) -> None:
             "wce",
             address=address,
             port=port,
-            interface=Interfaces.WSGI,
+            interface=Interfaces.RSGI,
             workers=settings.processes,
-            blocking_threads=settings.threads,  # they only lay requests down for as many of ours
+            loop=_LOOP,  # type: ignore[arg-type]  # an enumeration of strings
             backlog=_BACKLOG,
             http=HTTPModes.http1,
             # The time also bounds the wait for the next request of a connection.
@@ -129,6 +139,7 @@ def serve(settings: Settings) -> None:
             respawn_failed_workers=True,
             workers_kill_timeout=int(patience.stop_seconds),
         )
+        parent.threads = settings.threads
         parent.ready = partial(_tell, welcome([url(address, port)], settings))
         _look_for_signals()
         try:
@@ -137,8 +148,8 @@ def serve(settings: Settings) -> None:
             _look_for_signals(0)
 
 
-def load(settings: Settings) -> Turns:
-    """What a worker process serves: granian calls it with a request and with where the answer goes."""
+def load(settings: Settings) -> Receiver:
+    """What a worker process serves: granian calls it with each request."""
     for number in _STOPS:
         signal.signal(number, signal.SIG_DFL)  # until granian takes them
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
@@ -151,38 +162,72 @@ def load(settings: Settings) -> Turns:
     _look_for_signals()
     multiprocessing.util.Finalize(None, _look_for_signals, (0,), exitpriority=0)
     app = create_app(settings)
+    services = app.extensions["wce"]
     # A process of multiprocessing ends without atexit.
-    multiprocessing.util.Finalize(None, app.extensions["wce"].close, exitpriority=1)
-    app.extensions["wce"].start()
-    in_place: InPlace = app.extensions[IN_PLACE]
-    if settings.trusted_proxy:
-        turns = Turns(_behind(app, settings.trusted_proxy), settings.threads, in_place=_behind(in_place, settings.trusted_proxy))
-    else:
-        turns = Turns(app, settings.threads, in_place=in_place)
+    multiprocessing.util.Finalize(None, services.close, exitpriority=1)
+    services.start()
+    turns = Turns(app, settings.threads, in_place=app.extensions[IN_PLACE])
+    intakes = Intakes(services.admission.admit, BODY_BYTES, turns)
     multiprocessing.util.Finalize(None, turns.close, exitpriority=2)  # before what the requests use
-    # granian has no setting for it: what it puts around an application waits for the answer with its own thread.
-    mp._wsgi_call_wrap = lambda served, *_: served  # type: ignore[attr-defined]
-    return turns
+    multiprocessing.util.Finalize(None, intakes.close, exitpriority=3)
+    # granian has no settings for it: what it puts around an application makes a coroutine of each request, for the main thread.
+    mp._rsgi_call_wrap = lambda served, *_: served  # type: ignore[attr-defined]
+    mp._future_watcher_wrapper = lambda served: served  # type: ignore[attr-defined]
+    mp._new_cbscheduler = _Scheduler.of  # type: ignore[attr-defined,assignment]
+    return Receiver(turns, intakes, settings.trusted_proxy)
 
 
-def _behind(application: Callable[..., Answer], trusted_proxy: str) -> Callable[..., Answer]:
-    """The application with the proxy's word on who asks."""
+class _Scheduler(CallbackScheduler):
+    """Calls what is served in the thread that brings a request."""
 
-    def serve_one(environ: WSGIEnvironment, start_response: StartResponse) -> Answer:
-        believe(environ, trusted_proxy)
-        return application(environ, start_response)
+    _schedule_fn: Receiver
 
-    return serve_one
+    @classmethod
+    def of(cls, loop: Loop, served: Receiver, impl_asyncio: bool) -> _Scheduler:
+        del impl_asyncio
+        made = cls(loop, served, None, None, None)  # type: ignore[call-arg]
+        made._schedule_fn = served
+        return made
 
 
-def believe(environ: WSGIEnvironment, trusted_proxy: str) -> None:
-    """Take address and scheme of the visitor from the headers of one proxy, never the host; as waitress does where it serves."""
+class Receiver:
+    """What granian calls with each request, one after the other, so that it must not wait for anybody."""
+
+    def __init__(self, turns: Turns, intakes: Intakes, trusted_proxy: str) -> None:
+        self._turns = turns
+        self._intakes = intakes
+        self._trusted_proxy = trusted_proxy
+
+    def __rsgi_init__(self, loop: Loop) -> None:
+        """granian calls it in the main thread, before the first request."""
+        loop.on_stop = self._intakes.stop
+
+    def __call__(self, request: Any) -> None:
+        try:
+            exchange, environ = request.proto, environ_of(request.scope)
+            if self._trusted_proxy and not believe(environ, self._trusted_proxy):
+                refuse(exchange, environ, WceError("malformed", "X-Forwarded-For is not ASCII."))
+            elif environ.get("CONTENT_LENGTH", "0") == "0" and "HTTP_TRANSFER_ENCODING" not in environ:
+                self._turns(exchange, environ)
+            else:
+                self._intakes.take(exchange, environ)
+        except BaseException:  # noqa: BLE001  # granian does not look; without an answer it makes one of its own
+            LOGGER.exception("request failed outside of the application")
+
+
+def believe(environ: WSGIEnvironment, trusted_proxy: str) -> bool:
+    """Take address and scheme of the visitor from the headers of one proxy, never the host; as waitress does where it serves.
+
+    False where the proxy has named somebody, and granian does not say whom: without that, he would pass for the proxy.
+    """
     for name in _UNTRUSTED:
         environ.pop(name, None)
     if environ.get("REMOTE_ADDR") != trusted_proxy:
         environ.pop(_FOR, None)
         environ.pop(_PROTO, None)
-        return
+        return True
+    if environ.get(_FOR) == "":
+        return False
     # The last one is what the proxy saw; those before it are what the visitor said.
     address = _address(environ.get(_FOR, "").rpartition(",")[2].strip())
     if address:
@@ -190,6 +235,7 @@ def believe(environ: WSGIEnvironment, trusted_proxy: str) -> None:
     scheme = environ.get(_PROTO, "").rpartition(",")[2].strip().lower()
     if scheme in ("http", "https"):
         environ["wsgi.url_scheme"] = scheme
+    return True
 
 
 def _address(text: str) -> str:

@@ -1,125 +1,86 @@
-"""One quick request at a time where the server's own threads cannot be told to: granian calls the application from its threads.
+"""One quick request at a time behind granian, too: whichever of its threads receives a request also answers it.
 
-For why see `wce.web.dispatch`, whose threads do the work here, too. granian's only lay requests down for them, and whoever has
-worked on one answers it himself: a thread that waits for the answer to bring it back takes the interpreter twice as often.
+For why see `wce.web.dispatch`. granian wakes the thread that has rested longest, so that eight would each be cold, and would take the
+interpreter from each other; to lay requests down for threads of our own takes one more change of threads for each. Here all but one
+rest inside of their last request, where granian cannot wake them. The next one is called when the one that works says that it waits
+(`wce.lane`) or has been busy for `PATIENCE_SECONDS`.
 """
 
 from __future__ import annotations
 
-import io
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, Protocol
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from werkzeug.wsgi import FileWrapper
 
 from wce import lane
 from wce.log import LOGGER
-from wce.web.dispatch import PATIENCE_SECONDS, Dispatcher
-from wce.web.headers import Headers, InPlace, refusal
+from wce.web.dispatch import PATIENCE_SECONDS, SWITCH_SECONDS
+from wce.web.exchange import Exchange
+from wce.web.headers import NO_BANNER, Headers, InPlace, refusal
 from wce.web.quick import QUICK
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-_NO_BANNER: Final = ("Server", "")  # stands in for the name of the server, which granian adds where there is none
-_SMALL: Final = 65_536  # bytes of a body that is read before there is a thread for the request
-_TOGETHER: Final = 8  # answers that go out at once
-_ENVIRON: Final[dict[str, Any]] = {
-    "SCRIPT_NAME": "",
-    "wsgi.errors": sys.stderr,
-    "wsgi.input_terminated": True,
-    "wsgi.multiprocess": True,
-    "wsgi.multithread": True,
-    "wsgi.run_once": False,
-    "wsgi.version": (1, 0),
-}
-
-
-class Exchange(Protocol):
-    """What granian hands over with a request: where the answer goes, from any thread, once."""
-
-    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None: ...
-
-    def response_iter(self, status: int, headers: Headers, body: Iterator[bytes]) -> None: ...
-
-
-class _Outbox:
-    """Answers that go out together while one quick request follows the other.
-
-    Each wakes granian's thread, which often takes the processor from the one that works, and with it the interpreter for all.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: list[tuple[Exchange, int, Headers, bytes]] = []
-
-    def put(self, exchange: Exchange, status: int, headers: Headers, body: bytes, *, more: bool) -> bool:
-        """Send it, or keep it for a moment where `more` are about to be there; returns whether it is kept."""
-        with self._lock:
-            self._held.append((exchange, status, headers, body))
-            if more and len(self._held) < _TOGETHER:
-                return True
-        self.send()
-        return False
-
-    def send(self) -> None:
-        """Let all of them go."""
-        with self._lock:
-            held, self._held = self._held, []
-        for exchange, status, headers, body in held:
-            try:
-                exchange.response_bytes(status, headers, body)
-            except Exception:  # noqa: BLE001  # that of one client must neither cost the others theirs nor end the thread that sends
-                LOGGER.exception("answer not sent")
+_OPENED_SECONDS: Final = 30.0
+_WATCH_SECONDS: Final = 0.1  # for which the watcher stays awake after a request
+_FILES_SECONDS: Final = 1.0  # between two looks at them when nothing else is to be watched
+_STOP_SECONDS: Final = 5.0
 
 
 class _Errand:
     """One request on its way."""
 
-    __slots__ = ("_environ", "_exchange", "_headers", "_status", "_turns", "gate")
+    __slots__ = ("_environ", "_exchange", "_headers", "_status", "_turns")
 
     def __init__(self, turns: Turns, environ: WSGIEnvironment, exchange: Exchange) -> None:
         self._turns = turns
         self._environ = environ
         self._exchange = exchange
-        self.gate: threading.Lock | None = None  # opens when all is done, where somebody waits for that
 
     def service(self) -> None:
         """Do it and answer."""
         try:
             answer = self._turns.application(self._environ, self._start)  # type: ignore[arg-type]
-            if isinstance(answer, FileWrapper):  # a whole file does not fit in memory; its reader has this thread until he is done
-                lane.waiting()
-                self._exchange.response_iter(self._status, self._headers, answer)
+            if isinstance(answer, FileWrapper):  # a whole file does not fit in memory
+                self._turns.send_file(self._exchange, self._status, self._headers, answer)
             else:
-                self._turns.answer(self._exchange, self._status, self._headers, _whole(answer))
+                self._exchange.response_bytes(self._status, self._headers, _whole(answer))
         except BaseException:  # noqa: BLE001  # whatever a request does, the thread goes on
             LOGGER.exception("request failed outside of the application")
             self._refuse("internal", 500)
         finally:
-            self._open()
+            self._forget()
 
     def cancel(self) -> None:
         """The server stops before the request has begun."""
         self._refuse("busy", 503, "The server stops.", ("Retry-After", "1"))
-        self._open()
+        self._forget()
+
+    def _forget(self) -> None:
+        """The thread may rest where its frames still hold the environ, and with it all that was made of the body."""
+        self._environ["wsgi.input"].close()
+        self._environ.clear()
 
     def _refuse(self, code: str, status: int, detail: str = "", *more: tuple[str, str]) -> None:
         _, headers, body = refusal(code, status, detail, more)
-        self._exchange.response_bytes(status, [*headers, _NO_BANNER], body)
-
-    def _open(self) -> None:
-        if self.gate is not None:
-            self.gate.release()
+        try:
+            self._exchange.response_bytes(status, [*headers, NO_BANNER], body)
+        except Exception:  # noqa: BLE001  # the connection is closed without an answer
+            LOGGER.exception("answer not sent")
 
     def _start(self, status: str, headers: Headers, *_: object) -> None:
-        self._status, self._headers = int(status[:3]), [*headers, _NO_BANNER]
+        self._status, self._headers = int(status[:3]), [*headers, NO_BANNER]
 
 
 class Turns:
-    """What granian calls for each request, from its threads."""
+    """Takes whole requests from granian's threads, of which there is one more than may work."""
 
     def __init__(
         self,
@@ -128,38 +89,77 @@ class Turns:
         patience_seconds: float = PATIENCE_SECONDS,
         in_place: InPlace | None = None,
     ) -> None:
-        """`in_place` is what granian's own thread tries first."""
+        """`in_place` is tried first, also when as many as may are at work."""
         self.application = application
         self._in_place = in_place
-        self._outbox = _Outbox()
-        self._dispatcher = Dispatcher(patience_seconds, self._outbox)
-        self._dispatcher.set_thread_count(threads)
-
-    def close(self) -> None:
-        """Let the threads finish what runs, and end them."""
-        self._dispatcher.shutdown()
-        self._outbox.send()
-
-    def answer(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
-        """Answer a request that was worked on, together with those that wait and will soon have been."""
-        if self._outbox.put(exchange, status, headers, body, more=bool(self._dispatcher.queue)):
-            self._dispatcher.watch()
+        self._threads = threads
+        self._patience_seconds = patience_seconds
+        self._lock = threading.Lock()
+        self._known: set[int] = set()
+        self._receiving = 0  # threads that granian has, or that bring a request
+        self._working = 0
+        self._runner = 0  # who works and has neither waited nor been slow so far
+        self._since = 0.0
+        self._queue: deque[_Errand] = deque()
+        self._resting: list[threading.Lock] = []  # last in, first out: the warmest comes back first
+        self._files: deque[tuple[float, FileWrapper]] = deque()
+        self._closing = threading.Event()
+        self._awake = threading.Event()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self._watcher = threading.Thread(target=self._watch, name="wce-turns", daemon=True)
+        self._watcher.start()
 
     def __call__(self, exchange: Exchange, environ: WSGIEnvironment) -> None:
-        environ.update(_ENVIRON)
-        if QUICK.match(environ.get("PATH_INFO", "")) and self._answer_in_place(exchange, environ):
+        """Answer a request, or see to it that somebody does; returns when this thread shall receive the next one."""
+        me = threading.get_ident()
+        if me not in self._known:
+            self._join(me)
+        if QUICK.match(environ["PATH_INFO"]) and self._answer_in_place(exchange, environ):
+            self._rest_beside_others(me)
             return
-        errand = _Errand(self, environ, exchange)
-        if _has_read(environ):
-            self._dispatcher.add_task(errand)
-            return
-        errand.gate = gate = threading.Lock()
-        gate.acquire()
-        self._dispatcher.add_task(errand)
-        gate.acquire()
+        errand: _Errand | None = _Errand(self, environ, exchange)
+        with self._lock:
+            later = self._runner != 0 or self._working >= self._threads
+            if later:
+                self._queue.append(errand)  # type: ignore[arg-type]  # it is one
+                if self._closing.is_set() or (self._receiving == 1 and self._all_known()):
+                    return
+                errand = None  # somebody has to rest who can be called for it, and others receive
+            else:
+                self._begin(me)
+            self._receiving -= 1
+        self._work(me, errand)
+
+    def send_file(self, exchange: Exchange, status: int, headers: Headers, answer: FileWrapper) -> None:
+        """Answer with a file, which stays open until granian has surely opened it for itself: by then it may have no name any more."""
+        self._files.append((time.monotonic(), answer))
+        self._awake.set()
+        exchange.response_file(status, headers, f"/proc/self/fd/{answer.file.fileno()}")
+
+    def close(self) -> None:
+        """Let what runs finish, and all threads go back to granian."""
+        self._closing.set()
+        self._awake.set()
+        self._watcher.join()
+        with self._lock:
+            cancelled, self._queue = self._queue, deque()
+            while self._resting:
+                self._resting.pop().release()
+        for errand in cancelled:
+            errand.cancel()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self._working and time.monotonic() < deadline:
+            time.sleep(0.001)
+        while self._files:
+            self._files.popleft()[1].close()
+
+    def _join(self, me: int) -> None:
+        lane.on_waiting(partial(self._step_aside, me))
+        with self._lock:
+            self._known.add(me)
+            self._receiving += 1
 
     def _answer_in_place(self, exchange: Exchange, environ: WSGIEnvironment) -> bool:
-        """Answer where that takes less than to wake another thread."""
         told: list[tuple[str, Headers]] = []
         body = None
         if self._in_place is not None:
@@ -167,23 +167,87 @@ class Turns:
         if body is None:
             return False
         status, headers = told[0]
-        exchange.response_bytes(int(status[:3]), [*headers, _NO_BANNER], b"".join(body))
+        exchange.response_bytes(int(status[:3]), [*headers, NO_BANNER], b"".join(body))
         return True
 
+    def _rest_beside_others(self, me: int) -> None:
+        """One that receives is enough."""
+        if self._receiving < 2:
+            return
+        with self._lock:
+            if self._receiving < 2:
+                return
+            self._receiving -= 1
+        self._work(me, None)
 
-def _has_read(environ: WSGIEnvironment) -> bool:
-    """Read a small body, for granian closes it when its thread comes back; False for any other, during which the thread has to stay."""
-    length = environ.get("CONTENT_LENGTH")
-    if length is None:
-        return "HTTP_TRANSFER_ENCODING" not in environ
-    if not (length.isascii() and length.isdigit() and len(length) < 6 and int(length) <= _SMALL):
-        return False
-    read, left, pieces = environ["wsgi.input"].read, int(length), []
-    while left > 0 and (piece := read(left)):
-        pieces.append(piece)
-        left -= len(piece)
-    environ["wsgi.input"] = io.BytesIO(b"".join(pieces))
-    return True
+    def _all_known(self) -> bool:
+        """Whether granian starts no more threads; the lock is held."""
+        return len(self._known) > self._threads
+
+    def _begin(self, me: int) -> None:
+        """The lock is held."""
+        self._working += 1
+        self._runner, self._since = me, time.monotonic()
+        if not self._awake.is_set():
+            self._awake.set()
+
+    def _work(self, me: int, errand: _Errand | None) -> None:
+        """Do that and what else waits; return when this thread shall receive."""
+        while True:
+            done = errand is not None
+            if errand is not None:
+                errand.service()
+            errand = None  # who rests does not keep it
+            errand = self._next(me, done)
+            if errand is None:
+                return
+
+    def _next(self, me: int, done: bool) -> _Errand | None:
+        """What waits, as soon as it is this thread's turn; None where it shall receive."""
+        while True:
+            with self._lock:
+                if done:
+                    done = False
+                    self._working -= 1
+                    if self._runner == me:
+                        self._runner = 0
+                if self._queue and not self._runner and self._working < self._threads:
+                    self._begin(me)
+                    return self._queue.popleft()
+                # While requests wait, as many rest as there are; granian starts another thread to receive, until it has all.
+                if self._closing.is_set() or (not self._receiving and (not self._queue or self._all_known())):
+                    self._receiving += 1
+                    return None
+                gate = threading.Lock()
+                gate.acquire()
+                self._resting.append(gate)
+            gate.acquire()
+
+    def _step_aside(self, me: int) -> None:
+        with self._lock:
+            if self._runner == me:
+                self._runner = 0
+                self._call()
+
+    def _call(self) -> None:
+        """Let the thread that rested last do what waits, or receive; the lock is held. Where none rests, granian starts one."""
+        if self._resting and (self._queue or not self._receiving):
+            self._resting.pop().release()
+
+    def _watch(self) -> None:
+        """See to it that no slow request keeps the others, and that files are closed."""
+        while not self._closing.is_set():
+            self._awake.wait(_FILES_SECONDS if self._files else None)
+            self._closing.wait(self._patience_seconds)
+            now = time.monotonic()
+            with self._lock:
+                if self._runner and now - self._since > self._patience_seconds:
+                    self._runner = 0
+                    self._call()
+                if not self._runner and not self._queue and now - self._since > _WATCH_SECONDS:
+                    self._awake.clear()
+            while self._files and now - self._files[0][0] > _OPENED_SECONDS:
+                self._files.popleft()[1].close()
 
 
 def _whole(answer: Iterable[bytes]) -> bytes:
