@@ -10,6 +10,8 @@ from typing import Final
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from wce.tally import Tally
+
 _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -28,37 +30,46 @@ class Metrics:
             # The library has chosen when it was imported, which may be before the variable was set.
             process = os.getpid()  # no process of ours forks later, and asking each time is a call to the system for each figure
             values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
+        self.tally = Tally(_LATENCY, shared=bool(folder))
         self._ran: dict[str, Histogram] = {}
         self._scripts: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self.requests = Counter("wce_requests_total", "Requests answered.", ["route", "method", "status"], registry=self.registry)
+        self.requests = Counter("wce_requests_total", "Requests answered.", ["route", "method", "status"], registry=self._registry)
         self.latency = Histogram(
             "wce_request_seconds",
             "Time from the first byte to the answer.",
             ["route"],
             buckets=_LATENCY,
-            registry=self.registry,
+            registry=self._registry,
         )
-        self.query_seconds = Histogram("wce_query_seconds", "Time that user SQL ran.", ["kind"], buckets=_LATENCY, registry=self.registry)
-        self.refusals = Counter("wce_refusals_total", "Statements and requests refused, by error code.", ["code"], registry=self.registry)
-        self.open_connections = _gauge("wce_open_connections", "SQLite connections held open.", self.registry)
-        self.open_cenvs = _gauge("wce_open_cenvs", "Cenvs with at least one open connection.", self.registry)
-        self.connection_uses = Counter("wce_connection_uses_total", "Times a connection was wanted.", registry=self.registry)
-        self.connection_opens = Counter("wce_connection_opens_total", "Connections opened; other uses found one.", registry=self.registry)
-        self.bcrypt_waiting = _gauge("wce_bcrypt_waiting", "Password checks that wait for a core.", self.registry)
-        self.commits = Counter("wce_commits_total", "Write transactions committed.", registry=self.registry)
-        self.script_calls = Counter("wce_script_calls_total", "Runs of scripts, by their end.", ["kind", "outcome"], registry=self.registry)
+        self.query_seconds = Histogram("wce_query_seconds", "Time that user SQL ran.", ["kind"], buckets=_LATENCY, registry=self._registry)
+        self.refusals = Counter("wce_refusals_total", "Statements and requests refused, by error code.", ["code"], registry=self._registry)
+        self.open_connections = _gauge("wce_open_connections", "SQLite connections held open.", self._registry)
+        self.open_cenvs = _gauge("wce_open_cenvs", "Cenvs with at least one open connection.", self._registry)
+        self.connection_uses = Counter("wce_connection_uses_total", "Times a connection was wanted.", registry=self._registry)
+        self.connection_opens = Counter("wce_connection_opens_total", "Connections opened; other uses found one.", registry=self._registry)
+        self.bcrypt_waiting = _gauge("wce_bcrypt_waiting", "Password checks that wait for a core.", self._registry)
+        self.commits = Counter("wce_commits_total", "Write transactions committed.", registry=self._registry)
+        self.script_calls = Counter(
+            "wce_script_calls_total", "Runs of scripts, by their end.", ["kind", "outcome"], registry=self._registry
+        )
         self.script_seconds = Histogram(
-            "wce_script_seconds", "Time of a script's run, with the wait for a worker.", ["kind"], buckets=_LATENCY, registry=self.registry
+            "wce_script_seconds", "Time of a script's run, with the wait for a worker.", ["kind"], buckets=_LATENCY, registry=self._registry
         )
-        self.pages = Counter("wce_pages_total", "Pages served, by where they came from.", ["cache"], registry=self.registry)
-        self.answers = Counter("wce_answers_total", "Answers of endpoints, by where they came from.", ["cache"], registry=self.registry)
-        self.workers = _gauge("wce_workers", "Processes for scripts that are up.", self.registry)
-        self.workers_waiting = _gauge("wce_workers_waiting", "Scripts that wait for a worker.", self.registry)
-        self.worker_starts = Counter("wce_worker_starts_total", "Processes for scripts started.", registry=self.registry)
-        self.worker_ends = Counter("wce_worker_ends_total", "Processes for scripts ended.", ["reason"], registry=self.registry)
-        self.hook_failures = Counter("wce_hook_failures_total", "After-commit hooks that raised.", ["hook"], registry=self.registry)
+        self.pages = Counter("wce_pages_total", "Pages served, by where they came from.", ["cache"], registry=self._registry)
+        self.answers = Counter("wce_answers_total", "Answers of endpoints, by where they came from.", ["cache"], registry=self._registry)
+        self.workers = _gauge("wce_workers", "Processes for scripts that are up.", self._registry)
+        self.workers_waiting = _gauge("wce_workers_waiting", "Scripts that wait for a worker.", self._registry)
+        self.worker_starts = Counter("wce_worker_starts_total", "Processes for scripts started.", registry=self._registry)
+        self.worker_ends = Counter("wce_worker_ends_total", "Processes for scripts ended.", ["reason"], registry=self._registry)
+        self.hook_failures = Counter("wce_hook_failures_total", "After-commit hooks that raised.", ["hook"], registry=self._registry)
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """All figures of this process, as of now."""
+        self.tally.pour()
+        return self._registry
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request; `route` and `method` come from short lists, for each combination is kept."""
@@ -66,28 +77,33 @@ class Metrics:
         if known is None:  # finding a figure by its labels takes as long as counting
             known = (self.requests.labels(route, method, str(status)), self.latency.labels(route))
             self._answered[route, method, status] = known
-        known[0].inc()
-        known[1].observe(seconds)
+        self.tally.count(known[0])
+        self.tally.observe(known[1], seconds)
 
     def ran(self, kind: str, seconds: float) -> None:
         """Count a statement of a user; `kind` is one of the guard's few."""
         known = self._ran.get(kind)
         if known is None:
             known = self._ran[kind] = self.query_seconds.labels(kind)
-        known.observe(seconds)
+        self.tally.observe(known, seconds)
 
     def script_ran(self, kind: str, outcome: str, seconds: float) -> None:
         """Count a run of a script."""
         known = self._scripts.get((kind, outcome))
         if known is None:
             known = self._scripts[kind, outcome] = (self.script_calls.labels(kind, outcome), self.script_seconds.labels(kind))
-        known[0].inc()
-        known[1].observe(seconds)
+        self.tally.count(known[0])
+        self.tally.observe(known[1], seconds)
+
+    def close(self) -> None:
+        """Tell the last figures to the other processes."""
+        self.tally.close()
 
     def text(self) -> bytes:
         """Every figure in Prometheus' text format, of the type CONTENT_TYPE."""
+        own = self.registry
         if not self._folder:
-            return generate_latest(self.registry)
+            return generate_latest(own)
         everybody = CollectorRegistry()
         MultiProcessCollector(everybody, path=self._folder)  # type: ignore[no-untyped-call]
         return generate_latest(everybody)

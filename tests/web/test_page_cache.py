@@ -94,6 +94,26 @@ def test_the_short_way_keeps_the_limits_the_figures_and_the_headers(app: Flask, 
     assert 'wce_requests_total{method="GET",route="/<cenv:cenv_id>/pages/",status="200"} 8.0' in text
 
 
+def test_a_page_that_is_found_again_is_the_same_for_each_that_asks(owner: Caller, visitor: Caller) -> None:
+    text = "<p>long enough to be zipped</p>" * 40
+    made = publish(owner, "index", text, syntax="html")
+    seen(visitor, "/")
+    ways: list[dict[str, str]] = [{}, {"Accept-Encoding": "gzip"}, {"If-None-Match": "*"}, {"If-None-Match": '"other"'}]
+
+    def told(headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
+        answer = visitor.get("/pages/", headers=headers)
+        passing = ("X-Request-ID", "RateLimit-Remaining", "RateLimit-Reset")
+        return answer.status_code, answer.data, {name: text for name, text in answer.headers if name not in passing}
+
+    first, *others = [[told(headers) for headers in ways] for _ in range(4)]
+
+    assert others == [first] * 3
+    assert [status for status, _, _ in first] == [200, 200, 304, 200]
+    assert [len(body) < len(text) for _, body, _ in first] == [False, True, True, False]
+    owner.put(f"/admin/templates/{made['id']}", {"access": "user"})
+    assert [told(headers)[0] for headers in ways] == [401] * 4
+
+
 def test_only_who_is_surely_nobody_goes_the_short_way(owner: Caller, visitor: Caller) -> None:
     publish(owner, "index", "<p>x</p>", syntax="html")
     seen(visitor, "/")

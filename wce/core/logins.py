@@ -126,9 +126,19 @@ def _actor(user_id: int, username: str, role: str, session_id: str, ip_address: 
 
 def anonymous(session: Session, ip_address: str = "", user_agent: str = "") -> Authenticated:
     """A visitor who is not signed in."""
+    return visitor(state_row(session), ip_address, user_agent)
+
+
+def state_row(session: Session) -> tuple[int, ...]:
+    """The counters of the file as one row, which is equal to another one when nothing has changed."""
     row = session.one(f"SELECT {STATE} FROM _wce_state t WHERE t.id = 1")
     if row is None:
         raise WceError("cenv_damaged", evidence="_wce_state has no row")
+    return row
+
+
+def visitor(row: tuple[int, ...], ip_address: str = "", user_agent: str = "") -> Authenticated:
+    """Who is not signed in, at a moment with those counters."""
     return Authenticated(Actor(PUBLIC_ID, "public", Role.PUBLIC, None, ip_address, user_agent), State(*row))
 
 

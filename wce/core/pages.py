@@ -11,7 +11,7 @@ import gzip
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor, Role, State
@@ -102,6 +102,11 @@ def find_mark(session: Session, path: str) -> Mark | None:
 
 def look(session: Session, path: str) -> tuple[State, Mark | None]:
     """The counters of the file and the mark of a page, of one moment."""
+    return read_row(look_at(session, path))
+
+
+def look_at(session: Session, path: str) -> tuple[Any, ...]:
+    """The same as one row, which is equal to another one when nothing has changed; `read_row` reads it."""
     row = session.one(
         "SELECT t.grants, t.settings, t.endpoints, t.templates, t.commits, p.template_id, p.for_all, p.etag, p.changed_at"
         " FROM _wce_state t LEFT JOIN _wce_page_cache p ON p.path = ? WHERE t.id = 1",
@@ -109,6 +114,11 @@ def look(session: Session, path: str) -> tuple[State, Mark | None]:
     )
     if row is None:
         raise WceError("cenv_damaged", evidence="_wce_state has no row")
+    return row
+
+
+def read_row(row: tuple[Any, ...]) -> tuple[State, Mark | None]:
+    """What `look_at` has seen."""
     return State(*row[:5]), None if row[5] is None else Mark(*row[5:])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -54,7 +55,7 @@ class Traffic:
     def count(self, cenv: str, status: int, milliseconds: float) -> None:
         """One request was answered."""
         key = cenv, int(self._now()) // BUCKET_SECONDS * BUCKET_SECONDS
-        place = 3 + next((index for index, bound in enumerate(BOUNDS_MS) if milliseconds <= bound), len(BOUNDS_MS))
+        place = 3 + bisect_left(BOUNDS_MS, milliseconds)
         with self._lock:
             counts = self._waiting.get(key)
             if counts is None:

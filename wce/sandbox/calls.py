@@ -149,7 +149,7 @@ class Scripts:
             return None
 
         def note(seconds: float, request_id: str) -> None:
-            self._hits.inc()
+            self._metrics.tally.count(self._hits)
             self._note(script, cenv, who.actor, End("ok", reply, None), seconds, request_id)
 
         return reply, note
@@ -157,17 +157,17 @@ class Scripts:
     def _answer(self, script: _Script, terms: Terms, who: Authenticated, request: Mapping[str, Any], body: bytes) -> Reply:
         """The answer that is kept and holds, or that of a run."""
         if not terms.config.page_cache or not self._answers.may_keep(terms.cenv, script.key, script.fields):
-            self._private.inc()
+            self._metrics.tally.count(self._private)
             return self._run(script, terms, request, body)[0]
         question = _question(script, terms.cenv, terms.parties, who, request, body)
         reply = self._answers.find(question, who.state)
         if reply is not None:
-            self._hits.inc()
+            self._metrics.tally.count(self._hits)
             return reply
         trail = Trail()
         reply, _ = self._run(script, terms, request, body, trail=trail)
         kept = self._answers.keep(question, who.state, reply, trail)
-        (self._misses if kept else self._private).inc()
+        self._metrics.tally.count(self._misses if kept else self._private)
         return reply
 
     def perform(self, cenv: str, config: CenvSettings, task: Task) -> Reply:

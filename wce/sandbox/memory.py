@@ -52,6 +52,11 @@ class Memory:
                     hot[path] = held.tables
         return held.page
 
+    def settled(self, cenv: str, path: str) -> bool:
+        """Whether it changes nothing more here when the page at a path is sent once more."""
+        held = self._held.get((cenv, path))
+        return held is not None and held.hits >= _HOT_HITS
+
     def put(self, cenv: str, path: str, page: Page, tables: frozenset[str] = _NOTHING) -> Page:
         """Hold a page in the place of the one before; `tables` it was made from, where that is known."""
         with self._lock:

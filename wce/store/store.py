@@ -224,7 +224,7 @@ class Store:
 
     def announce(self, commit: Commit) -> None:
         """Count a commit and tell the hooks."""
-        self.metrics.commits.inc()
+        self.metrics.tally.count(self.metrics.commits)
         self.hooks.run(commit)
 
     def _build(self, draft: Path, cenv: str, fill: Callable[[Session], None], actor: Actor) -> Commit:

@@ -7,6 +7,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Final
 
+HELD: Final = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})  # by which a client says what it has
 ZIPPED: Final = "-gz"  # the zipped form is another one than the plain form, so its tag is
 
 

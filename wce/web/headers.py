@@ -95,6 +95,12 @@ def secure(headers: Headers, kind: ResponseClass, *, https: bool) -> Headers:
     return headers + _of_class(kind, https, False)[0]
 
 
+@functools.lru_cache(maxsize=4096)
+def _secured(headers: tuple[tuple[str, str], ...], kind: ResponseClass, https: bool) -> Headers:
+    """The same for headers that come again as they are."""
+    return secure(list(headers), kind, https=https)
+
+
 @functools.lru_cache(maxsize=1024)
 def _plain(names: tuple[str, ...], kind: ResponseClass, https: bool) -> bool:
     """Whether headers of these names stay as they are, whatever they say."""
@@ -144,7 +150,8 @@ class SecurityHeaders:
 
         def start(status: str, headers: Headers, exc_info: object = None, /) -> object:
             kind = environ.get(CLASS_KEY, ResponseClass.CONTENT)
-            out = [*secure(headers, kind, https=https), *environ.get(MORE_KEY, ()), ("X-Request-ID", request_id)]
+            safe = _secured(headers, kind, https) if isinstance(headers, tuple) else secure(headers, kind, https=https)
+            out = [*safe, *environ.get(MORE_KEY, ()), ("X-Request-ID", request_id)]
             return start_response(status, out, exc_info)  # type: ignore[arg-type]
 
         try:

@@ -149,7 +149,8 @@ def _refuse(now: Callable[[], float], breached: RequestLimit) -> None:
 def _show(limit: int, hits: int, ends_at: float, now: float, environ: WSGIEnvironment | None = None) -> None:
     """Put what is left of a window on the answer; `ends_at` is in Unix seconds."""
     environ = current.request().environ if environ is None else environ
-    others = [pair for pair in environ.get(MORE_KEY, ()) if not pair[0].startswith("RateLimit-")]
+    more = environ.get(MORE_KEY)
+    others = [pair for pair in more if not pair[0].startswith("RateLimit-")] if more else ()
     environ[MORE_KEY] = [
         *others,
         ("RateLimit-Limit", str(limit)),

@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from wce.cache import Cache
+from wce.core.settings import CenvSettings
 from wce.errors import WceError
 from wce.store.connections import Entries
 from wce.store.sqlite import sqlite3
 from wce.web import observe
 from wce.web.context import CENV_PATTERN
 from wce.web.cookies import PREFIX
-from wce.web.headers import ID_KEY, Headers
+from wce.web.headers import ID_KEY
 from wce.web.services import Services
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,200}(?::[0-9]{1,5})?")
 _SLOW_SECONDS: Final = 0.02
 _REST_SECONDS: Final = 5.0  # for which a slow file is left to threads that may wait
 _MOST_SLOW: Final = 1_000
+_SHELF_BYTES: Final = 16 * 1024 * 1024
+_FOUND_BYTES: Final = 4_000  # of an answer beside its body
+_LARGE: Final = 64 * 1024  # such a body takes so long to send that the way to it does not count
 _TELLING: Final = frozenset({"HTTP_AUTHORIZATION", "HTTP_ORIGIN", "HTTP_SERVICE_WORKER"})
 
 
@@ -40,8 +44,36 @@ class Answer(NamedTuple):
 
     route: str
     status: str
-    headers: Headers
+    headers: tuple[tuple[str, str], ...]
     body: bytes
+
+
+class Found(NamedTuple):
+    """An answer that was found with the counters in `row`: as long as a file has the same ones, it is found again.
+
+    `note` is told how many seconds it took to find, and the id of the request.
+    """
+
+    row: tuple[Any, ...]
+    config: CenvSettings
+    answer: Answer
+    note: Callable[[float, str], None]
+
+
+class Shelf:
+    """What was found last, by cenv, path and whatever else of a request decides; it only saves the way, and keeps no answer right."""
+
+    def __init__(self) -> None:
+        self._found: Cache[tuple[Hashable, ...], Found] = Cache(_SHELF_BYTES, cost=lambda found: len(found.answer.body) + _FOUND_BYTES)
+
+    def get(self, key: tuple[Hashable, ...], row: tuple[Any, ...]) -> Found | None:
+        """What was found there with the same counters."""
+        found = self._found.get(key)
+        return found if found is not None and found.row == row else None
+
+    def put(self, key: tuple[Hashable, ...], found: Found) -> None:
+        if len(found.answer.body) <= _LARGE:
+            self._found.put(key, found)
 
 
 class Finder(Protocol):
@@ -96,7 +128,7 @@ class Quick:
         if answer is None:
             environ[LOOKED_KEY] = True
             return None
-        start_response(answer.status, answer.headers)
+        start_response(answer.status, answer.headers)  # type: ignore[arg-type]  # a tuple says that the same ones will come again
         method = environ["REQUEST_METHOD"]
         line = {
             "request_id": environ.get(ID_KEY),

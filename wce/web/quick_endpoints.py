@@ -11,9 +11,10 @@ from wce.core.logins import Authenticated
 from wce.core.scripts import Endpoint
 from wce.core.settings import CenvSettings
 from wce.sandbox.calls import Kept
+from wce.store.session import Session
 from wce.web import endpoints, limits, responses
 from wce.web.headers import ID_KEY
-from wce.web.quick import Answer
+from wce.web.quick import Answer, Found, Shelf
 from wce.web.services import Services
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class QuickEndpoints:
 
     def __init__(self, app: Services) -> None:
         self._app = app
+        self._shelf = Shelf()
         self._in_vain: Cache[tuple[str, str], float] = Cache(_REMEMBERED)  # where a script runs each time, and since when that is known
 
     def find(self, environ: WSGIEnvironment, cenv: str, path: str) -> Answer | None:
@@ -39,20 +41,31 @@ class QuickEndpoints:
         started = time.perf_counter()
         if environ.get("QUERY_STRING") or started - (self._in_vain.get((cenv, path)) or -_IN_VAIN_SECONDS) < _IN_VAIN_SECONDS:
             return None
+        key = (cenv, path)
         with app.store.session(cenv) as session:
-            who = logins.anonymous(session, address)
-            config = app.config.read(session, who.state.settings)
-            endpoint, kept = self._kept(cenv, path, who, config)
-            if endpoint is None or kept is None or config.cors_origins:
-                return None
-            reply, note = kept
-            body, status, headers = endpoints.shape(reply, endpoint)
-            if any(name.lower() == "location" for name, _ in headers):
-                return None  # Werkzeug makes an address of it
-            limits.spend(app.counters, config, cenv, address, environ=environ)
-        note(time.perf_counter() - started, environ.get(ID_KEY, ""))
+            row = logins.state_row(session)
+            found = self._shelf.get(key, row)
+            if found is None:
+                found = self._look(session, path, row)
+                if found is None:
+                    return None
+                self._shelf.put(key, found)
+            limits.spend(app.counters, found.config, cenv, address, environ=environ)
+        found.note(time.perf_counter() - started, environ.get(ID_KEY, ""))
         endpoints.share(environ, endpoints.EXPOSED)
-        return Answer(_ROUTE, responses.status_line(status), headers, body)
+        return found.answer
+
+    def _look(self, session: Session, path: str, row: tuple[int, ...]) -> Found | None:
+        who = logins.visitor(row)
+        config = self._app.config.read(session, who.state.settings)
+        endpoint, kept = self._kept(session.cenv, path, who, config)
+        if endpoint is None or kept is None or config.cors_origins:
+            return None
+        reply, note = kept
+        body, status, headers = endpoints.shape(reply, endpoint)
+        if any(name.lower() == "location" for name, _ in headers):
+            return None  # Werkzeug makes an address of it
+        return Found(row, config, Answer(_ROUTE, responses.status_line(status), tuple(headers), body), note)
 
     def _kept(self, cenv: str, path: str, who: Authenticated, config: CenvSettings) -> tuple[Endpoint | None, Kept | None]:
         """The public endpoint of the path and its answer, as far as there are any."""

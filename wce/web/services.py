@@ -99,6 +99,7 @@ class Services:
         self.guard.close()
         self.store.close()
         self.counters.close()
+        self.metrics.close()
 
 
 def services() -> Services:
