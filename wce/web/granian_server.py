@@ -32,7 +32,8 @@ from wce.errors import WceError
 from wce.log import LOGGER
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock
-from wce.web.channel import Patience
+from wce.web import silence
+from wce.web.channel import USUAL, Patience
 from wce.web.exchange import Loop, environ_of
 from wce.web.factory import COUNTERS, IN_PLACE, create_app
 from wce.web.intake import Intakes, refuse
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _BACKLOG: Final = 1024
 _LOOK_SECONDS: Final = 0.5
+_LISTENS_SECONDS: Final = 0.5  # after which a worker has begun to
 _NEVER_SECONDS: Final = 1_000_000_000  # thirty years
 _STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 _PROBE_SECONDS: Final = 0.02
@@ -201,6 +203,11 @@ class Receiver:
     def __rsgi_init__(self, loop: Loop) -> None:
         """granian calls it in the main thread, before the first request."""
         loop.on_stop = self._intakes.stop
+        loop.call_later(_LISTENS_SECONDS, self._end_silence, loop)
+
+    def _end_silence(self, loop: Loop) -> None:
+        if not silence.end_after(USUAL.idle_seconds):
+            loop.call_later(_LISTENS_SECONDS, self._end_silence, loop)
 
     def __call__(self, request: Any) -> None:
         try:
