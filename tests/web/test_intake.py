@@ -162,6 +162,18 @@ class TestLimits:
         assert problem(sender) == (413, "too_large", f"The body may have {MOST} bytes.")
         assert sender.asked == []
 
+    def test_a_body_may_not_come_byte_by_byte(self, gate: Gate) -> None:
+        slow, greedy = (gate.take(Sender()) for _ in range(2))
+        for _ in range(1_100):
+            slow.asked[-1].come(b"x" * 150)
+        for _ in range(1_001):
+            greedy.asked[-1].come(b"x")
+
+        assert problem(greedy) == (400, "malformed", "The body comes in too many small pieces.")
+        assert not slow.answered.is_set()
+        slow.asked[-1].come(b"x" * MOST)
+        assert problem(slow)[1] == "too_large"
+
     @pytest.mark.parametrize("length", ["", "-1", "+5", "5,5", "five", "٥", "1e3", "0x5"])
     def test_a_length_is_a_number(self, gate: Gate, length: str) -> None:
         sender = gate.take(Sender(b"hello"), length)

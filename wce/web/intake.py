@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _IN_MEMORY: Final = 64 * 1024  # bytes; what is larger goes to a temporary file
+# Each piece costs as much as a small request, and a chunk of one byte is one.
+_FREE_PIECES: Final = 1_000
+_PIECE_BYTES: Final = 1_024  # fewer than one packet brings
 _SWEEP_SECONDS: Final = 1.0
 _LAST_SECONDS: Final = 1.0  # for a body that is on its way when the stop comes
 
@@ -108,6 +111,7 @@ class _Intake:
         self._most_bytes = most_bytes
         self._done = done
         self._size = 0
+        self._pieces = 0
         self._small = length is not None and length <= _IN_MEMORY
         # The request closes it.
         self._body: IO[bytes] = io.BytesIO() if self._small else tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
@@ -147,8 +151,11 @@ class _Intake:
         """Returns whether it was the last one."""
         self.since = time.monotonic()
         self._size += len(piece)
+        self._pieces += 1
         if self._size > self._most_bytes:
             raise _too_large(self._most_bytes)
+        if self._pieces > _FREE_PIECES + self._size // _PIECE_BYTES:
+            raise WceError("malformed", "The body comes in too many small pieces.")
         self._body.write(piece)
         if piece and not self._small and self._size != self._length:
             self._waiting = self.exchange.__anext__()
