@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import schemathesis
+import schemathesis.specs.openapi.schemas  # at once: read late, beside a browser's greenlets, CPython 3.11 may lose count of its depth
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, seed

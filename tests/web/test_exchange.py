@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -82,6 +84,16 @@ def test_an_ipv6_address_stands_without_its_brackets() -> None:
     assert (environ["REMOTE_ADDR"], environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("2001:db8::1", "::1", "80")
 
 
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """No loop runs in this thread, as one of a browser's may."""
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
+
+
+@pytest.mark.usefixtures("alone")
 class TestTheLoop:
     def test_what_shall_be_done_at_once_is_done_in_the_same_thread(self) -> None:
         seen: list[Any] = []
