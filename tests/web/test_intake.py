@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -85,6 +87,22 @@ def test_a_small_body_comes_whole(gate: Gate) -> None:
     ((environ, body),) = gate.found
     assert (body, environ["CONTENT_LENGTH"], environ[PAID_KEY], sender.whole) == (b"hello", "5", False, True)
     assert sender.answer is None
+
+
+@pytest.mark.parametrize("length", [5, LARGE])
+def test_a_future_of_granians_is_let_go_of_when_it_is_done(gate: Gate, length: int) -> None:
+    sender = gate.take(Sender(), length)
+    coming = sender.asked.pop()
+    future = weakref.ref(coming)
+
+    gc.disable()  # the collector cannot look into granian's, and so would never free it and all that hangs on it
+    try:
+        coming.come(b"x" * length)
+        del coming
+        assert future() is None
+    finally:
+        gc.enable()
+    assert len(gate.body) == length
 
 
 def test_a_body_of_nothing_is_one(gate: Gate) -> None:

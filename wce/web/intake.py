@@ -129,6 +129,7 @@ class _Intake:
             self._waiting.cancel()
 
     def _came(self, done: Waiting) -> None:
+        self._waiting = None  # granian's futures hold their callback for ever, and so each other's end, which no collector sees
         if self._ending.locked():
             return
         try:
