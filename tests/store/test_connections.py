@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import _thread
+import os
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -169,6 +172,20 @@ def test_a_thread_that_ends_closes_what_it_had(connections):
 
     assert [thing.closed for thing in made] == [1, 1]
     assert len(connections) == 0
+
+
+def test_a_thread_of_a_servers_own_leaves_them_open_for_who_closes_all(connections):
+    made: list[tuple[Thing, int]] = []
+    _thread.start_new_thread(lambda: made.append((take(connections, "a"), threading.get_native_id())), ())
+    deadline = time.monotonic() + 30
+    while not made or os.path.exists(f"/proc/self/task/{made[0][1]}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    thing = made[0][0]
+
+    assert (thing.closed, len(connections)) == (0, 1)
+    connections.close()
+    assert thing.closed == 1
 
 
 def test_a_file_that_changed_its_identity_is_opened_anew(monkeypatch):

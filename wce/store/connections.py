@@ -82,9 +82,10 @@ class _Will:
     def __init__(self, connections: Connections, entries: Entries) -> None:
         self._connections = connections
         self._entries = entries
+        self._foreign = isinstance(threading.current_thread(), threading._DummyThread)  # a server's own, which ends with it
 
     def __del__(self) -> None:
-        if self._entries:
+        if self._entries and not self._foreign:  # SQLite's callbacks (PyGILState_Release) would end the state of a foreign one twice
             self._connections.orphan(self._entries)
 
 
@@ -202,10 +203,9 @@ class Connections:
             closing = self._evict(1, 2 if cenv in self._files else 3)
         _close(closing)
         identity = self._identity(cenv) if self._identity else None  # before opening: a change in between shows as a change
-        opened = open_()
+        opened, closing = open_(), []
         with self._lock:
             file = self._files.get(cenv)
-            closing = []
             if file is not None and file.identity != identity:
                 closing = self._drop(list(file.entries))
                 file = None
