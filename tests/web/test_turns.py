@@ -189,6 +189,15 @@ def test_of_threads_that_gave_kept_answers_one_receives_and_the_others_rest(make
     assert made.call().wait()[2] == b"done"
 
 
+@pytest.mark.parametrize(("size", "pieces"), [(512 * 1024, None), (512 * 1024 + 1, "5")])
+def test_a_large_answer_is_handed_over_piece_by_piece(make: Callable[..., Pool], size: int, pieces: str | None) -> None:
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+
+    status, headers, sent = make().call(lambda: [body]).wait()
+
+    assert (status, sent == body, dict(headers).get("pieces")) == (201, True, pieces)
+
+
 def test_what_is_not_at_hand_goes_the_way_of_all_others(make: Callable[..., Pool]) -> None:
     assert make(in_place=lambda *_: None).call(path=KEPT).wait()[2] == b"done"
     assert make().call(path=KEPT).wait()[2] == b"done"

@@ -32,6 +32,8 @@ _OPENED_SECONDS: Final = 30.0
 _WATCH_SECONDS: Final = 0.1  # for which the watcher stays awake after a request
 _FILES_SECONDS: Final = 1.0  # between two looks at them when nothing else is to be watched
 _STOP_SECONDS: Final = 5.0
+_AT_ONCE: Final = 512 * 1024  # bytes of an answer that is handed over whole
+_PIECE: Final = 128 * 1024
 
 
 class _Errand:
@@ -51,12 +53,20 @@ class _Errand:
             if isinstance(answer, FileWrapper):  # a whole file does not fit in memory
                 self._turns.send_file(self._exchange, self._status, self._headers, answer)
             else:
-                self._exchange.response_bytes(self._status, self._headers, _whole(answer))
+                self._send(_whole(answer))
         except BaseException:  # noqa: BLE001  # whatever a request does, the thread goes on
             LOGGER.exception("request failed outside of the application")
             self._refuse("internal", 500)
         finally:
             self._forget()
+
+    def _send(self, body: bytes) -> None:
+        if len(body) <= _AT_ONCE:
+            self._exchange.response_bytes(self._status, self._headers, body)
+            return
+        stream = self._exchange.response_stream(self._status, self._headers)
+        for start in range(0, len(body), _PIECE):  # granian copies it, and nobody else can work while it copies ten megabytes
+            stream.send_bytes(body[start : start + _PIECE])
 
     def cancel(self) -> None:
         """The server stops before the request has begun."""
