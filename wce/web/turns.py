@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _OPENED_SECONDS: Final = 30.0
 _WATCH_SECONDS: Final = 0.1  # for which the watcher stays awake after a request
 _FILES_SECONDS: Final = 1.0  # between two looks at them when nothing else is to be watched
+_SHORTEST_SECONDS: Final = 0.0005
 _STOP_SECONDS: Final = 5.0
 _AT_ONCE: Final = 512 * 1024  # bytes of an answer that is handed over whole
 _PIECE: Final = 128 * 1024
@@ -248,7 +249,10 @@ class Turns:
         """See to it that no slow request keeps the others, and that files are closed."""
         while not self._closing.is_set():
             self._awake.wait(_FILES_SECONDS if self._files else None)
-            self._closing.wait(self._patience_seconds)
+            left = self._patience_seconds
+            if self._runner:  # who began after the last look is looked at in time
+                left = min(left, max(_SHORTEST_SECONDS, self._since + left - time.monotonic()))
+            self._closing.wait(left)
             now = time.monotonic()
             with self._lock:
                 if self._runner and now - self._since > self._patience_seconds:
