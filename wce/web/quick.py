@@ -20,7 +20,7 @@ from wce.store.sqlite import sqlite3
 from wce.web import observe
 from wce.web.context import CENV_PATTERN
 from wce.web.cookies import PREFIX
-from wce.web.headers import ID_KEY
+from wce.web.headers import ID_KEY, Headers
 from wce.web.services import Services
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _REST_SECONDS: Final = 5.0  # for which a slow file is left to threads that may 
 _MOST_SLOW: Final = 1_000
 _SHELF_BYTES: Final = 16 * 1024 * 1024
 _FOUND_BYTES: Final = 4_000  # of an answer beside its body
+_LONG_HEADERS: Final = 2_000  # characters of all of them
+_LONG_KEY: Final = 300  # of a cenv and a path
 _LARGE: Final = 64 * 1024  # such a body takes so long to send that the way to it does not count
 _TELLING: Final = frozenset({"HTTP_AUTHORIZATION", "HTTP_ORIGIN", "HTTP_SERVICE_WORKER"})
 
@@ -44,7 +46,7 @@ class Answer(NamedTuple):
 
     route: str
     status: str
-    headers: tuple[tuple[str, str], ...]
+    headers: Headers | tuple[tuple[str, str], ...]
     body: bytes
 
 
@@ -72,8 +74,15 @@ class Shelf:
         return found if found is not None and found.row == row else None
 
     def put(self, key: tuple[Hashable, ...], found: Found) -> None:
-        if len(found.answer.body) <= _LARGE:
+        """Keep it, unless what a tenant or a visitor chose of it is so long that an entry would take more memory than it is counted for."""
+        headers = found.answer.headers
+        if isinstance(headers, tuple) and len(found.answer.body) <= _LARGE and sum(len(str(part)) for part in key) <= _LONG_KEY:
             self._found.put(key, found)
+
+
+def lasting(headers: Headers) -> Headers | tuple[tuple[str, str], ...]:
+    """As a tuple, which says that the same ones will come again, so that what is made of them is kept; long ones are made anew."""
+    return tuple(headers) if sum(len(name) + len(text) for name, text in headers) <= _LONG_HEADERS else headers
 
 
 class Finder(Protocol):
@@ -128,7 +137,7 @@ class Quick:
         if answer is None:
             environ[LOOKED_KEY] = True
             return None
-        start_response(answer.status, answer.headers)  # type: ignore[arg-type]  # a tuple says that the same ones will come again
+        start_response(answer.status, answer.headers)  # type: ignore[arg-type]  # see `lasting`
         method = environ["REQUEST_METHOD"]
         line = {
             "request_id": environ.get(ID_KEY),

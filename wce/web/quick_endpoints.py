@@ -14,7 +14,7 @@ from wce.sandbox.calls import Kept
 from wce.store.session import Session
 from wce.web import endpoints, limits, responses
 from wce.web.headers import ID_KEY
-from wce.web.quick import Answer, Found, Shelf
+from wce.web.quick import Answer, Found, Shelf, lasting
 from wce.web.services import Services
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class QuickEndpoints:
         body, status, headers = endpoints.shape(reply, endpoint)
         if any(name.lower() == "location" for name, _ in headers):
             return None  # Werkzeug makes an address of it
-        return Found(row, config, Answer(_ROUTE, responses.status_line(status), tuple(headers), body), note)
+        return Found(row, config, Answer(_ROUTE, responses.status_line(status), lasting(headers), body), note)
 
     def _kept(self, cenv: str, path: str, who: Authenticated, config: CenvSettings) -> tuple[Endpoint | None, Kept | None]:
         """The public endpoint of the path and its answer, as far as there are any."""

@@ -9,7 +9,7 @@ from wce.core.pages import Page
 from wce.sandbox.answers import HIT
 from wce.store.session import Session
 from wce.web import conditional, limits, visits
-from wce.web.quick import Answer, Found, Shelf
+from wce.web.quick import Answer, Found, Shelf, lasting
 from wce.web.services import Services
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ class QuickPages:
         route, now = _START if path == "/" else _ROUTE, self._app.now()
         headers, zipped = visits.describe(environ, page, HIT, now, public=True)
         if conditional.fresh(environ, page.etag, page.changed_at, now):
-            return Answer(route, "304 NOT MODIFIED", tuple(headers), b"")
+            return Answer(route, "304 NOT MODIFIED", lasting(headers), b"")
         body = page.zipped if zipped and page.zipped is not None else page.body
         headers += [("Content-Type", page.content_type), ("Content-Length", str(len(body)))]
-        return Answer(route, "200 OK", tuple(headers), body)
+        return Answer(route, "200 OK", lasting(headers), body)
 
     def _note(self, _seconds: float, _request_id: str) -> None:
         self._app.metrics.tally.count(self._hits)
