@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from wce.core import runs, scripts
+from wce.core import overview, runs, scripts
 from wce.core.runs import MAX_RUNS, Run, Runs
 from wce.core.scripts import NewEndpoint
+from wce.core.templates import NewTemplate, save_template
 
 
 @pytest.fixture
@@ -162,3 +163,14 @@ def test_there_is_an_end_to_what_waits(world, log, endpoint, monkeypatch):
             log.record(world.cenv, run(endpoint))
 
     assert len(log.last(world.session, "endpoint", endpoint)) >= 5
+
+
+def test_the_slowest_are_called_by_their_names(world, log, endpoint):
+    page = save_template(world.session, lambda content, _: content, world.owner, NewTemplate("blog/index", "html", "<p>"))[0].id
+    log.record(world.cenv, run(endpoint, duration_ms=1))
+    log.record(world.cenv, run(page, kind="template", duration_ms=2))
+    log.flush(world.cenv)
+
+    shown = [(slow.what, slow.source) for slow in overview.slowest(world.session)]
+
+    assert shown == [("blog/index", "template"), ("GET /a", "endpoint")]

@@ -76,10 +76,11 @@ def slowest(session: Session) -> list[Slow]:
     rows = session.all(
         "SELECT h.sql, 'console', u.username, count(*), avg(h.duration_ms) AS mean FROM _wce_query_history AS h JOIN _wce_users AS u"
         " ON u.user_id = h.user_id WHERE h.duration_ms IS NOT NULL GROUP BY h.sql, h.user_id"
-        " UNION ALL SELECT coalesce(e.method || ' ' || e.path, k.name, s.name), r.kind, '', count(*), avg(r.duration_ms)"
+        " UNION ALL SELECT coalesce(e.method || ' ' || e.path, k.name, s.name, t.name), r.kind, '', count(*), avg(r.duration_ms)"
         " FROM _wce_script_runs AS r LEFT JOIN _wce_endpoints AS e ON r.kind = 'endpoint' AND e.id = r.item_id"
         " LEFT JOIN _wce_hooks AS k ON r.kind = 'hook' AND k.id = r.item_id"
-        " LEFT JOIN _wce_schedules AS s ON r.kind = 'schedule' AND s.id = r.item_id GROUP BY r.kind, r.item_id ORDER BY 5 DESC LIMIT ?",
+        " LEFT JOIN _wce_schedules AS s ON r.kind = 'schedule' AND s.id = r.item_id"
+        " LEFT JOIN _wce_templates AS t ON r.kind = 'template' AND t.id = r.item_id GROUP BY r.kind, r.item_id ORDER BY 5 DESC LIMIT ?",
         (_SLOWEST,),
     )
     return [Slow(what or "deleted", source, username, count, round(mean, 2)) for what, source, username, count, mean in rows]
