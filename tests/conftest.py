@@ -20,6 +20,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from wce.log import LOGGER
+from wce.store import walindex
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
@@ -66,6 +67,12 @@ def _log_as_before() -> Iterator[None]:
     LOGGER.handlers[:] = handlers
     LOGGER.setLevel(level)
     LOGGER.propagate = propagate
+
+
+@pytest.fixture(autouse=True)
+def _the_short_way_from_the_first_request_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server takes it after some hundred; what it leaves out has to be right in every test."""
+    monkeypatch.setattr(walindex, "_WORTH", 1)
 
 
 @pytest.fixture(scope="session")

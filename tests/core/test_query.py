@@ -7,8 +7,9 @@ import time
 import pytest
 
 from wce.core import audit
+from wce.core.once import Once
 from wce.core.permissions import GrantsCache
-from wce.core.query import Once, Queries, Statement
+from wce.core.query import Queries, Statement
 from wce.core.settings import CenvSettings
 from wce.core.users import UserChanges, update_user
 from wce.errors import WceError

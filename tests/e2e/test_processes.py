@@ -91,6 +91,31 @@ def test_a_change_acts_on_the_next_request_in_every_process(roomy: Any, make_own
     assert everywhere(read) == {401}
 
 
+def test_what_processes_remember_between_two_commits_is_gone_with_the_second(roomy: Any, make_owner: Callable[[str], Owner]) -> None:
+    owner = make_owner(roomy.url)
+    owner.sql("CREATE TABLE note (id INTEGER PRIMARY KEY)")
+    user, bearer = befriend(owner)
+    grant = {"user_id": user, "table_name": "note", "can_read": True}
+    permission = owner.post(f"{owner.address}/admin/permissions", json=grant, timeout=30).json()["id"]
+    visitors = [requests.Session() for _ in range(8)]  # each stays with one process
+
+    def ask() -> list[tuple[int, Any]]:
+        asked = {"sql": "SELECT count(*) AS n FROM note"}
+        answers = [visitor.post(f"{owner.address}/query", json=asked, timeout=30, **bearer) for visitor in visitors]
+        return [(answer.status_code, answer.json().get("rows")) for answer in answers]
+
+    for _ in range(100):  # so often that nobody asks SQLite any more where nothing was committed
+        assert ask() == [(200, [{"n": 0}])] * 8
+    for number in range(1, 31):
+        owner.sql("INSERT INTO note DEFAULT VALUES")
+        assert ask() == [(200, [{"n": number}])] * 8
+        assert ask() == [(200, [{"n": number}])] * 8
+    owner.delete(f"{owner.address}/admin/permissions/{permission}", timeout=30)
+    assert {status for status, _ in ask()} == {404}
+    owner.put(f"{owner.address}/admin/users/{user}", json={"enabled": False}, timeout=30)
+    assert {status for status, _ in ask()} == {401}
+
+
 def test_a_policy_and_a_setting_act_on_the_next_request_in_every_process(roomy: Any, make_owner: Callable[[str], Owner]) -> None:
     owner = make_owner(roomy.url)
     owner.sql("CREATE TABLE note (id INTEGER PRIMARY KEY)")

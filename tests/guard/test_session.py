@@ -8,7 +8,7 @@ import time
 import pytest
 
 from wce.errors import WceError
-from wce.guard.session import StaleGrants
+from wce.guard.glances import StaleGrants
 from wce.model import Limits, Result, Rights
 
 ALL = Rights(can_read=True, can_write=True, can_delete=True)

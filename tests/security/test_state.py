@@ -10,8 +10,9 @@ import pytest
 from tests.security.tables import USER_IDS, grants
 from tests.security.worlds import CREATOR, Outcome, Pair, World
 from wce.errors import WceError
+from wce.guard.glances import StaleGrants
 from wce.guard.guard import Guard
-from wce.guard.session import GuardedSession, StaleGrants
+from wce.guard.session import GuardedSession
 from wce.model import Actor, Grants, Limits, Rights, Role, RowPolicy
 from wce.store.store import Store
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.security.tables import USER_IDS, grants
 from tests.security.worlds import World
 from wce.errors import WceError
+from wce.guard.glances import StaleGrants
 from wce.guard.guard import Guard
-from wce.guard.session import StaleGrants
 from wce.model import Actor, Limits
 from wce.store.store import Store
 

@@ -97,15 +97,15 @@ def authenticate(session: Session, token: str, now: float, ip_address: str = "",
     """Whom a key stands for, by the rows of this moment; raises `bad_token` when it is gone or its user is gone or disabled."""
     if not _KEY.fullmatch(token):
         raise WceError("bad_token")
-    row = session.one(
-        f"SELECT u.user_id, u.username, u.role, k.id, k.scope, coalesce(k.last_used, 0), {STATE} FROM _wce_state t"
-        " CROSS JOIN _wce_api_keys k ON k.key_hash = ? AND (k.expires_at IS NULL OR k.expires_at > ?)"
+    row = session.kept(
+        f"SELECT u.user_id, u.username, u.role, k.id, k.scope, coalesce(k.last_used, 0), k.expires_at, {STATE} FROM _wce_state t"
+        " CROSS JOIN _wce_api_keys k ON k.key_hash = ?"
         " CROSS JOIN _wce_users u ON u.user_id = k.user_id AND u.enabled WHERE t.id = 1",
-        (token_hash(token), int(now)),
+        (token_hash(token),),
     )
-    if row is None:
+    if row is None or (row[6] is not None and row[6] <= int(now)):
         raise WceError("bad_token")
-    user_id, username, role, key_id, told, last_used, *state = row
+    user_id, username, role, key_id, told, last_used, _, *state = row
     scope = read(told)
     actor = Actor(user_id, username, scope.lower(Role(role)), None, ip_address, user_agent, key_id, scope)
     return Authenticated(actor, State(*state), last_used)

@@ -27,8 +27,8 @@ _MAX_AGENT: Final = 300
 _NO_PROOF: Final = Proof()
 STATE: Final = "t.grants, t.settings, t.endpoints, t.templates, t.commits"
 _WHO: Final = (
-    f"SELECT u.username, u.role, s.last_used, {STATE} FROM _wce_state t"
-    " CROSS JOIN _wce_sessions s ON s.session_id = ? AND s.user_id = ? AND s.token_hash = ? AND s.expires_at > ?"
+    f"SELECT u.username, u.role, s.last_used, s.expires_at, {STATE} FROM _wce_state t"
+    " CROSS JOIN _wce_sessions s ON s.session_id = ? AND s.user_id = ? AND s.token_hash = ?"
     " CROSS JOIN _wce_users u ON u.user_id = s.user_id AND u.enabled"
     " WHERE t.id = 1 AND NOT EXISTS (SELECT 1 FROM _wce_revoked_tokens r WHERE r.token_hash = s.token_hash)"
 )
@@ -112,11 +112,11 @@ def log_out(session: Session, actor: Actor) -> None:
 
 def authenticate(session: Session, claims: Claims, now: float, ip_address: str = "", user_agent: str = "") -> Authenticated:
     """Whom a verified token stands for, by the rows of this moment; raises `bad_token` when session or user is gone or disabled."""
-    row = session.one(_WHO, (claims.session_id, claims.user_id, claims.token_hash, int(now)))
-    if row is None or claims.user_id == PUBLIC_ID:
+    row = session.kept(_WHO, (claims.session_id, claims.user_id, claims.token_hash))
+    if row is None or row[3] <= int(now) or claims.user_id == PUBLIC_ID:
         raise WceError("bad_token")
     actor = _actor(claims.user_id, row[0], row[1], claims.session_id, ip_address, user_agent)
-    return Authenticated(actor, State(*row[3:]), row[2])
+    return Authenticated(actor, State(*row[4:]), row[2])
 
 
 @lru_cache(maxsize=4096)
@@ -131,7 +131,7 @@ def anonymous(session: Session, ip_address: str = "", user_agent: str = "") -> A
 
 def state_row(session: Session) -> tuple[int, ...]:
     """The counters of the file as one row, which is equal to another one when nothing has changed."""
-    row = session.one(f"SELECT {STATE} FROM _wce_state t WHERE t.id = 1")
+    row = session.kept(f"SELECT {STATE} FROM _wce_state t WHERE t.id = 1")
     if row is None:
         raise WceError("cenv_damaged", evidence="_wce_state has no row")
     return row

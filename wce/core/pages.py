@@ -107,7 +107,7 @@ def look(session: Session, path: str) -> tuple[State, Mark | None]:
 
 def look_at(session: Session, path: str) -> tuple[Any, ...]:
     """The same as one row, which is equal to another one when nothing has changed; `read_row` reads it."""
-    row = session.one(
+    row = session.kept(
         "SELECT t.grants, t.settings, t.endpoints, t.templates, t.commits, p.template_id, p.for_all, p.etag, p.changed_at"
         " FROM _wce_state t LEFT JOIN _wce_page_cache p ON p.path = ? WHERE t.id = 1",
         (path,),

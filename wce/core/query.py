@@ -9,25 +9,27 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from wce.core import audit, upkeep
+from wce.core import audit
 from wce.core.gate import Gate
 from wce.core.logins import Authenticated
+from wce.core.once import Kept, Once, Repeated, keep, look_up
 from wce.core.permissions import GrantsCache
 from wce.core.running import Running
 from wce.core.settings import CenvSettings
 from wce.core.shape import Shapes
 from wce.errors import WceError
 from wce.guard.explain import Explanation, explain
+from wce.guard.glances import StaleGrants
 from wce.guard.guard import Guard
 from wce.guard.plan import Plan
-from wce.guard.session import GuardedSession, StaleGrants
+from wce.guard.session import GuardedSession
 from wce.model import Actor, AuditEntry, Limits, Params, Result
 from wce.store.store import Store
 from wce.store.transaction import Transaction
 
 MAX_STATEMENTS: Final = 1_000
-MAX_ANSWER: Final = 1024 * 1024  # characters of a first answer that is kept for a repeat
 _ATTEMPTS: Final = 3
+_LEAST_SECONDS: Final = 0.001
 _ANY_VERSION: Final = -1  # no counter is ever negative, so the cache asks the file
 T = TypeVar("T")
 _ACTIONS: Final = {"INSERT": "insert", "UPDATE": "update", "DELETE": "delete"}
@@ -42,39 +44,12 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
-    """A write that the client may send again and that must happen once.
-
-    `encode` makes status and body of the answer, which is kept with the write and given again for the same `request_hash`.
-    """
-
-    key: str
-    request_hash: str
-    encode: Callable[[Sequence[Result]], tuple[int, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The first answer, as it was sent; `repeated` tells a repeat from the first."""
-
-    status: int
-    body: str
-    repeated: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """Results in the order of the statements; none but `kept` for a repeat. `commit` is the newest commit that they rest on."""
 
     results: tuple[Result, ...]
     commit: int
     kept: Kept | None = None
-
-
-class _Repeated(Exception):  # noqa: N818 - ends a transaction that has nothing to do, and nothing failed
-    def __init__(self, kept: Kept) -> None:
-        super().__init__()
-        self.kept = kept
 
 
 class Queries:
@@ -195,16 +170,37 @@ class Queries:
 
     def _run(self, guarded: GuardedSession, actor: Actor, statements: Sequence[Statement], limits: Limits, once: Once | None) -> Answer:
         kept: Kept | None = None
+        writes = _writes(guarded, statements)
+        if len(statements) == 1 and _begin_glance(guarded, statements[0]):
+            deadline = time.monotonic() + limits.timeout_seconds
+            answer = self._at_a_glance(guarded, statements, limits)
+            if answer is not None:
+                return answer
+            limits = replace(limits, timeout_seconds=max(deadline - time.monotonic(), _LEAST_SECONDS))
         try:
-            with guarded.transaction(actor, write=_writes(guarded, statements)) as transaction:
+            with guarded.transaction(actor, write=writes) as transaction:
                 if transaction is not None and once is not None:
-                    _look_up(transaction, once)
+                    look_up(transaction, once)
                 results = self._each(guarded, transaction, statements, limits)
                 if transaction is not None and once is not None:
-                    kept = _keep(transaction, once, results)
-        except _Repeated as repeated:
+                    kept = keep(transaction, once, results)
+        except Repeated as repeated:
             return Answer((), guarded.commit_number, repeated.kept)
         return Answer(results, guarded.commit_number if transaction is None else transaction.number, kept)
+
+    def _at_a_glance(self, guarded: GuardedSession, statements: Sequence[Statement], limits: Limits) -> Answer | None:
+        """What the statement answers, or raises, without a transaction around it; None where that does not count."""
+        failed = None
+        results: tuple[Result, ...] = ()
+        try:
+            results = self._each(guarded, None, statements, limits)
+        except WceError as error:
+            failed = error
+        finally:
+            counts = guarded.glances.end()
+        if counts and failed is not None:
+            raise failed
+        return Answer(results, guarded.commit_number) if counts else None
 
     def _each(
         self, guarded: GuardedSession, transaction: Transaction | None, statements: Sequence[Statement], limits: Limits
@@ -255,6 +251,10 @@ def _writes(guarded: GuardedSession, statements: Sequence[Statement]) -> bool:
     return writes
 
 
+def _begin_glance(guarded: GuardedSession, statement: Statement) -> bool:
+    return not guarded.is_open and guarded.glances.begin(guarded.grants_version, guarded.plan(statement.sql))
+
+
 def _number(error: WceError, index: int, statements: Sequence[Statement]) -> None:
     """The error of one of several statements says which."""
     if len(statements) > 1:
@@ -268,27 +268,3 @@ def _what_is_left(limits: Limits, deadline: float, last: Result) -> Limits:
         raise WceError("query_timeout", "The statements took too long together.")
     used = sum(len(value) if isinstance(value, str | bytes) else 8 for row in last.rows for value in row)
     return replace(limits, timeout_seconds=seconds, max_bytes=limits.max_bytes - used)
-
-
-def _look_up(transaction: Transaction, once: Once) -> None:
-    """Raise _Repeated with the first answer where there is one; `idempotency_mismatch` where it answered something else."""
-    upkeep.prune_answers(transaction)
-    row = transaction.execute(
-        "SELECT request_hash, status, body FROM _wce_idempotency WHERE user_id = ? AND key = ?", (transaction.actor.user_id, once.key)
-    ).fetchone()
-    if row is None:
-        return
-    if row[0] != once.request_hash:
-        raise WceError("idempotency_mismatch")
-    raise _Repeated(Kept(row[1], row[2], repeated=True))
-
-
-def _keep(transaction: Transaction, once: Once, results: Sequence[Result]) -> Kept:
-    status, body = once.encode(results)
-    if len(body) > MAX_ANSWER:
-        raise WceError("too_large", f"An answer with an idempotency key may have at most {MAX_ANSWER} characters.")
-    transaction.execute(
-        "INSERT INTO _wce_idempotency (user_id, key, request_hash, status, body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (transaction.actor.user_id, once.key, once.request_hash, status, body, transaction.at),
-    )
-    return Kept(status, body, repeated=False)

@@ -25,6 +25,7 @@ from wce.model import Grants, Limits, Role
 from wce.store.connections import Connections
 from wce.store.sqlite import Connection, attach, connect, prepare, quote, sqlite3
 from wce.store.store import Store
+from wce.store.walindex import WalIndex
 
 _MAX_CATALOGUES: Final = 512
 # The longest value, and the longest row. The same for all: to read a longer one is an error, even in a row that a policy hides.
@@ -98,7 +99,7 @@ class Guard:
         try:
             prepare(connection, schema=hidden.schema, durability=self._store.settings.durability)
             restrain(connection, VALUE_BYTES)
-            link = Link(cenv, connection, hidden, self._store.explain)
+            link = Link(cenv, connection, hidden, self._store.explain, WalIndex(self._store.path(cenv)))
         except BaseException:
             connection.close()
             raise

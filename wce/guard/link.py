@@ -13,6 +13,7 @@ from wce.guard.policies import Event
 from wce.guard.principal import Secrets
 from wce.model import Params
 from wce.store.sqlite import Connection, Cursor, fold, sqlite3
+from wce.store.walindex import WalIndex
 
 _OPS: Final = 10_000  # of SQLite's machine between two looks at the clock; as a rule the watchdog's interrupt comes first
 Explain = Callable[["Link", Exception], WceError | None]
@@ -34,9 +35,10 @@ class Link:
     it anew with a statement that meets another schema than it was prepared for.
     """
 
-    def __init__(self, cenv: str, connection: Connection, hidden: Secrets, explain: Explain) -> None:
+    def __init__(self, cenv: str, connection: Connection, hidden: Secrets, explain: Explain, index: WalIndex | None = None) -> None:
         self.cenv = cenv
         self.connection = connection
+        self.index = index
         self.hidden = hidden
         self.judge: Judge | None = None
         self.foreign: Collection[str] = ()

@@ -14,6 +14,7 @@ from wce.guard.brackets import Reading, Writing
 from wce.guard.carried import Carried
 from wce.guard.catalogue import Catalogue, digest, load
 from wce.guard.fetch import Answer, fetch
+from wce.guard.glances import Glances, StaleGrants
 from wce.guard.link import Link
 from wce.guard.params import total_size
 from wce.guard.plan import Plan
@@ -35,10 +36,6 @@ Begin = Callable[[Handle, Actor, float], AbstractContextManager[Transaction]]
 Keep = Callable[[str, Callable[[], Catalogue]], Catalogue]
 
 
-class StaleGrants(Exception):  # noqa: N818  # a state to react to, not a failure
-    """The grants have changed since they were read: read them again and open another session."""
-
-
 class GuardedSession:
     """One principal on one connection. `execute` runs trusted SQL, `run` everybody else's.
 
@@ -58,6 +55,7 @@ class GuardedSession:
         self._begin = begin
         self._keep = keep
         self._carried = Carried(link)
+        self.glances = Glances(link.index)
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._rules: Rules | None = None
         self._catalogue: Catalogue | None = None
@@ -80,8 +78,8 @@ class GuardedSession:
 
     @property
     def is_open(self) -> bool:
-        """Whether a transaction is."""
-        return self._reading or self._transaction is not None
+        """Whether a transaction is, or a statement runs that needs none."""
+        return self._reading or self.glances.on or self._transaction is not None
 
     @property
     def catalogue(self) -> Catalogue:
@@ -153,10 +151,12 @@ class GuardedSession:
 
     def start_reading(self) -> None:
         """BEGIN; the first look at the file fixes the snapshot."""
+        mark = self.glances.mark()
         self.link.marked(self._start)
         self._reading = True
         try:
             self._check(self._ask_state)
+            self.glances.met(mark, self.grants_version)
         except BaseException:
             self.end_reading(keep=False)
             raise
@@ -240,7 +240,7 @@ class GuardedSession:
         """A statement outside its transaction would run without audit, or after what it belongs to was rolled back."""
         if not self.is_open or (plan.writes and self._transaction is None):
             raise RuntimeError(f"{plan.kind} needs a {'write ' if plan.writes else ''}transaction")
-        if not self.link.in_transaction:
+        if not (self.glances.on or self.link.in_transaction):
             raise WceError("sql_error", "the transaction was rolled back by an earlier statement")
 
     def _fetch(self, rules: Rules, plan: Plan, params: Params, limits: Limits) -> Answer:

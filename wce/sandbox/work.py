@@ -15,8 +15,9 @@ from wce import values
 from wce.core.query import Queries, Statement
 from wce.core.settings import CenvSettings
 from wce.errors import WceError
+from wce.guard.glances import StaleGrants
 from wce.guard.guard import Guard
-from wce.guard.session import GuardedSession, StaleGrants
+from wce.guard.session import GuardedSession
 from wce.model import Actor, Limits, Params, Result, Value
 from wce.sandbox.principal import Parties, Principals
 from wce.sandbox.process import LEFT

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
 
 from wce.errors import WceError
 from wce.model import Actor, Params
 from wce.store.sqlite import Connection, Cursor, sqlite3
 from wce.store.transaction import Transaction
+from wce.store.walindex import WalIndex
+
+_MOST_ROWS: Final = 100  # that are kept
 
 # `Store.transaction` and `Store.explain`, handed in because the store comes after this file.
 Begin = Callable[["Session", Actor], AbstractContextManager[Transaction]]
@@ -19,13 +22,16 @@ Explain = Callable[["Session", Exception], WceError | None]
 class Session:
     """One system connection. What SQLite says of the file or the disk is raised as WceError, errors of the SQL as they are."""
 
-    __slots__ = ("_begin", "_explain", "cenv", "connection")
+    __slots__ = ("_begin", "_explain", "_index", "_mark", "_rows", "cenv", "connection")
 
-    def __init__(self, cenv: str, connection: Connection, begin: Begin, explain: Explain) -> None:
+    def __init__(self, cenv: str, connection: Connection, begin: Begin, explain: Explain, index: WalIndex | None = None) -> None:
         self.cenv = cenv
         self.connection = connection
         self._begin = begin
         self._explain = explain
+        self._index = index
+        self._mark = b""
+        self._rows: dict[tuple[str, Params], tuple[Any, ...] | None] = {}  # as they are as long as nobody changes that mark
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run one statement."""
@@ -42,6 +48,24 @@ class Session:
         except (sqlite3.Error, MemoryError) as error:
             self._fail(error)
             raise
+        return row
+
+    def kept(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+        """`one`, and the same row again without asking SQLite until somebody commits; for what nearly every request reads."""
+        # What an open transaction sees is nobody else's, and what it has written has left no mark yet.
+        if self._index is None or self.connection.in_transaction:
+            return self.one(sql, params)
+        mark, asked = self._index.mark(), (sql, params)  # before the row: what is committed between them is read with an old mark
+        if not mark:
+            return self.one(sql, params)
+        if mark != self._mark:
+            self._rows.clear()
+            self._mark = mark
+        elif asked in self._rows:
+            return self._rows[asked]
+        if len(self._rows) >= _MOST_ROWS:
+            self._rows.clear()
+        row = self._rows[asked] = self.one(sql, params)
         return row
 
     def all(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:

@@ -24,6 +24,7 @@ from wce.store.session import Session
 from wce.store.spill import Spill, spill_to
 from wce.store.sqlite import APPLICATION_ID, FULL, Connection, connect, damaged, full_reason, prepare, primary, sqlite3, translate
 from wce.store.transaction import Handle, Hooks, Transaction
+from wce.store.walindex import WalIndex
 from wce.store.writing import Work, Writing
 
 WAIT_SECONDS: Final = 30.0  # for other writers, in this process and in others
@@ -246,7 +247,7 @@ class Store:
 
     def _open_session(self, cenv: str) -> Session:
         connection = self._connect(cenv)
-        session = Session(cenv, connection, self.transaction, self.explain)
+        session = Session(cenv, connection, self.transaction, self.explain, WalIndex(self.path(cenv)))
         ready = False
         try:
             prepare(connection, durability=self.settings.durability)

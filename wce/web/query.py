@@ -12,7 +12,8 @@ from flask import Blueprint, Response
 
 from wce.core import permissions, tables, users
 from wce.core.layout import lay_out
-from wce.core.query import Answer, Once, Statement
+from wce.core.once import Once
+from wce.core.query import Answer, Statement
 from wce.errors import WceError, invalid
 from wce.model import Result
 from wce.store.sqlite import fold

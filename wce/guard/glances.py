@@ -1,0 +1,52 @@
+"""When a statement that only reads needs no transaction of its own around it.
+
+BEGIN, the question for the grants and COMMIT cost more than most reads. Where nobody has committed anything since the session last met
+the file, the answer to the question is known, and where nobody has until the rows are there, they are of that very moment. Everything
+read otherwise is thrown away and read again in a transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wce.guard.plan import Plan
+
+if TYPE_CHECKING:
+    from wce.store.walindex import WalIndex
+
+
+class StaleGrants(Exception):  # noqa: N818  # a state to react to, not a failure
+    """The grants have changed since they were read: read them again and open another session."""
+
+
+class Glances:
+    """What one session knows of its file without asking; `on` while a statement runs that way."""
+
+    __slots__ = ("_grants", "_index", "_mark", "on")
+
+    def __init__(self, index: WalIndex | None) -> None:
+        self._index = index
+        self._mark = b""
+        self._grants = -1
+        self.on = False
+
+    def mark(self) -> bytes:
+        """The moment, to be asked before the file is met; empty where it cannot be told."""
+        return b"" if self._index is None else self._index.mark()
+
+    def met(self, mark: bytes, grants_version: int) -> None:
+        """So the file was at that moment, or later: then nobody sees the mark again."""
+        self._mark = mark
+        self._grants = grants_version
+
+    def begin(self, grants_version: int, plan: Plan) -> bool:
+        """Whether the statement may run so: a SELECT that was quick, as it may have to run again, and asks for nothing carried over."""
+        if not self._mark or self._grants != grants_version or self.mark() != self._mark:
+            return False
+        self.on = plan.kind == "SELECT" and plan.took > 0 and not (plan.slow or plan.writes or plan.stateful)
+        return self.on
+
+    def end(self) -> bool:
+        """Whether it was right to."""
+        self.on = False
+        return self.mark() == self._mark

@@ -1,0 +1,59 @@
+"""Whether anything was committed to a file since the last look, for a fraction of what a read of it costs.
+
+Every commit writes the end of the log into the first 96 bytes of the -shm file, before it returns: the same 48 bytes twice, with a
+counter and checksums (sqlite.org/walformat.html, "The WAL-Index Header"). SQLite's own connections compare them to know whether the
+pages that they hold are still right. Here they tell whether a row that was read is.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+_HEADER_BYTES: Final = 48
+_INITIALISED: Final = 12  # the byte that says so
+_WORTH: Final = 200  # looks, before it pays to go through the process's descriptors
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+
+
+class WalIndex:
+    """Of a file that a connection of this process has open for as long as this is asked."""
+
+    __slots__ = ("_asked", "_descriptor", "_path")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+        self._asked = 0
+
+    def mark(self) -> bytes:
+        """What is different after each commit; empty where that cannot be told, as in the middle of one."""
+        if self._descriptor < 0:
+            self._asked += 1
+            if self._asked % _WORTH:
+                return b""
+            self._descriptor = _descriptor_of(f"{self._path}-shm")
+        try:
+            header = os.pread(self._descriptor, 2 * _HEADER_BYTES, 0)
+        except OSError:
+            return b""
+        whole = header[:_HEADER_BYTES] == header[_HEADER_BYTES:] and len(header) == 2 * _HEADER_BYTES and header[_INITIALISED]
+        return header if whole else b""
+
+
+def _descriptor_of(path: str) -> int:
+    """SQLite's own, -1 for none. One of ours would drop all its locks when it is closed (sqlite.org/howtocorrupt.html, 2.2)."""
+    try:
+        wanted = os.stat(path)
+        numbers = [int(name) for name in os.listdir(_DESCRIPTORS)]
+    except OSError:
+        return -1
+    for number in numbers:
+        try:
+            found = os.fstat(number)
+        except OSError:
+            continue  # closed since
+        if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return number
+    return -1
