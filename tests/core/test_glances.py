@@ -127,14 +127,17 @@ def test_an_error_of_its_own_is_told(shop):
     assert len(asked(shop)) == 1
 
 
-def test_both_runs_share_the_time_of_one(shop):
+def test_a_statement_that_was_stopped_does_not_run_again(shop):
     config = CenvSettings(query_timeout_seconds=1)
     shop.run(shop.bob, Statement(COUNT_TO, (1,)))
+    texts: list[str] = []
+    beside = once(lambda: shop.world.sql("INSERT INTO songs (title) VALUES ('three')"))
 
-    with watching(shop, once(lambda: shop.world.sql("INSERT INTO songs (title) VALUES ('three')"))), pytest.raises(WceError) as caught:
+    with watching(shop, lambda text: (texts.append(text), beside(text))), pytest.raises(WceError) as caught:
         shop.run(shop.bob, Statement(COUNT_TO, (10**12,)), config=config)
 
     assert caught.value.code == "query_timeout"
+    assert len(texts) == 1
 
 
 def test_a_statement_that_has_become_slow_twice_gets_a_transaction(shop):

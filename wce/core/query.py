@@ -30,6 +30,7 @@ from wce.store.transaction import Transaction
 MAX_STATEMENTS: Final = 1_000
 _ATTEMPTS: Final = 3
 _LEAST_SECONDS: Final = 0.001
+_INTERRUPTED: Final = ("query_timeout", "disk_full")  # which tells nothing of what was read; who stopped a statement wants no other run
 _ANY_VERSION: Final = -1  # no counter is ever negative, so the cache asks the file
 T = TypeVar("T")
 _ACTIONS: Final = {"INSERT": "insert", "UPDATE": "update", "DELETE": "delete"}
@@ -198,7 +199,7 @@ class Queries:
             failed = error
         finally:
             counts = guarded.glances.end()
-        if counts and failed is not None:
+        if failed is not None and (counts or failed.code in _INTERRUPTED):
             raise failed
         return Answer(results, guarded.commit_number) if counts else None
 

@@ -33,7 +33,7 @@ from wce.log import LOGGER
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock
 from wce.web import silence
-from wce.web.channel import USUAL, Patience
+from wce.web.channel import USUAL
 from wce.web.exchange import Loop, environ_of
 from wce.web.factory import COUNTERS, IN_PLACE, create_app
 from wce.web.intake import Intakes, refuse
@@ -124,7 +124,6 @@ def serve(settings: Settings) -> None:
     """
     Config(settings.cenv_overrides)  # a broken one shall be told here and not by each worker
     with _folder(settings), _port(settings) as (address, port):
-        patience = Patience()
         parent = Parent(
             "wce",
             address=address,
@@ -135,11 +134,11 @@ def serve(settings: Settings) -> None:
             backlog=_BACKLOG,
             http=HTTPModes.http1,
             # The time also bounds the wait for the next request of a connection.
-            http1_settings=HTTP1Settings(max_buffer_size=HEADER_BYTES, header_read_timeout=int(patience.header_seconds * 1000)),
+            http1_settings=HTTP1Settings(max_buffer_size=HEADER_BYTES, header_read_timeout=int(USUAL.header_seconds * 1000)),
             websockets=False,
             log_enabled=False,
             respawn_failed_workers=True,
-            workers_kill_timeout=int(patience.stop_seconds),
+            workers_kill_timeout=int(USUAL.stop_seconds),
         )
         parent.threads = settings.threads
         parent.ready = partial(_tell, welcome([url(address, port)], settings))
