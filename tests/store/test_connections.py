@@ -276,8 +276,9 @@ def test_many_threads_at_random_never_close_what_is_used_and_close_all_once(seed
     made: list[Thing] = []
 
     def open_() -> Thing:
-        made.append(Thing())
-        return made[-1]
+        thing = Thing()
+        made.append(thing)  # the last one may be another thread's by now
+        return thing
 
     def work(own: random.Random) -> None:
         for _ in range(400):
