@@ -11,7 +11,31 @@ from werkzeug.routing import Map, Rule
 from wce.web.router import Router
 
 CENV = "0b5f8a52-1111-4222-8333-0123456789ab"
-WORDS = ("", "/", "//", "a", "api", "query", "admin", "1", "x/y", " ", "%", "\n", "é", ".", "..", "tables", "me", "login", "<", ">")
+WORDS = (
+    "",
+    "/",
+    "//",
+    "a",
+    "api",
+    "query",
+    "admin",
+    "1",
+    "x/y",
+    " ",
+    "%",
+    "\n",
+    "é",
+    ".",
+    "..",
+    "tables",
+    "me",
+    "login",
+    "pages",
+    "assets",
+    "assets/x",
+    "<",
+    ">",
+)
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "BREW")
 
 
@@ -43,7 +67,13 @@ def test_it_finds_what_werkzeug_finds(app: Flask) -> None:
 def test_it_knows_the_addresses_that_are_asked_most(app: Flask) -> None:
     router = Router(app.url_map.iter_rules())
 
-    for path, method in (("/", "GET"), (f"/{CENV}/query", "POST"), (f"/{CENV}/me", "GET"), (f"/{CENV}/api/notes/7", "GET")):
+    for path, method in (
+        ("/", "GET"),
+        (f"/{CENV}/query", "POST"),
+        (f"/{CENV}/me", "GET"),
+        (f"/{CENV}/api/notes/7", "GET"),
+        (f"/{CENV}/pages/blog/one", "GET"),
+    ):
         assert router.match(path, method) is not None, path
 
 
@@ -62,8 +92,14 @@ def test_what_more_exact_rules_share_is_werkzeugs(app: Flask) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint == "endpoints.answer"]
     exact = Rule(f"{rules[0].rule.partition('<path')[0]}exact", endpoint="exact")
 
+    below = Rule(f"{rules[0].rule.partition('<path')[0]}folder/<name>", endpoint="below")
+    either = Rule(f"{rules[0].rule.partition('<path')[0]}<name>", endpoint="either")
+    found = Router([*rules, exact, below])
+
     assert Router(rules).match(f"/{CENV}/api/exact", "GET") is not None
-    assert Router([*rules, exact]).match(f"/{CENV}/api/other", "GET") is None
+    assert [found.match(f"/{CENV}/api/{path}", "GET") for path in ("exact", "exact/more", "folder", "folder/a", "folder/a/b")] == [None] * 5
+    assert [bool(found.match(f"/{CENV}/api/{path}", "GET")) for path in ("other", "other/exact", "exactly")] == [True] * 3
+    assert Router([*rules, either]).match(f"/{CENV}/api/other", "GET") is None
 
 
 def test_rules_with_more_than_a_path_are_werkzeugs() -> None:

@@ -1,7 +1,7 @@
 """Finds the view of an address by two look-ups in tables, where Werkzeug walks a machine of states; that still decides about the rest.
 
-The tables hold what is asked most: a whole path, `/{cenv}` and a whole path, and `/{cenv}/api` with anything behind it. An address
-that they do not know, or not under this method, is Werkzeug's, with its redirects, its 404 and its 405.
+The tables hold what is asked most: a whole path, `/{cenv}` and a whole path, and `/{cenv}/api` and `/{cenv}/pages` with anything behind
+them. An address that they do not know, or not under this method, is Werkzeug's, with its redirects, its 404 and its 405.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ class Router:
         self._whole: dict[tuple[str, str], Rule | None] = {}
         self._in_cenv: dict[tuple[str, str], Rule | None] = {}
         self._below: dict[tuple[str, str], tuple[Rule, str] | None] = {}
+        self._exact: dict[str, frozenset[str]] = {}  # what stands below such a beginning and has rules of its own, by its first part
         rules = list(rules)
         for rule in rules:
             self._learn(rule)
-        self._forget_shared([rule.rule.removeprefix(_IN_CENV) for rule in rules if rule.rule.startswith(_IN_CENV)])
+        self._keep_apart([rule.rule.removeprefix(_IN_CENV) for rule in rules if rule.rule.startswith(_IN_CENV)])
 
     def match(self, path: str, method: str) -> Found | None:
         """The rule and what its converters make of the path; None where Werkzeug has to look."""
@@ -46,6 +47,9 @@ class Router:
         end = rest.find("/", 1) + 1
         below = self._below.get((rest[:end], method))
         if below is None or not _PLAIN.fullmatch(rest, end):
+            return None
+        exact = self._exact[rest[:end]]
+        if exact and rest[end:].partition("/")[0] in exact:
             return None
         return below[0], {"cenv_id": cenv, below[1]: rest[end:]}
 
@@ -70,8 +74,10 @@ class Router:
         for method in methods:
             table[path, method] = None if (path, method) in table else value
 
-    def _forget_shared(self, rests: list[str]) -> None:
+    def _keep_apart(self, rests: list[str]) -> None:
         """Where something more exact stands under the same beginning, the order of the rules is Werkzeug's to know."""
         for start, method in list(self._below):
-            if sum(rest.startswith(start) for rest in rests) > 1 or start.count("/") != 2:
+            parts = [rest.removeprefix(start).partition("/")[0] for rest in rests if rest.startswith(start) and rest != start]
+            self._exact[start] = frozenset(part for part in parts if "<" not in part)
+            if sum("<" in part for part in parts) > 1 or start.count("/") != 2:
                 del self._below[start, method]
