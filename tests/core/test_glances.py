@@ -116,6 +116,19 @@ def test_an_error_that_only_the_commit_beside_it_made_is_not_told(shop):
         assert shop.rows(shop.bob, READ) == [(1, "one")]
 
 
+def test_while_a_cursor_of_ours_is_held_there_is_a_transaction(shop):
+    state = anonymous(shop.world.session).state
+    grants, version = GrantsCache().get(shop.world.session, shop.bob.user_id, state.grants, shop.bob.scope)
+    with shop.guard.open_session(shop.world.cenv, grants, version, CenvSettings().limits) as guarded:
+        cursor = guarded.execute("SELECT 1 UNION ALL SELECT grants FROM _wce_state UNION ALL SELECT 3")
+    cursor.fetchone()
+
+    assert asked(shop)[0] == "BEGIN"
+    cursor.close()
+    del cursor
+    assert len(asked(shop)) == 1
+
+
 def test_an_error_of_its_own_is_told(shop):
     sql = "SELECT abs(?) FROM songs"
     shop.rows(shop.bob, sql, (1,))

@@ -151,6 +151,18 @@ def test_a_row_is_asked_for_once_until_somebody_commits(store, cenv, add_note):
     assert again == (1,)
 
 
+def test_what_a_cursor_that_is_still_held_sees_is_not_kept(store, make_store, cenv):
+    """It keeps its connection at the moment that it reads from, for the other statements, too."""
+    with store.session(cenv) as session, make_store().session(cenv) as other:
+        cursor = session.execute("SELECT 1 UNION ALL SELECT count(*) FROM notes UNION ALL SELECT 3")
+        cursor.fetchone()
+        other.execute(INSERT)
+        session.kept(COUNT)
+        del cursor
+
+        assert session.kept(COUNT) == (1, "x")
+
+
 def test_there_is_an_end_to_the_rows_that_are_kept(store, cenv):
     with store.session(cenv) as session:
         for number in range(1_000):

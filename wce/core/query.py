@@ -253,7 +253,7 @@ def _writes(guarded: GuardedSession, statements: Sequence[Statement]) -> bool:
 
 
 def _begin_glance(guarded: GuardedSession, statement: Statement) -> bool:
-    return not guarded.is_open and guarded.glances.begin(guarded.grants_version, guarded.plan(statement.sql))
+    return not (guarded.is_open or guarded.link.cursors) and guarded.glances.begin(guarded.grants_version, guarded.plan(statement.sql))
 
 
 def _number(error: WceError, index: int, statements: Sequence[Statement]) -> None:

@@ -12,6 +12,7 @@ from wce.guard.actions import DENY, OK
 from wce.guard.policies import Event
 from wce.guard.principal import Secrets
 from wce.model import Params
+from wce.store.cursors import Cursors
 from wce.store.sqlite import Connection, Cursor, fold, sqlite3
 from wce.store.walindex import WalIndex
 
@@ -39,6 +40,7 @@ class Link:
         self.cenv = cenv
         self.connection = connection
         self.index = index
+        self.cursors = Cursors()
         self.hidden = hidden
         self.judge: Judge | None = None
         self.foreign: Collection[str] = ()
@@ -61,10 +63,10 @@ class Link:
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run trusted SQL. What SQLite says of the file or the disk is raised as WceError."""
-        return self.marked(self.mark + sql, params)
+        return self.cursors.note(self.marked(self.mark + sql, params))
 
     def marked(self, sql: str, params: Params = ()) -> Cursor:
-        """The same for a text that begins with the mark."""
+        """The same for a text that begins with the mark, whose rows are read at once."""
         before = self._trusted
         self._trusted = True
         try:

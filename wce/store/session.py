@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from wce.errors import WceError
 from wce.model import Actor, Params
+from wce.store.cursors import Cursors
 from wce.store.sqlite import Connection, Cursor, sqlite3
 from wce.store.transaction import Transaction
 from wce.store.walindex import WalIndex
@@ -22,7 +23,7 @@ Explain = Callable[["Session", Exception], WceError | None]
 class Session:
     """One system connection. What SQLite says of the file or the disk is raised as WceError, errors of the SQL as they are."""
 
-    __slots__ = ("_begin", "_explain", "_index", "_mark", "_rows", "cenv", "connection")
+    __slots__ = ("_begin", "_cursors", "_explain", "_index", "_mark", "_rows", "cenv", "connection")
 
     def __init__(self, cenv: str, connection: Connection, begin: Begin, explain: Explain, index: WalIndex | None = None) -> None:
         self.cenv = cenv
@@ -30,13 +31,14 @@ class Session:
         self._begin = begin
         self._explain = explain
         self._index = index
+        self._cursors = Cursors()
         self._mark = b""
         self._rows: dict[tuple[str, Params], tuple[Any, ...] | None] = {}  # as they are as long as nobody changes that mark
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run one statement."""
         try:
-            return self.connection.execute(sql, params)
+            return self._cursors.note(self.connection.execute(sql, params))
         except (sqlite3.Error, MemoryError) as error:
             self._fail(error)
             raise
@@ -52,8 +54,8 @@ class Session:
 
     def kept(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
         """`one`, and the same row again without asking SQLite until somebody commits; for what nearly every request reads."""
-        # What an open transaction sees is nobody else's, and what it has written has left no mark yet.
-        if self._index is None or self.connection.in_transaction:
+        # What an open transaction sees is nobody else's, and what it has written has left no mark yet. A cursor may see an old moment.
+        if self._index is None or self.connection.in_transaction or self._cursors:
             return self.one(sql, params)
         mark, asked = self._index.mark(), (sql, params)  # before the row: what is committed between them is read with an old mark
         if not mark:
