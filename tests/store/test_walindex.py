@@ -198,3 +198,12 @@ def test_readers_beside_writers_never_see_less_than_what_was_committed(store, ma
 
     assert committed == [300]
     assert fewer == []
+
+
+def test_what_a_visitor_makes_long_is_not_kept(store, cenv):
+    with store.session(cenv) as session:
+        for number in range(200):
+            path = f"{number}" + "x" * 60_000
+            assert session.kept("SELECT length(?)", (path,)) == (len(path),)
+
+        assert session._rows == {}

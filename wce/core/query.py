@@ -172,7 +172,7 @@ class Queries:
     def _run(self, guarded: GuardedSession, actor: Actor, statements: Sequence[Statement], limits: Limits, once: Once | None) -> Answer:
         kept: Kept | None = None
         writes = _writes(guarded, statements)
-        if len(statements) == 1 and _begin_glance(guarded, statements[0]):
+        if not writes and len(statements) == 1 and _begin_glance(guarded, statements[0]):
             deadline = time.monotonic() + limits.timeout_seconds
             answer = self._at_a_glance(guarded, statements, limits)
             if answer is not None:

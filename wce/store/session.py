@@ -14,6 +14,7 @@ from wce.store.transaction import Transaction
 from wce.store.walindex import WalIndex
 
 _MOST_ROWS: Final = 100  # that are kept
+_LONGEST: Final = 300  # characters of a parameter of theirs: a visitor chooses the path of a page
 
 # `Store.transaction` and `Store.explain`, handed in because the store comes after this file.
 Begin = Callable[["Session", Actor], AbstractContextManager[Transaction]]
@@ -65,9 +66,11 @@ class Session:
             self._mark = mark
         elif asked in self._rows:
             return self._rows[asked]
-        if len(self._rows) >= _MOST_ROWS:
-            self._rows.clear()
-        row = self._rows[asked] = self.one(sql, params)
+        row = self.one(sql, params)
+        if all(len(str(value)) <= _LONGEST for value in params):
+            if len(self._rows) >= _MOST_ROWS:
+                self._rows.clear()
+            self._rows[asked] = row
         return row
 
     def all(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
