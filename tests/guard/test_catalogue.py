@@ -66,6 +66,20 @@ def test_views_and_triggers_name_what_they_use(found: Catalogue) -> None:
     assert found.fired_views == {"v"}
 
 
+@pytest.mark.parametrize(
+    "body", ["datetime() AS at", "(1) AS a, (2) AS b", "count(*) AS n FROM (SELECT 1)", "main.keyed.a AS a, abs(1) FROM main.keyed"]
+)
+def test_parentheses_of_a_view_are_counted_from_its_select_on(new_cenv, body: str) -> None:
+    cenv = new_cenv("CREATE TABLE keyed (a)", f"CREATE VIEW v AS SELECT {body}")
+    text = cenv.guard.catalogue(cenv.id).views["v"].text
+
+    assert text is not None
+    for index, token in enumerate(text.body):
+        if token.keyword in ("(", ")"):
+            assert text.body[token.match].match == index
+            assert text.body[token.match].keyword == {"(": ")", ")": "("}[token.keyword]
+
+
 def test_a_schema_is_read_once(new_cenv) -> None:
     first, second, other = (new_cenv(f"CREATE TABLE {name} (x)") for name in ("a", "a", "b"))
 

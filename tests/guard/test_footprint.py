@@ -102,6 +102,8 @@ def test_it_is_the_same_when_the_statement_was_compiled_before(reader: Person) -
         ("SELECT datetime(?)", ("now",)),
         ("SELECT datetime(:at)", {"at": " Now "}),
         ("SELECT title FROM recent", ()),
+        ("SELECT at FROM moment", ()),
+        ("SELECT at FROM fraction", ()),
         ("SELECT name FROM sqlite_sequence", ()),
         ("SELECT username FROM _wce_users", ()),
         ("SELECT * FROM pragma_table_info('posts')", ()),
@@ -111,6 +113,8 @@ def test_it_is_the_same_when_the_statement_was_compiled_before(reader: Person) -
 )
 def test_what_changes_without_a_commit_is_fleeting(world: Cenv, admin: Person, sql: str, params) -> None:
     world.execute("CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT)")
+    world.execute("CREATE VIEW moment AS SELECT datetime() AS at")
+    world.execute("CREATE VIEW fraction (at) AS SELECT strftime('%f')")
 
     assert of(admin, sql, params).fleeting
 

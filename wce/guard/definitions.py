@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wce.errors import WceError
-from wce.guard.tokens import NAMES, Token, emit, scan
+from wce.guard.tokens import NAMES, Token, emit, nest, scan
 
 # Tables that a module keeps behind its virtual table, named after it.
 SHADOWS: Final = {
@@ -58,7 +58,10 @@ def view(sql: str) -> ViewText | None:
     if at >= len(tokens) or tokens[at].keyword != "AS" or any(token.keyword == ";" for token in tokens):
         return None
     body = unqualified(tokens[at + 1 :])
-    return None if body is None else ViewText(columns, tuple(body))
+    if body is None:
+        return None
+    nest(sql, body)  # which counts from its first token on
+    return ViewText(columns, tuple(body))
 
 
 def trigger_body(sql: str) -> list[Token] | None:
