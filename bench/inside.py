@@ -22,7 +22,18 @@ from wce import log
 from wce.config import from_environment
 from wce.metrics import FOLDER_VARIABLE
 
-TASKS: Final = ("read by key", "list of 100", "insert", "update", "/me", "page", "cached page", "script")
+TASKS: Final = (
+    "read by key",
+    "read by key, run each time",
+    "list of 100",
+    "list of 100, run each time",
+    "insert",
+    "update",
+    "/me",
+    "page",
+    "cached page",
+    "script",
+)
 Call = Callable[[], None]
 
 

@@ -122,6 +122,10 @@ def requests_of(user: Client) -> dict[str, Request]:
         "insert": query(data.INSERT, [[me, "New note", "text", 1]]),
         "update": query(data.UPDATE, [[i] for i in ids]),
         "aggregate 100,000": query(data.AGGREGATE, [[0]]),
+        # The same rows, but no number that is not a whole one is a question whose answer is kept.
+        "read by key, run each time": query(data.READ, [[float(i)] for i in ids]),
+        "list of 100, run each time": query(data.LIST, [[float(me)]]),
+        "aggregate 100,000, run each time": query(data.AGGREGATE, [[0.0]]),
         "login": Request("POST", {"Content-Type": "application/json"}, [(f"{cenv}/login", login)]),
         "/me": Request("GET", headers, [(f"{cenv}/me", "")]),
         "page": Request("GET", {"Accept": "text/html"}, [("/", "")]),

@@ -137,7 +137,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one statement answered. `changes` counts rows written by the statement itself, not by triggers."""
+    """What one statement answered. `changes` counts rows written by the statement itself, not by triggers; `size` is that of its rows.
+
+    The bound on bytes counts that: 8 for each value, and the length of a text or blob.
+    """
 
     columns: tuple[str, ...]
     rows: list[tuple[Value, ...]]
@@ -145,6 +148,7 @@ class Result:
     last_row_id: int | None
     truncated: bool
     duration_ms: float
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,7 @@ from wce.errors import WceError
 from wce.model import Role
 
 READ = "SELECT id, title FROM songs ORDER BY id"
+BELOW = "SELECT id, title FROM songs WHERE id < ? ORDER BY id"
 COUNT_TO = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ?) SELECT count(*) FROM c"
 
 
@@ -30,7 +32,9 @@ def shop(desk):
     create_policy(world.session, desk.guard, world.owner, table_name="songs", user_id=None, policy_type="read", sql_condition="hidden = 0")
     desk.bob = desk.world.add("bob", Role.VIEWER)
     desk.allow(desk.bob, "songs", can_read=True, can_write=True)
+    desk.numbers = itertools.count(100)
     desk.rows(desk.bob, READ)
+    desk.rows(desk.bob, BELOW, (99,))
     return desk
 
 
@@ -48,11 +52,14 @@ def watching(shop, callback: Callable[[str], None]) -> Iterator[None]:
         connection.set_trace_callback(None)
 
 
-def asked(shop, sql: str = READ) -> list[str]:
-    """What runs on the connection for one request, without the marks of our own statements."""
+def asked(shop, sql: str = "") -> list[str]:
+    """What runs on the connection for one request, without the marks of our own statements; as a rule for one not made before."""
     texts: list[str] = []
     with watching(shop, texts.append):
-        shop.rows(shop.bob, sql)
+        if sql:
+            shop.rows(shop.bob, sql)
+        else:
+            shop.rows(shop.bob, BELOW, (next(shop.numbers),))
     return [text.partition("*/")[2] or text for text in texts]
 
 
@@ -71,7 +78,7 @@ def test_a_quick_read_is_one_statement(shop):
     texts = asked(shop)
 
     assert len(texts) == 1
-    assert texts[0].endswith(READ)
+    assert texts[0].endswith("WHERE id < 100 ORDER BY id")
 
 
 def test_after_a_commit_it_is_met_in_a_transaction_once(shop):
@@ -89,7 +96,7 @@ def test_what_was_never_run_or_tells_of_earlier_writes_gets_a_transaction(shop):
 
 def test_rows_that_are_read_while_somebody_commits_are_read_again(shop):
     with watching(shop, once(lambda: shop.world.sql("INSERT INTO songs (title) VALUES ('three')"))):
-        assert shop.rows(shop.bob, READ) == [(1, "one"), (3, "three")]
+        assert shop.rows(shop.bob, BELOW, (next(shop.numbers),)) == [(1, "one"), (3, "three")]
 
 
 def test_rights_that_go_while_it_runs_are_gone(shop):
@@ -97,14 +104,14 @@ def test_rights_that_go_while_it_runs_are_gone(shop):
         watching(shop, once(lambda: shop.allow(shop.bob, "songs", can_read=False, can_write=True))),
         pytest.raises(WceError) as caught,
     ):
-        shop.rows(shop.bob, READ)
+        shop.rows(shop.bob, BELOW, (next(shop.numbers),))
 
     assert caught.value.code == "no_such_table"
 
 
 def test_a_policy_that_comes_while_it_runs_holds(shop):
     with watching(shop, once(lambda: shop.world.sql("UPDATE _wce_row_policies SET sql_condition = 'id > 5'"))):
-        assert shop.rows(shop.bob, READ) == []
+        assert shop.rows(shop.bob, BELOW, (next(shop.numbers),)) == []
 
 
 def test_an_error_that_only_the_commit_beside_it_made_is_not_told(shop):
@@ -113,7 +120,7 @@ def test_an_error_that_only_the_commit_beside_it_made_is_not_told(shop):
         shop.world.sql("ALTER TABLE songs RENAME COLUMN name TO title")
 
     with watching(shop, once(rename)):
-        assert shop.rows(shop.bob, READ) == [(1, "one")]
+        assert shop.rows(shop.bob, BELOW, (next(shop.numbers),)) == [(1, "one")]
 
 
 def test_while_a_cursor_of_ours_is_held_there_is_a_transaction(shop):
@@ -154,8 +161,8 @@ def test_a_statement_that_was_stopped_does_not_run_again(shop):
 
 
 def test_a_statement_that_has_become_slow_twice_gets_a_transaction(shop):
-    for _ in range(3):
-        shop.rows(shop.bob, COUNT_TO, (50_000,))
+    for more in range(3):
+        shop.rows(shop.bob, COUNT_TO, (50_000 + more,))
     texts: list[str] = []
     with watching(shop, texts.append):
         shop.rows(shop.bob, COUNT_TO, (1,))

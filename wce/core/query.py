@@ -172,9 +172,10 @@ class Queries:
     def _run(self, guarded: GuardedSession, actor: Actor, statements: Sequence[Statement], limits: Limits, once: Once | None) -> Answer:
         kept: Kept | None = None
         writes = _writes(guarded, statements)
-        if not writes and len(statements) == 1 and _begin_glance(guarded, statements[0]):
+        asked = None if writes or len(statements) > 1 or guarded.is_open or guarded.link.cursors else statements[0]
+        if asked is not None and guarded.glances.hold(guarded.grants_version):
             deadline = time.monotonic() + limits.timeout_seconds
-            answer = self._at_a_glance(guarded, statements, limits)
+            answer = self._at_a_glance(guarded, asked, limits)
             if answer is not None:
                 return answer
             limits = replace(limits, timeout_seconds=max(deadline - time.monotonic(), _LEAST_SECONDS))
@@ -187,21 +188,33 @@ class Queries:
                     kept = keep(transaction, once, results)
         except Repeated as repeated:
             return Answer((), guarded.commit_number, repeated.kept)
+        if asked is not None:
+            guarded.glances.keep(guarded.plan(asked.sql), asked.params, limits, results[0])
         return Answer(results, guarded.commit_number if transaction is None else transaction.number, kept)
 
-    def _at_a_glance(self, guarded: GuardedSession, statements: Sequence[Statement], limits: Limits) -> Answer | None:
-        """What the statement answers, or raises, without a transaction around it; None where that does not count."""
+    def _at_a_glance(self, guarded: GuardedSession, asked: Statement, limits: Limits) -> Answer | None:
+        """What the statement has answered, or answers or raises without a transaction around it; None where that does not count."""
+        glances, plan = guarded.glances, guarded.plan(asked.sql)
+        found = glances.find(asked.sql, asked.params, limits)
+        if found is not None:
+            self._store.metrics.ran(plan.kind, found.duration_ms / 1000)
+            return Answer((found,), guarded.commit_number)
+        if not glances.begin(plan):
+            return None
         failed = None
         results: tuple[Result, ...] = ()
         try:
-            results = self._each(guarded, None, statements, limits)
+            results = self._each(guarded, None, [asked], limits)
         except WceError as error:
             failed = error
         finally:
-            counts = guarded.glances.end()
+            counts = glances.end()
         if failed is not None and (counts or failed.code in _INTERRUPTED):
             raise failed
-        return Answer(results, guarded.commit_number) if counts else None
+        if not counts:
+            return None
+        glances.keep(plan, asked.params, limits, results[0])
+        return Answer(results, guarded.commit_number)
 
     def _each(
         self, guarded: GuardedSession, transaction: Transaction | None, statements: Sequence[Statement], limits: Limits
@@ -250,10 +263,6 @@ def _writes(guarded: GuardedSession, statements: Sequence[Statement]) -> bool:
             return True
         writes = writes or plan.writes
     return writes
-
-
-def _begin_glance(guarded: GuardedSession, statement: Statement) -> bool:
-    return not (guarded.is_open or guarded.link.cursors) and guarded.glances.begin(guarded.grants_version, guarded.plan(statement.sql))
 
 
 def _number(error: WceError, index: int, statements: Sequence[Statement]) -> None:

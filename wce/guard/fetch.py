@@ -15,13 +15,17 @@ _CHUNK: Final = 16  # rows; as many more than the bound may be held for a moment
 
 @dataclass(slots=True)
 class Answer:
-    """Columns and rows; `last_row_id` is SQLite's, whether or not the statement has set it; `changes` is -1 where it is not known."""
+    """Columns and rows. `last_row_id` is SQLite's, whether or not the statement has set it. `changes` is -1 where it is not known.
+
+    `size` is as `Result` has it.
+    """
 
     columns: tuple[str, ...] = ()
     rows: list[tuple[Value, ...]] = field(default_factory=list)
     truncated: bool = False
     last_row_id: int | None = None
     changes: int = -1
+    size: int = 0
 
 
 def fetch(connection: Connection, plan: Plan, params: Params, limits: Limits) -> Answer:
@@ -57,7 +61,7 @@ def _read(connection: Connection, plan: Plan, params: Params, limits: Limits) ->
         answer = Answer(last_row_id=cursor.lastrowid)
         if cursor.description is not None:
             answer.columns = tuple([column[0] for column in cursor.description])
-            answer.truncated = _collect(cursor, answer.rows, limits)
+            answer.truncated, answer.size = _collect(cursor, answer.rows, limits)
         else:
             answer.changes = cursor.rowcount  # the module does not know it of a statement that begins with WITH
         return answer
@@ -65,8 +69,8 @@ def _read(connection: Connection, plan: Plan, params: Params, limits: Limits) ->
         cursor.close()  # also resets a statement that was not read to its end
 
 
-def _collect(cursor: Cursor, rows: list[tuple[Value, ...]], limits: Limits) -> bool:
-    """Read rows until the bound; True when there were more."""
+def _collect(cursor: Cursor, rows: list[tuple[Value, ...]], limits: Limits) -> tuple[bool, int]:
+    """Read rows until the bound; whether there were more, and the size of what was read."""
     room = limits.max_bytes
     left = limits.max_rows
     while chunk := cursor.fetchmany(_CHUNK):
@@ -79,7 +83,7 @@ def _collect(cursor: Cursor, rows: list[tuple[Value, ...]], limits: Limits) -> b
             raise WceError("too_large", f"the result is larger than {limits.max_bytes} bytes")
         if len(chunk) > left:
             rows += chunk[:left]
-            return True
+            return True, limits.max_bytes - room
         rows += chunk
         left -= len(chunk)
-    return False
+    return False, limits.max_bytes - room

@@ -13,6 +13,7 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.guard.catalogue import OWN, SCHEMA, Catalogue
+from wce.guard.fleeting import PRAGMA, RANDOM, TIMES
 from wce.guard.plan import Plan
 from wce.guard.session import GuardedSession
 from wce.guard.tokens import NAMES, Token, scan
@@ -21,8 +22,6 @@ from wce.store.sqlite import fold
 
 # These depend on the schema alone, which every statement depends on.
 _CATALOGUES: Final = frozenset({"sqlite_master", "sqlite_schema"})
-_RANDOM: Final = frozenset({"random", "randomblob", "current_date", "current_time", "current_timestamp"})
-_TIMES: Final = frozenset({"date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff"})
 _NOW: Final = "now"
 
 
@@ -42,9 +41,9 @@ def footprint(session: GuardedSession, plan: Plan, params: Params) -> Footprint:
     named = _closure(read | plan.names, catalogue)
     tables = frozenset(name for name in named if name in catalogue.tables or name in catalogue.views)
     # Nobody notes when those of our own are written, nor what a pragma tells.
-    own = any(name.startswith((*OWN, "pragma_")) and name not in _CATALOGUES for name in read | plan.names)
-    fleeting = own or plan.kind not in ("SELECT", "VALUES") or bool(called & _RANDOM)
-    if not fleeting and called & _TIMES:
+    own = any(name.startswith((*OWN, PRAGMA)) and name not in _CATALOGUES for name in read | plan.names)
+    fleeting = own or plan.kind not in ("SELECT", "VALUES") or bool(called & RANDOM)
+    if not fleeting and called & TIMES:
         fleeting = _has_now(params) or any(_moves(tokens) for tokens in _texts(session, plan, named))
     return Footprint(tables | {SCHEMA}, fleeting)
 
@@ -92,7 +91,7 @@ def _moves(tokens: Sequence[Token] | None) -> bool:
     for index, token in enumerate(tokens):
         if token.kind in NAMES and (token.name or "").strip() == _NOW:
             return True
-        if token.name in _TIMES and index + 1 < len(tokens) and tokens[index + 1].keyword == "(":
+        if token.name in TIMES and index + 1 < len(tokens) and tokens[index + 1].keyword == "(":
             inside = tokens[index + 2 : tokens[index + 1].match]
             least = 2 if token.name == "strftime" else 1  # the first argument of that is a format
             if _arguments(inside) < least:

@@ -15,6 +15,7 @@ from wce.guard import policies, selftest
 from wce.guard.admin import AdminRules
 from wce.guard.builder import Builder
 from wce.guard.catalogue import Catalogue
+from wce.guard.kept import Memory
 from wce.guard.link import Link, restrain
 from wce.guard.principal import Secrets
 from wce.guard.rules import PrincipalRules
@@ -43,6 +44,7 @@ class Guard:
         self._store = store
         self._watchdog = Watchdog(store.spill.room)
         self._catalogues: Cache[str, Catalogue] = Cache(_MAX_CATALOGUES)
+        self._memory = Memory()
         self.failures = selftest.proven()
         if self.failures:
             LOGGER.error("guard self-test failed", extra={"failures": self.failures})
@@ -104,7 +106,7 @@ class Guard:
             connection.close()
             raise
         watch = self._watchdog.watch(connection)
-        return GuardedSession(link, watch, grants, build, self._store.transaction, self._catalogues.get_or)
+        return GuardedSession(link, watch, grants, build, self._store.transaction, self._catalogues.get_or, self._memory.part())
 
     def _open(self, cenv: str, grants: Grants) -> GuardedSession:
         with self._store.session(cenv):  # refuses a damaged file and brings an old one up to date

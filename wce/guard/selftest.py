@@ -16,6 +16,7 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.guard.catalogue import Catalogue
+from wce.guard.kept import Memory
 from wce.guard.link import Link, restrain
 from wce.guard.plan import Plan
 from wce.guard.principal import Secrets
@@ -149,7 +150,8 @@ def _world(watchdog: Watchdog, hidden: Secrets, secret: str, rules: Callable[[Gr
         rights = dict.fromkeys(_TABLES, Rights(can_read=True, can_write=True, can_delete=True))
         grants = Grants(Role.EDITOR, rights, policies, {"user_id": 1})
         link = Link("", connection, hidden, _explain)
-        session = GuardedSession(link, watchdog.watch(connection), grants, partial(rules, grants), _trial, lambda _, make: make())
+        build, watch = partial(rules, grants), watchdog.watch(connection)
+        session = GuardedSession(link, watch, grants, build, _trial, lambda _, make: make(), Memory().part())
         session.grants_version = 0
         yield session
         session.watch.close()

@@ -15,6 +15,7 @@ from wce.guard.carried import Carried
 from wce.guard.catalogue import Catalogue, digest, load
 from wce.guard.fetch import Answer, fetch
 from wce.guard.glances import Glances, StaleGrants
+from wce.guard.kept import Part
 from wce.guard.link import Link
 from wce.guard.params import total_size
 from wce.guard.plan import Plan
@@ -43,7 +44,7 @@ class GuardedSession:
     commit which the open transaction can see.
     """
 
-    def __init__(self, link: Link, watch: Watch, grants: Grants, build: Build, begin: Begin, keep: Keep) -> None:
+    def __init__(self, link: Link, watch: Watch, grants: Grants, build: Build, begin: Begin, keep: Keep, kept: Part) -> None:
         self.cenv = link.cenv
         self.link = link
         self.grants = grants
@@ -55,7 +56,7 @@ class GuardedSession:
         self._begin = begin
         self._keep = keep
         self._carried = Carried(link)
-        self.glances = Glances(link.index)
+        self.glances = Glances(link.index, kept)
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._rules: Rules | None = None
         self._catalogue: Catalogue | None = None
@@ -142,7 +143,7 @@ class GuardedSession:
         if plan.writes:
             return self._run_write(plan, values, limits, started)
         answer = self._fetch(rules, plan, values, limits)
-        return Result(answer.columns, answer.rows, 0, None, answer.truncated, (time.perf_counter() - started) * 1000)
+        return Result(answer.columns, answer.rows, 0, None, answer.truncated, (time.perf_counter() - started) * 1000, answer.size)
 
     def close(self) -> None:
         """Close the connection."""
