@@ -85,7 +85,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(connection, tmp_path):
 
 
 def test_a_newer_file_is_refused(connection):
-    connection.execute("PRAGMA user_version=7")
+    connection.execute(f"PRAGMA user_version={migrate.newest() + 1}")
 
     with pytest.raises(WceError) as caught:
         migrate.upgrade(connection, migrate.load())
@@ -303,3 +303,21 @@ def test_versions_of_the_first_schema_are_kept(connection):
     ]
     connection.execute("INSERT INTO _wce_versions (kind, item_id, content, created_at) VALUES ('schedule', 7, '', 5)")
     assert names(connection, "index") >= {"_wce_versions_item", "_wce_jobs_due", "_wce_script_runs_item"}
+
+
+def test_the_audit_log_of_an_older_file_stays_as_it_was(connection):
+    steps = migrate.load()
+    migrate.upgrade(connection, steps[:6])
+    row = "(?, 5, 1, 'ada', 'login', 'user', '1', '{}', '', '', 'abc')"
+    connection.execute("BEGIN")
+    connection.executemany(f"INSERT INTO _wce_audit_log VALUES {row}", [(number,) for number in (3, 4, 9)])
+    connection.execute("CREATE VIEW recent AS SELECT id, action FROM _wce_audit_log")
+    connection.execute("COMMIT")
+    before = connection.execute("SELECT * FROM _wce_audit_log ORDER BY id").fetchall()
+
+    migrate.upgrade(connection, steps)
+
+    assert connection.execute("SELECT * FROM _wce_audit_log ORDER BY id").fetchall() == before
+    assert connection.execute("SELECT * FROM recent").fetchall() == [(3, "login"), (4, "login"), (9, "login")]
+    assert connection.execute("SELECT name FROM sqlite_sequence WHERE name LIKE '%audit%'").fetchall() == []
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -144,7 +144,7 @@ class Data:
         """Numbers that AUTOINCREMENT has given are not given again."""
         if not self.foreign.has("sqlite_sequence"):
             return
-        there = {fold(name) for name in self.report.tables} | {"_wce_users", "_wce_audit_log"}
+        there = {fold(name) for name in self.report.tables} | {"_wce_users"}
         for name, number in itertools.islice(self._numbers(), 10_000):
             if isinstance(name, str) and fold(name) in there and isinstance(number, int) and 0 <= number <= _MAX_SEQUENCE:
                 self.builder.run("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ? COLLATE NOCASE", (number, name))
