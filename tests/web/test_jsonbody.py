@@ -129,6 +129,27 @@ def test_the_widest_integers_of_sqlite_are_read() -> None:
     assert parse(f'{{"a": {2**63 - 1}, "b": {-(2**63)}}}'.encode()) == {"a": 2**63 - 1, "b": -(2**63)}
 
 
+LEVELS = st.recursive(
+    st.sampled_from(['"[{"', "1"]), lambda inner: inner.map("[{}]".format) | inner.map('{{"a": {}}}'.format), max_leaves=200
+)
+
+
+@given(st.lists(LEVELS, min_size=1, max_size=4), st.integers(min_value=55, max_value=70))
+def test_levels_are_counted_wherever_they_are(parts: list[str], around: int) -> None:
+    text = '{"a": ' + "[" * around + ", ".join(parts) + "]" * around + "}"
+    deepest = depth(json.loads(text))
+
+    if deepest > MAX_DEPTH:
+        assert "levels" in refused(text.encode()).detail
+    else:
+        assert parse(text.encode()) == json.loads(text)
+
+
+def depth(value: Any) -> int:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inside is None else 1 + max(map(depth, inside), default=0)
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused_with_their_place(body: bytes) -> None:
     try:

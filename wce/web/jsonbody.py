@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import re
@@ -16,9 +15,11 @@ MAX_DEPTH: Final = 64
 _INTEGER_DIGITS: Final = 20
 TOO_BIG: Final = 1 << 64
 
-_WORD: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKET: Final = re.compile(r"[{}\[\]]")
+# A string without an end goes to the end of the text: to look for its end again from each quote inside it would never be over.
+_TO_ITS_END: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+_STRING: Final = re.compile(_TO_ITS_END, re.DOTALL)
+_WORD: Final = re.compile(_TO_ITS_END + r'|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
+_BETWEEN: Final = re.compile(r"[^{}\[\]]++")
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE: Final = re.compile("[\ud800-\udfff]")
 
@@ -37,7 +38,7 @@ def parse(body: bytes) -> dict[str, Any]:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _malformed("The body is not UTF-8", body[: error.start].decode("utf-8"), error.start) from error
-    if _SURROGATE.search(text) or (text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH):
+    if text.count("{") + text.count("[") > MAX_DEPTH and _is_deep(text):
         _explain(text)
     try:
         value = _DECODER.decode(text)
@@ -46,15 +47,30 @@ def parse(body: bytes) -> dict[str, Any]:
     except _RefusedError:
         _explain(text)
         raise  # every reason to refuse is one that _explain raises for
+    _require_whole(text, value)
     if not isinstance(value, dict):
         raise WceError("malformed", "JSON: the body must be an object", position=Position(1, 1))
     return value
 
 
-def _depth(text: str) -> int:
-    """The most levels that are open at once; brackets inside of strings are none."""
-    brackets = _BRACKET.findall(_STRING.sub("", text))
-    return max(itertools.accumulate(1 if bracket in "{[" else -1 for bracket in brackets), default=0)
+def _is_deep(text: str) -> bool:
+    """Whether more levels than allowed are open at once, or not all are closed; brackets inside of strings are none."""
+    brackets = _BETWEEN.sub("", _STRING.sub("", text)).replace("{", "[").replace("}", "]")
+    for _ in range(MAX_DEPTH):  # each time the innermost ones go
+        if not brackets:
+            return False
+        brackets = brackets.replace("[]", "")
+    return bool(brackets)
+
+
+def _require_whole(text: str, value: Any) -> None:
+    """Refuse halves of surrogate pairs, which no text in UTF-8 can hold."""
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            _explain(text)
+            raise  # every half is one that _explain finds
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -109,7 +125,7 @@ def _check(word: str, keys: set[str] | None, text: str, at: int) -> None:
             raise _malformed(f"{word[:20]} is not a JSON number", text, at)
         return
     try:
-        string = json.loads(word)
+        string = json.loads(word) if "\\" in word else word[1:-1]
     except json.JSONDecodeError:
         return  # the parser says it with its own place
     if _LONE.search(string):

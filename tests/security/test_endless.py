@@ -1,0 +1,62 @@
+"""Texts that a pattern would look through again from each of their characters: nobody else would be served meanwhile."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# What takes the square of these lengths takes minutes, or 8 s at the least; the processor's time is bounded and not the clock's.
+_SECONDS = 5
+_RUN = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, ({seconds}, {seconds}))
+from wce.errors import WceError
+from wce.guard.tokens import tokenize
+from wce.web.jsonbody import parse
+given = sys.stdin.buffer.read()
+try:
+    {call}
+    print("read")
+except WceError as error:
+    print(error.code)
+"""
+QUOTES = b'"' + b'\\"' * 490_000
+BODIES = {
+    "a string without end below many levels": b'{"a":' + b"[" * 70 + QUOTES,
+    "the same with half an escape": b'{"a":' + b"[" * 70 + QUOTES + b"\\",
+    "a string without end after half a pair": b'{"a": "\\ud800", "b": ' + QUOTES,
+    "a string without end after a key that comes twice": b'{"a": {"x": 1, "x": 2}, "b": ' + QUOTES,
+    "a million levels": b'{"a":' + b"[" * 1_000_000,
+    "a million levels of two kinds": b'{"a":' + b'[{"a":' * 160_000,
+    "many times 60 levels": b'{"a": [' + (b"[" * 60 + b"]" * 60 + b",") * 8_000,
+    "words without white space": b'{"a":' + b"x" * 1_000_000,
+}
+STATEMENTS = {
+    "brackets": "[" * 100_000,
+    "brackets with names": "[a" * 50_000,
+    "brackets after a word": "SELECT " + "[" * 99_000,
+    "double quotes": '"' * 99_999,
+    "single quotes": "'" * 99_999,
+    "backquotes": "`" * 99_999,
+    "comments": "/*" * 50_000,
+    "half a byte": "x'" + "0" * 99_001,
+    "colons": ":" * 100_000,
+    "backslashes": "\\" * 100_000,
+}
+
+
+def outcome(call: str, given: bytes) -> str:
+    run = _RUN.format(seconds=_SECONDS, call=call)
+    return subprocess.run([sys.executable, "-c", run], input=given, capture_output=True, check=True).stdout.decode().strip()
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_is_refused_in_time(name: str) -> None:
+    assert outcome("parse(given)", BODIES[name]) == "malformed"
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_is_refused_in_time(name: str) -> None:
+    assert outcome("tokenize(given.decode())", STATEMENTS[name].encode()) == "syntax_error"
