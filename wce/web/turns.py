@@ -20,6 +20,7 @@ from werkzeug.wsgi import FileWrapper
 
 from wce import lane
 from wce.log import LOGGER
+from wce.web.channel import PIECE_BYTES
 from wce.web.dispatch import PATIENCE_SECONDS, SWITCH_SECONDS
 from wce.web.exchange import Exchange
 from wce.web.headers import NO_BANNER, Headers, InPlace, refusal
@@ -34,7 +35,6 @@ _FILES_SECONDS: Final = 1.0  # between two looks at them when nothing else is to
 _SHORTEST_SECONDS: Final = 0.0005
 _STOP_SECONDS: Final = 5.0
 _AT_ONCE: Final = 512 * 1024  # bytes of an answer that is handed over whole
-_PIECE: Final = 128 * 1024
 
 
 class _Errand:
@@ -66,8 +66,8 @@ class _Errand:
             self._exchange.response_bytes(self._status, self._headers, body)
             return
         stream = self._exchange.response_stream(self._status, self._headers)
-        for start in range(0, len(body), _PIECE):  # granian copies it, and nobody else can work while it copies ten megabytes
-            stream.send_bytes(body[start : start + _PIECE])
+        for start in range(0, len(body), PIECE_BYTES):  # granian copies it, and nobody else can work while it copies ten megabytes
+            stream.send_bytes(body[start : start + PIECE_BYTES])
 
     def cancel(self) -> None:
         """The server stops before the request has begun."""
