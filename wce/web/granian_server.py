@@ -37,7 +37,7 @@ from wce.web.channel import USUAL
 from wce.web.exchange import Loop, environ_of
 from wce.web.factory import COUNTERS, IN_PLACE, create_app
 from wce.web.intake import Intakes, refuse
-from wce.web.server import BODY_BYTES, HEADER_BYTES, url, welcome
+from wce.web.server import BODY_BYTES, HEADER_BYTES, spare_the_collector, url, welcome
 from wce.web.turns import Turns
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ def load(settings: Settings) -> Receiver:
     mp._rsgi_call_wrap = lambda served, *_: served  # type: ignore[attr-defined]
     mp._future_watcher_wrapper = lambda served: served  # type: ignore[attr-defined]
     mp._new_cbscheduler = _Scheduler.of  # type: ignore[attr-defined,assignment]
+    spare_the_collector()
     return Receiver(turns, intakes, settings.trusted_proxy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import resource
 import signal
@@ -209,6 +210,12 @@ def _stopped_by_signals(server: Server) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def spare_the_collector() -> None:
+    """Let it look only at what comes from now on: going through all that is there at the start took 90 ms, for everybody."""
+    gc.collect()
+    gc.freeze()
+
+
 def serve(
     application: WSGIApplication,
     settings: Settings,
@@ -227,6 +234,7 @@ def serve(
     server = Server(application, settings, admit=admit, in_place=in_place)
     with _stopped_by_signals(server):
         ready()
+        spare_the_collector()
         sys.stdout.write(welcome(server.addresses, settings))
         sys.stdout.flush()
         server.run()
