@@ -112,6 +112,15 @@ def test_what_a_connection_tells_of_itself_is_asked_each_time(shop):
     assert runs(shop, shop.world.owner, "SELECT * FROM pragma_table_info('songs')")
 
 
+def test_a_statement_with_a_name_runs_each_time_as_somebody_watches_it(shop):
+    for _ in range(3):
+        shop.run(shop.bob, Statement(READ), name="watched")
+    with counted(shop, shop.bob) as texts:
+        shop.run(shop.bob, Statement(READ), name="watched")
+
+    assert len(texts) == 1
+
+
 def test_whoever_changes_an_answer_changes_his_own(shop):
     shop.run(shop.bob, Statement(READ)).results[0].rows.clear()
     shop.run(shop.bob, Statement(READ)).results[0].rows.clear()

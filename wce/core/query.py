@@ -80,7 +80,7 @@ class Queries:
         """Run statements in one transaction; when one fails nothing stays. All of them share the time of one.
 
         `max_rows` lowers the cenv's bound on the rows of a result. `once` is looked at only when something writes. `name` is what
-        `running` can stop them by. `read_only` refuses what writes.
+        `running` can stop them by: whoever gives one wants to see them run. `read_only` refuses what writes.
         """
         limits = _bounded(config, max_rows)
         if not 1 <= len(statements) <= MAX_STATEMENTS:
@@ -93,7 +93,7 @@ class Queries:
                 if read_only and _writes(guarded, statements):
                     raise WceError("statement_not_allowed", "This statement writes, and only reading was asked for.")
                 with self.running.enter(cenv, actor.user_id, name, guarded.watch.cancel):
-                    return self._run(guarded, actor, statements, limits, once)
+                    return self._run(guarded, actor, statements, limits, once, anew=name is not None)
 
             return self._retry(cenv, who, limits, work)
 
@@ -107,7 +107,7 @@ class Queries:
             if _writes(guarded, [asked]):
                 raise WceError("statement_not_allowed", "This statement writes, and in the name of another one only reads.")
             with self.running.enter(cenv, who.actor.user_id, name, guarded.watch.cancel):
-                return self._run(guarded, actor, [asked], limits, None)
+                return self._run(guarded, actor, [asked], limits, None, anew=name is not None)
 
         with self.place(cenv, config):
             return self._retry(cenv, self._stand_in(cenv, who, user), limits, work)
@@ -169,13 +169,23 @@ class Queries:
                 version = _ANY_VERSION
         raise WceError("busy", "Permissions are being changed.", retry_after=1)
 
-    def _run(self, guarded: GuardedSession, actor: Actor, statements: Sequence[Statement], limits: Limits, once: Once | None) -> Answer:
+    def _run(
+        self,
+        guarded: GuardedSession,
+        actor: Actor,
+        statements: Sequence[Statement],
+        limits: Limits,
+        once: Once | None,
+        *,
+        anew: bool = False,
+    ) -> Answer:
+        """`anew`: not from memory."""
         kept: Kept | None = None
         writes = _writes(guarded, statements)
         asked = None if writes or len(statements) > 1 or guarded.is_open or guarded.link.cursors else statements[0]
         if asked is not None and guarded.glances.hold(guarded.grants_version):
             deadline = time.monotonic() + limits.timeout_seconds
-            answer = self._at_a_glance(guarded, asked, limits)
+            answer = self._at_a_glance(guarded, asked, limits, anew)
             if answer is not None:
                 return answer
             limits = replace(limits, timeout_seconds=max(deadline - time.monotonic(), _LEAST_SECONDS))
@@ -192,10 +202,10 @@ class Queries:
             guarded.glances.keep(guarded.plan(asked.sql), asked.params, limits, results[0])
         return Answer(results, guarded.commit_number if transaction is None else transaction.number, kept)
 
-    def _at_a_glance(self, guarded: GuardedSession, asked: Statement, limits: Limits) -> Answer | None:
+    def _at_a_glance(self, guarded: GuardedSession, asked: Statement, limits: Limits, anew: bool) -> Answer | None:
         """What the statement has answered, or answers or raises without a transaction around it; None where that does not count."""
         glances, plan = guarded.glances, guarded.plan(asked.sql)
-        found = glances.find(asked.sql, asked.params, limits)
+        found = None if anew else glances.find(asked.sql, asked.params, limits)
         if found is not None:
             self._store.metrics.ran(plan.kind, found.duration_ms / 1000)
             return Answer((found,), guarded.commit_number)
