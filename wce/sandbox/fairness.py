@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -28,24 +28,25 @@ class Turns(Generic[T]):
         self._slots = slots
         self._share = max(1, slots // 2)
         self._queue = queue
-        self._running: Counter[str] = Counter()
+        self._running: dict[str, int] = {}
         self._lines: OrderedDict[str, deque[Ticket[T]]] = OrderedDict()  # whose turn it is stands first
         self.busy = 0
         self.waiting = 0
 
     def start(self, cenv: str) -> bool:
         """Count one more that runs, if the cenv may have it."""
-        if self.busy >= self._slots or self._running[cenv] >= self._share:
+        running = self._running.get(cenv, 0)
+        if self.busy >= self._slots or running >= self._share:
             return False
         self.busy += 1
-        self._running[cenv] += 1
+        self._running[cenv] = running + 1
         return True
 
     def end(self, cenv: str) -> None:
         self.busy -= 1
-        self._running[cenv] -= 1
-        if not self._running[cenv]:
-            del self._running[cenv]
+        left = self._running.pop(cenv) - 1
+        if left:
+            self._running[cenv] = left
 
     def join(self, cenv: str) -> Ticket[T]:
         """Wait in the line, of which half is the most for one cenv; raises `busy` where it is full."""

@@ -150,7 +150,7 @@ class Reply:
         status = _integer(meta.get("status"))
         if not 100 <= status <= 599:
             raise ValueError("status")
-        headers = tuple((_text(name), _text(value)) for name, value in _rows(meta.get("headers"), 2))
+        headers = tuple([(_text(name), _text(value)) for name, value in _rows(meta.get("headers"), 2)])
         fleeting = meta.get("fleeting") is not False
         return cls(status, headers, body, _prints(meta.get("prints")), _integer(meta.get("queries")), fleeting)
 
@@ -277,6 +277,8 @@ def _rows(value: Any, width: int) -> list[list[Any]]:
 
 
 def _prints(value: Any) -> tuple[Print, ...]:
+    if value == []:  # as almost always
+        return ()
     found = tuple(Print(_text(level), _text(text), _integer(line)) for level, text, line in _rows(value, 3))
     if any(item.level not in _LEVELS for item in found):
         raise ValueError("level")
