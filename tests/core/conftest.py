@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from wce.core.tokens import Tokens
 from wce.core.users import create_user
 from wce.guard.catalogue import Catalogue, load
 from wce.guard.guard import Guard
+from wce.guard.session import GuardedSession
 from wce.metrics import Metrics
 from wce.model import PUBLIC_ID, Actor, Params, Rights, Role, Value
 from wce.store.session import Session
@@ -110,6 +112,23 @@ class Desk:
 
     def rows(self, actor: Actor, sql: str, params: Params = ()) -> list[tuple[Value, ...]]:
         return self.run(actor, Statement(sql, params)).results[-1].rows
+
+    def guarded(self, actor: Actor) -> AbstractContextManager[GuardedSession]:
+        """The session that his statements run on."""
+        state = anonymous(self.world.session).state
+        grants, version = GrantsCache().get(self.world.session, actor.user_id, state.grants, actor.scope)
+        return self.guard.open_session(self.world.cenv, grants, version, self.world.config.limits)
+
+    @contextmanager
+    def watched(self, actor: Actor, callback: Callable[[str], object]) -> Iterator[None]:
+        """Be told of each statement on his connection before it runs."""
+        with self.guarded(actor) as guarded:
+            connection = guarded.link.connection
+        connection.set_trace_callback(callback)
+        try:
+            yield
+        finally:
+            connection.set_trace_callback(None)
 
     def allow(self, actor: Actor, table: str, **rights: bool) -> None:
         catalogue = self.guard.catalogue(self.world.cenv)

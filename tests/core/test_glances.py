@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wce.core.logins import anonymous
-from wce.core.permissions import GrantsCache
 from wce.core.policies import create_policy
 from wce.core.query import Statement
 from wce.core.settings import CenvSettings
@@ -38,24 +35,10 @@ def shop(desk):
     return desk
 
 
-@contextmanager
-def watching(shop, callback: Callable[[str], None]) -> Iterator[None]:
-    """Be told of each statement on Bob's connection before it runs."""
-    state = anonymous(shop.world.session).state
-    grants, version = GrantsCache().get(shop.world.session, shop.bob.user_id, state.grants, shop.bob.scope)
-    with shop.guard.open_session(shop.world.cenv, grants, version, CenvSettings().limits) as guarded:
-        connection = guarded.link.connection
-    connection.set_trace_callback(callback)
-    try:
-        yield
-    finally:
-        connection.set_trace_callback(None)
-
-
 def asked(shop, sql: str = "") -> list[str]:
     """What runs on the connection for one request, without the marks of our own statements; as a rule for one not made before."""
     texts: list[str] = []
-    with watching(shop, texts.append):
+    with shop.watched(shop.bob, texts.append):
         if sql:
             shop.rows(shop.bob, sql)
         else:
@@ -95,13 +78,13 @@ def test_what_was_never_run_or_tells_of_earlier_writes_gets_a_transaction(shop):
 
 
 def test_rows_that_are_read_while_somebody_commits_are_read_again(shop):
-    with watching(shop, once(lambda: shop.world.sql("INSERT INTO songs (title) VALUES ('three')"))):
+    with shop.watched(shop.bob, once(lambda: shop.world.sql("INSERT INTO songs (title) VALUES ('three')"))):
         assert shop.rows(shop.bob, BELOW, (next(shop.numbers),)) == [(1, "one"), (3, "three")]
 
 
 def test_rights_that_go_while_it_runs_are_gone(shop):
     with (
-        watching(shop, once(lambda: shop.allow(shop.bob, "songs", can_read=False, can_write=True))),
+        shop.watched(shop.bob, once(lambda: shop.allow(shop.bob, "songs", can_read=False, can_write=True))),
         pytest.raises(WceError) as caught,
     ):
         shop.rows(shop.bob, BELOW, (next(shop.numbers),))
@@ -110,7 +93,7 @@ def test_rights_that_go_while_it_runs_are_gone(shop):
 
 
 def test_a_policy_that_comes_while_it_runs_holds(shop):
-    with watching(shop, once(lambda: shop.world.sql("UPDATE _wce_row_policies SET sql_condition = 'id > 5'"))):
+    with shop.watched(shop.bob, once(lambda: shop.world.sql("UPDATE _wce_row_policies SET sql_condition = 'id > 5'"))):
         assert shop.rows(shop.bob, BELOW, (next(shop.numbers),)) == []
 
 
@@ -119,14 +102,12 @@ def test_an_error_that_only_the_commit_beside_it_made_is_not_told(shop):
         shop.world.sql("ALTER TABLE songs RENAME COLUMN title TO name")
         shop.world.sql("ALTER TABLE songs RENAME COLUMN name TO title")
 
-    with watching(shop, once(rename)):
+    with shop.watched(shop.bob, once(rename)):
         assert shop.rows(shop.bob, BELOW, (next(shop.numbers),)) == [(1, "one")]
 
 
 def test_while_a_cursor_of_ours_is_held_there_is_a_transaction(shop):
-    state = anonymous(shop.world.session).state
-    grants, version = GrantsCache().get(shop.world.session, shop.bob.user_id, state.grants, shop.bob.scope)
-    with shop.guard.open_session(shop.world.cenv, grants, version, CenvSettings().limits) as guarded:
+    with shop.guarded(shop.bob) as guarded:
         cursor = guarded.execute("SELECT 1 UNION ALL SELECT grants FROM _wce_state UNION ALL SELECT 3")
     cursor.fetchone()
 
@@ -153,7 +134,7 @@ def test_a_statement_that_was_stopped_does_not_run_again(shop):
     texts: list[str] = []
     beside = once(lambda: shop.world.sql("INSERT INTO songs (title) VALUES ('three')"))
 
-    with watching(shop, lambda text: (texts.append(text), beside(text))), pytest.raises(WceError) as caught:
+    with shop.watched(shop.bob, lambda text: (texts.append(text), beside(text))), pytest.raises(WceError) as caught:
         shop.run(shop.bob, Statement(COUNT_TO, (10**12,)), config=config)
 
     assert caught.value.code == "query_timeout"
@@ -164,7 +145,7 @@ def test_a_statement_that_has_become_slow_twice_gets_a_transaction(shop):
     for more in range(3):
         shop.rows(shop.bob, COUNT_TO, (50_000 + more,))
     texts: list[str] = []
-    with watching(shop, texts.append):
+    with shop.watched(shop.bob, texts.append):
         shop.rows(shop.bob, COUNT_TO, (1,))
 
     assert texts[0].endswith("BEGIN")

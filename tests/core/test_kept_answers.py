@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wce.core.logins import anonymous
-from wce.core.permissions import GrantsCache
 from wce.core.policies import create_policy
 from wce.core.query import Statement
-from wce.core.settings import CenvSettings
 from wce.errors import WceError
 from wce.guard.kept import Memory
 from wce.guard.plan import Plan
@@ -50,26 +46,12 @@ def shop(desk):
     return desk
 
 
-@contextmanager
-def counted(shop, who) -> Iterator[list[str]]:
-    """The texts of what SQLite runs on somebody's connection."""
-    texts: list[str] = []
-    state = anonymous(shop.world.session).state
-    grants, version = GrantsCache().get(shop.world.session, who.user_id, state.grants, who.scope)
-    with shop.guard.open_session(shop.world.cenv, grants, version, CenvSettings().limits) as guarded:
-        connection = guarded.link.connection
-    connection.set_trace_callback(texts.append)
-    try:
-        yield texts
-    finally:
-        connection.set_trace_callback(None)
-
-
 def runs(shop, who, sql: str, params: object = ()) -> bool:
     """Whether SQLite is asked for it, the third time."""
     for _ in range(2):
         shop.rows(who, sql, params)
-    with counted(shop, who) as texts:
+    texts: list[str] = []
+    with shop.watched(who, texts.append):
         shop.rows(who, sql, params)
     return bool(texts)
 
@@ -115,7 +97,8 @@ def test_what_a_connection_tells_of_itself_is_asked_each_time(shop):
 def test_a_statement_with_a_name_runs_each_time_as_somebody_watches_it(shop):
     for _ in range(3):
         shop.run(shop.bob, Statement(READ), name="watched")
-    with counted(shop, shop.bob) as texts:
+    texts: list[str] = []
+    with shop.watched(shop.bob, texts.append):
         shop.run(shop.bob, Statement(READ), name="watched")
 
     assert len(texts) == 1
@@ -166,9 +149,7 @@ def test_a_commit_of_another_program_is_seen_at_once(shop):
 
 def test_what_is_read_while_an_old_cursor_is_held_is_not_kept(shop):
     assert not runs(shop, shop.bob, READ)
-    state = anonymous(shop.world.session).state
-    grants, version = GrantsCache().get(shop.world.session, shop.bob.user_id, state.grants, shop.bob.scope)
-    with shop.guard.open_session(shop.world.cenv, grants, version, CenvSettings().limits) as guarded:
+    with shop.guarded(shop.bob) as guarded:
         cursor = guarded.execute("SELECT 1 UNION ALL SELECT 2 FROM _wce_state")
     cursor.fetchone()
     shop.world.sql("UPDATE songs SET title = 'won' WHERE id = 1")
