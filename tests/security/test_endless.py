@@ -12,8 +12,12 @@ _SECONDS = 5
 _RUN = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, ({seconds}, {seconds}))
+from wce.config import Settings
+from wce.core.tokens import Tokens
 from wce.errors import WceError
 from wce.guard.tokens import tokenize
+from wce.web.admission import Admission, Head
+from wce.web.counters import Counters
 from wce.web.jsonbody import parse
 given = sys.stdin.buffer.read()
 try:
@@ -45,6 +49,15 @@ STATEMENTS = {
     "colons": ":" * 100_000,
     "backslashes": "\\" * 100_000,
 }
+COOKIES = {
+    "backslashes": 'a="' + "\\" * 100_000 + '"',
+    "escaped quotes": 'a="' + '\\"' * 50_000 + '"',
+    "half escapes": 'a="' + "\\1" * 50_000 + '"',
+}
+ADMIT = """
+head = Head("POST", "/00000000-0000-4000-8000-000000000000/admin/import", {"COOKIE": given.decode()}, "192.0.2.1")
+    Admission(Settings(), Tokens("k" * 32), Counters()).admit(1000, head)
+"""
 
 
 def outcome(call: str, given: bytes) -> str:
@@ -60,3 +73,8 @@ def test_a_body_is_refused_in_time(name: str) -> None:
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_statement_is_refused_in_time(name: str) -> None:
     assert outcome("tokenize(given.decode())", STATEMENTS[name].encode()) == "syntax_error"
+
+
+@pytest.mark.parametrize("name", COOKIES)
+def test_cookies_are_looked_through_in_time_before_a_body_is_let_in(name: str) -> None:
+    assert outcome(ADMIT.strip(), COOKIES[name].encode()) == "read"

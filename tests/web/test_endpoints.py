@@ -328,6 +328,16 @@ def test_a_form_of_too_many_parts_is_too_large(publish: Callable[..., int], visi
     assert found.status_code == 413
 
 
+@pytest.mark.parametrize("part", ["form-data", "form-data; filename=a", "x"])
+def test_a_part_of_a_form_without_a_name_is_refused(publish: Callable[..., int], visitor: Caller, part: str) -> None:
+    publish("return 1")
+    body = f"--x\r\nContent-Disposition: {part}\r\n\r\n1\r\n--x--\r\n"
+
+    found = visitor.post("/api/x", data=body, content_type="multipart/form-data; boundary=x")
+
+    assert (found.status_code, found.json["code"]) == (400, "malformed")
+
+
 @pytest.mark.parametrize("path", ["/api/x?a=%00", "/api/x?%00=a"])
 def test_a_nul_is_refused_at_the_border(publish: Callable[..., int], visitor: Caller, path: str) -> None:
     publish("return request.query")

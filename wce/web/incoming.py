@@ -29,7 +29,7 @@ _HIDDEN: Final = frozenset({"authorization", "cookie", "proxy-authorization", co
 def read(path: str, params: Mapping[str, str], fields: frozenset[str] | None) -> tuple[dict[str, Any], bytes]:
     """The request that goes to the endpoint at `path`, with those fields or all, and its body.
 
-    Raises `too_large`, or `malformed` for a NUL.
+    Raises `too_large`, or `malformed` for a NUL and for a form with a part that has no name.
     """
     request = current.request()
     asked = _Asked(request, request.environ, path, params, _body(request.environ))
@@ -60,7 +60,10 @@ class _Asked:
             return MultiDict(), MultiDict()
         # The body is in memory already, so no file has to be kept elsewhere.
         parser = FormDataParser(lambda *_, **__: io.BytesIO(), max_form_memory_size=BODY_BYTES, max_form_parts=_MAX_PARTS)
-        return parser.parse(io.BytesIO(self.body), kind, len(self.body), options)[1:]
+        fields, files = parser.parse(io.BytesIO(self.body), kind, len(self.body), options)[1:]
+        if None in fields or None in files:
+            raise WceError("malformed", "A part of the form has no name.")
+        return fields, files
 
 
 def page(path: str, params: Mapping[str, str]) -> dict[str, Any]:
