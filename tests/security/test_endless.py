@@ -13,6 +13,7 @@ _RUN = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, ({seconds}, {seconds}))
 from wce.config import Settings
+from wce.core.passwords import check
 from wce.core.tokens import Tokens
 from wce.errors import WceError
 from wce.guard.tokens import tokenize
@@ -78,3 +79,7 @@ def test_a_statement_is_refused_in_time(name: str) -> None:
 @pytest.mark.parametrize("name", COOKIES)
 def test_cookies_are_looked_through_in_time_before_a_body_is_let_in(name: str) -> None:
     assert outcome(ADMIT.strip(), COOKIES[name].encode()) == "read"
+
+
+def test_a_password_of_combining_characters_is_refused_in_time() -> None:
+    assert outcome("check(given.decode())", ("a" + "\u0301\u0323" * 200_000).encode()) == "validation"

@@ -206,6 +206,8 @@ class TestTrying:
             ({"query": {"a": "b\0c"}}, "request.query.a"),
             ({"method": "BREW"}, "request.method"),
             ({"unknown": 1}, "request.unknown"),
+            ({"json": [2**64]}, "request.json"),
+            ({"json": {"a": -(2**63) - 1}}, "request.json"),
         ],
     )
     def test_a_request_that_cannot_be_is_refused(self, owner: Caller, request_: dict[str, Any], field: str) -> None:

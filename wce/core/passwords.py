@@ -17,6 +17,8 @@ from wce.metrics import Metrics
 
 MIN_BYTES: Final = 8
 MAX_BYTES: Final = 72  # bcrypt reads no further
+# Of what becomes shorter in NFC, four characters at the most become one. To normalize takes the square of the length, in one step.
+_MAX_CHARACTERS: Final = 4 * MAX_BYTES
 # A file from elsewhere may hold a cost of 31, which takes days to check.
 _MAX_ROUNDS: Final = 14
 _SHAPE: Final = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
@@ -27,12 +29,12 @@ def check(password: str, field: str = "password") -> str:
     """The password in NFC, fit to be hashed; raises `validation`."""
     if "\0" in password:
         raise invalid(field, "must not contain NUL")
-    normal = unicodedata.normalize("NFC", password)
+    normal = unicodedata.normalize("NFC", password[: _MAX_CHARACTERS + 1])
     try:
         size = len(normal.encode())
     except UnicodeEncodeError as error:
         raise invalid(field, "must be valid Unicode") from error
-    if not MIN_BYTES <= size <= MAX_BYTES:
+    if len(password) > _MAX_CHARACTERS or not MIN_BYTES <= size <= MAX_BYTES:
         raise invalid(field, f"must have {MIN_BYTES} to {MAX_BYTES} bytes")
     return normal
 

@@ -82,7 +82,7 @@ def _body(tried: script_bodies.TriedRequest) -> tuple[bytes, str]:
     if len(given) > 1:
         raise invalid("request", "may have one of body, body_base64, json and form")
     if "json_" in given:
-        return values.encode(tried.json_), responses.JSON
+        return _json(tried.json_), responses.JSON
     if tried.form is not None:
         return urlencode(tried.form).encode(), _FORM
     if tried.body_base64 is not None:
@@ -91,3 +91,10 @@ def _body(tried: script_bodies.TriedRequest) -> tuple[bytes, str]:
         except (binascii.Error, ValueError) as error:
             raise invalid("request.body_base64", "is not base64") from error
     return (tried.body or "").encode(), ""
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return values.encode(value)
+    except TypeError as error:  # all else came out of JSON
+        raise invalid("request.json", "has a number of more than 64 bits: send the JSON as text, in body") from error
