@@ -26,7 +26,15 @@ def fields(sql: str, params: Any) -> list[str]:
 
 def test_numbers_follow_sqlite() -> None:
     assert made("SELECT ?, ?5, ?, ?2").count == 6
+    assert made("SELECT ?007, ?, ?1000").count == 1_000
     assert made("SELECT :a, @b, $c, :a").names == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("number", ["0", "000", "1001", "3000000000", "9" * 5_000])
+def test_a_number_that_sqlite_does_not_take_is_refused(number: str) -> None:
+    with pytest.raises(WceError) as caught:
+        made(f"SELECT ?{number}")
+    assert (caught.value.code, caught.value.detail) == ("sql_error", "variable number must be between ?1 and ?1000")
 
 
 def test_values_pass_through() -> None:

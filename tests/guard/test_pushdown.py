@@ -84,6 +84,7 @@ def test_writes_are_narrowed_before_their_guard(ann, sql: str) -> None:
 
 
 def test_parameters_keep_their_values(ann) -> None:
-    assert ann.rows("SELECT ?, id FROM notes WHERE abs(id) AND id = ? AND owner_id = ?", ("a", 3, 1)) == [("a", 3)]
+    for mark in ("?", "?2", "?002"):
+        assert ann.rows(f"SELECT ?, id FROM notes WHERE abs(id) AND id = {mark} AND owner_id = ?", ("a", 3, 1)) == [("a", 3)]
     with pytest.raises(WceError):
         ann.run("SELECT ?, id FROM notes WHERE abs(id) AND id = ?", ("a",))

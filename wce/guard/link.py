@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from wce.errors import WceError
 from wce.guard.actions import DENY, OK
+from wce.guard.params import MAX_NUMBER
 from wce.guard.policies import Event
 from wce.guard.principal import Secrets
 from wce.model import Params
@@ -153,7 +154,7 @@ def restrain(connection: Connection, length: int) -> None:
         (sqlite3.SQLITE_LIMIT_FUNCTION_ARG, 64),
         (sqlite3.SQLITE_LIMIT_ATTACHED, 1),
         (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
-        (sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1_000),
+        (sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, MAX_NUMBER),
         (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 16),
         (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
     ):

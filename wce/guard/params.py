@@ -11,6 +11,7 @@ from wce.guard.expansion import short
 from wce.guard.tokens import Token
 from wce.model import Params, Value
 
+MAX_NUMBER: Final = 1_000  # of a parameter by position, as SQLite has it
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**63 - 1
 _PLAIN: Final = frozenset({type(None), int, float, str, bytes, bool})
@@ -59,7 +60,11 @@ class Layout:
 
 
 def layout(tokens: Sequence[Token], brief: Sequence[Token] = ()) -> Layout:
-    """What the parameters among these tokens ask for; `?` is one more than the largest number so far, as in SQLite."""
+    """What the parameters among these tokens ask for; `?` is one more than the largest number so far, as in SQLite.
+
+    Raises WceError `sql_error` for a number that SQLite does not take: so many values would be made room for.
+    """
+    must_be_short = {id(token) for token in brief}
     count = 0
     names = set()
     limited: set[int | str] = set()
@@ -68,16 +73,27 @@ def layout(tokens: Sequence[Token], brief: Sequence[Token] = ()) -> Layout:
             continue
         key: int | str
         if token.text[0] == "?":
-            key = (int(token.text[1:]) if len(token.text) > 1 else count + 1) - 1
+            key = number_of(token, count) - 1
             count = max(count, key + 1)
         else:
             key = token.text[1:]
             names.add(key)
-        if any(token is other for other in brief):
+        if id(token) in must_be_short:
             limited.add(key)
     if count and names:
         raise WceError("syntax_error", "parameters go either by position (?) or by name (:name), not both")
     return Layout(count, frozenset(names), frozenset(limited))
+
+
+def number_of(token: Token, before: int) -> int:
+    """The number of a `?` or `?N`; `before` is the largest so far."""
+    if token.text == "?":
+        return before + 1
+    digits = token.text[1:].lstrip("0")
+    number = int(digits) if 0 < len(digits) <= len(str(MAX_NUMBER)) else 0
+    if not 1 <= number <= MAX_NUMBER:
+        raise WceError("sql_error", f"variable number must be between ?1 and ?{MAX_NUMBER}")
+    return number
 
 
 def _check_value(key: int | str, value: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from wce.guard.catalogue import Table
 from wce.guard.head import Head
+from wce.guard.params import number_of
 from wce.guard.principal import Principal
 from wce.guard.tokens import IDENTIFIERS, LITERALS, NAMES, Token
 from wce.store.sqlite import fold, quote
@@ -80,10 +81,12 @@ def _term(term: list[Token], columns: dict[str, str], called: str) -> str | None
 
 
 def number_parameters(tokens: Sequence[Token]) -> None:
-    """Give every `?` the number that it has, so that it can be copied; mixed kinds are left alone."""
-    variables = [token for token in tokens if token.kind == "var"]
-    if all(token.text == "?" for token in variables):
-        for number, token in enumerate(variables, 1):
+    """Give every `?` the number that it has, so that it and those that have one can be copied to where they come earlier."""
+    last = 0
+    for token in tokens:
+        if token.kind == "var" and token.text[0] == "?":
+            number = number_of(token, last)
+            last = max(last, number)
             token.text = f"?{number}"
 
 
