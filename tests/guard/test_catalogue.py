@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wce.guard.catalogue import Catalogue
-from wce.guard.references import ForeignKey, reach
+from wce.guard.references import ForeignKey, Reaches
 
 
 @pytest.fixture
@@ -108,9 +108,10 @@ def test_foreign_keys_reach_through_cascades() -> None:
         ForeignKey("d", "c", ["c_id"], [], "NO ACTION", "NO ACTION"),
     ]
 
-    found = reach(tables, keys)["a"]
+    found = Reaches(tables, keys)["a"]
 
     assert found.deletes == {"b"}
     assert found.updates == {("c", "b_id")}
-    assert found.tables == {"b", "c"}
+    assert Reaches(tables, keys).written_with("a") == {"b"}
+    assert Reaches(tables, keys).written_with("c") == set()
     assert {("a", "id"), ("b", "a_id"), ("b", "code"), ("c", "b_id"), ("d", "c_id"), ("c", "id")} == found.reads

@@ -16,10 +16,28 @@ from wce.config import Settings
 from wce.core.passwords import check
 from wce.core.tokens import Tokens
 from wce.errors import WceError
+from wce.guard.catalogue import load
+from wce.guard.ddl import check_schema_text
+from wce.guard.expansion import check_arguments
+from wce.guard.params import layout
 from wce.guard.tokens import tokenize
+from wce.store.sqlite import connect
 from wce.web.admission import Admission, Head
 from wce.web.counters import Counters
 from wce.web.jsonbody import parse
+
+def catalogue(script):
+    connection = connect("", mode="memory")
+    connection.executescript(script)
+    return load(lambda sql, params=(): connection.execute(sql, params).fetchall(), "main")
+
+def plan(sql):
+    tokens = tokenize(sql)
+    brief = check_arguments(sql, tokens)
+    for _ in range(10):
+        layout(tokens, brief)
+        check_schema_text(sql, tokens, catalogue(""), ())
+
 given = sys.stdin.buffer.read()
 try:
     {call}
@@ -59,6 +77,14 @@ ADMIT = """
 head = Head("POST", "/00000000-0000-4000-8000-000000000000/admin/import", {"COOKIE": given.decode()}, "192.0.2.1")
     Admission(Settings(), Tokens("k" * 32), Counters()).admit(1000, head)
 """
+READABLE = {
+    "calls in calls": "SELECT " + "trim(" * 14_000 + "1" + ")" * 14_000,
+    "patterns that are parameters": "SELECT 1" + ",trim(1,?)" * 9_900,
+    "names in a schema": "CREATE TABLE t (a" + ",a" * 49_000 + ")",
+}
+# Each row of a table may take one of the next with it.
+_KEYS = "".join(f"CREATE TABLE t{n} (a PRIMARY KEY, b REFERENCES t{n - 1} ON DELETE CASCADE);" for n in range(1, 1_000))
+CHAIN = f"BEGIN; {_KEYS} COMMIT"
 
 
 def outcome(call: str, given: bytes) -> str:
@@ -83,3 +109,12 @@ def test_cookies_are_looked_through_in_time_before_a_body_is_let_in(name: str) -
 
 def test_a_password_of_combining_characters_is_refused_in_time() -> None:
     assert outcome("check(given.decode())", ("a" + "\u0301\u0323" * 200_000).encode()) == "validation"
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_statement_is_looked_through_in_time(name: str) -> None:
+    assert outcome("plan(given.decode())", READABLE[name].encode()) == "read"
+
+
+def test_a_chain_of_foreign_keys_is_followed_in_time() -> None:
+    assert outcome("catalogue(given.decode()).reached('t0')", CHAIN.encode()) == "read"

@@ -11,7 +11,7 @@ from typing import Any, Final
 from wce.errors import WceError
 from wce.guard.definitions import Module, ViewText, module, names_in, shadow_names, tables_in, trigger_body, view, without_rowid
 from wce.guard.expansion import MAX_WEIGHT, definitions, weigh
-from wce.guard.references import ForeignKey, Reach, reach
+from wce.guard.references import ForeignKey, Reaches
 from wce.guard.silent import copies, merges, reached
 from wce.guard.tokens import Token, scan
 from wce.store.sqlite import fold, quote, sqlite3
@@ -100,7 +100,7 @@ class Catalogue:
     triggers: Mapping[str, Trigger]
     shadows: Mapping[str, str]
     unreadable: frozenset[str]
-    reaches: Mapping[str, Reach]
+    reaches: Reaches
     weights: Mapping[str, int]
     trigger_weight: int
     fired_views: frozenset[str]
@@ -108,8 +108,7 @@ class Catalogue:
 
     def reached(self, target: str) -> tuple[set[str], set[str]]:
         """(tables and views, triggers) that a write to `target` may get to."""
-        cascades = {name: reach.tables for name, reach in self.reaches.items()}
-        return reached(target, self.triggers, {*self.tables, *self.views}, cascades)
+        return reached(target, self.triggers, {*self.tables, *self.views}, self.reaches.written_with)
 
     @property
     def too_heavy(self) -> str | None:
@@ -150,7 +149,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
         triggers=triggers,
         shadows=shadows,
         unreadable=frozenset(unreadable),
-        reaches=reach(tables, _foreign_keys(ask, schema, found)),
+        reaches=Reaches(tables, _foreign_keys(ask, schema, found)),
         weights=weights,
         trigger_weight=trigger_weight,
         fired_views=_fired(views, triggers),

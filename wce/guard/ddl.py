@@ -66,26 +66,27 @@ def check_schema_text(sql: str, tokens: Sequence[Token], catalogue: Catalogue, k
 
     SQLite asks for no permission for functions in DEFAULT, CHECK and generated columns when they are evaluated.
     """
+
+    def refused(code: str, detail: str) -> WceError:
+        return WceError(code, detail, position=place(sql, token.offset))
+
     virtual = any(token.keyword == "VIRTUAL" for token in tokens[:2])
     for index, token in enumerate(tokens):
         following = tokens[index + 1].keyword if index + 1 < len(tokens) else None
-        position = place(sql, token.offset)
         if virtual and "_wce_" in token.text.lower():
-            raise WceError("table_forbidden", "names that start with _wce_ are reserved", position=position)
+            raise refused("table_forbidden", "names that start with _wce_ are reserved")
         if token.kind not in NAMES or token.name is None:
             continue
         if token.name.startswith(OWN):
-            raise WceError(
-                "table_forbidden", f"names that start with {next(filter(token.name.startswith, OWN))} are reserved", position=position
-            )
+            raise refused("table_forbidden", f"names that start with {next(filter(token.name.startswith, OWN))} are reserved")
         if token.name in catalogue.shadows:
-            raise WceError("table_forbidden", f"{token.spelled} belongs to a virtual table", position=position)
+            raise refused("table_forbidden", f"{token.spelled} belongs to a virtual table")
         if token.name in ("main", "temp") and following == ".":
             # The file is attached under another name for others, where such a text makes the whole file unreadable.
-            raise WceError("statement_not_allowed", f"leave out {token.text}. before names", position=position)
+            raise refused("statement_not_allowed", f"leave out {token.text}. before names")
         named = index > 0 and tokens[index - 1].keyword == "USING"  # a module, which may be called like a function of its own
         if following == "(" and not named and token.name in known_functions and token.name not in ALLOWED:
-            raise WceError("function_not_allowed", f"the function {token.spelled} is not allowed", position=position)
+            raise refused("function_not_allowed", f"the function {token.spelled} is not allowed")
 
 
 def object_name(tokens: Sequence[Token], start: int) -> Token | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -122,10 +121,10 @@ def check_arguments(sql: str, tokens: Sequence[Token]) -> list[Token]:
     return parameters
 
 
-def _checked(sql: str, token: Token, name: str | None, arguments: list[Sequence[Token]]) -> list[Token]:
+def _checked(sql: str, token: Token, name: str | None, arguments: list[Token | None]) -> list[Token]:
     parameters: list[Token] = []
     if name in _FORMATS:
-        first = arguments[0][0] if len(arguments[0]) == 1 else None
+        first = arguments[0]
         if first is None or first.kind != "str" or len(first.text) > _SHORT or _WIDE.search(first.text):
             detail = f"{name}(): the format must be a literal without * and without large numbers"
             raise WceError("function_not_allowed", detail, position=place(sql, token.offset))
@@ -133,8 +132,7 @@ def _checked(sql: str, token: Token, name: str | None, arguments: list[Sequence[
     for number in _PATTERNS[name or ""]:
         if number >= len(arguments):
             continue
-        argument = arguments[number]
-        single = argument[0] if len(argument) == 1 else None
+        single = arguments[number]
         if single is not None and single.kind == "var":
             parameters.append(single)
         elif single is None or single.kind not in LITERALS or len(single.text) > _SHORT:
@@ -148,8 +146,19 @@ def short(value: object) -> bool:
     return not isinstance(value, str | bytes) or len(value) <= _SHORT
 
 
-def _arguments(tokens: Sequence[Token], opening: int) -> list[Sequence[Token]]:
+def _arguments(tokens: Sequence[Token], opening: int) -> list[Token | None]:
+    """The one token that each argument of a call is; None for an argument that is more or nothing.
+
+    What stands in parentheses is passed over: calls within calls would otherwise be read again for each of them.
+    """
+    found: list[Token | None] = []
     closing = tokens[opening].match
-    depth = tokens[opening].depth + 1
-    cuts = [opening, *(at for at in range(opening + 1, closing) if tokens[at].keyword == "," and tokens[at].depth == depth), closing]
-    return [tokens[start + 1 : end] for start, end in itertools.pairwise(cuts)]
+    start = at = opening + 1
+    while at <= closing:
+        if tokens[at].keyword == "(":
+            at = tokens[at].match
+        elif at == closing or tokens[at].keyword == ",":
+            found.append(tokens[start] if at == start + 1 else None)
+            start = at + 1
+        at += 1
+    return found

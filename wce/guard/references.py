@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from wce.cache import Cache
 from wce.store.sqlite import fold
 
 
@@ -34,44 +36,58 @@ class Reach:
     updates: frozenset[tuple[str, str]]
     deletes: frozenset[str]
 
-    @property
-    def tables(self) -> frozenset[str]:
-        """Every other table that may be written."""
-        return self.deletes | {table for table, _ in self.updates}
-
 
 _CHANGES: Final = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
+_MAX_KEPT: Final = 64  # tables, those that were written last
 
 
-def reach(tables: Mapping[str, Keyed], keys: Iterable[ForeignKey]) -> dict[str, Reach]:
-    """The reach of every table, through all cascades."""
-    keys = list(keys)
-    return {table: _reach(table, tables, keys) for table in tables}
+class Reaches:
+    """The reach of every table, through all cascades.
 
+    Each is found when it is asked for: all those of a long chain of cascades would take the cube of its length.
+    """
 
-def _reach(start: str, tables: Mapping[str, Keyed], keys: list[ForeignKey]) -> Reach:
-    reads: set[tuple[str, str]] = set()
-    updates: set[tuple[str, str]] = set()
-    deletes: set[str] = set()
-    waiting, seen = [start], set()
-    while waiting:
-        table = waiting.pop()
-        if table in seen:
-            continue
-        seen.add(table)
+    def __init__(self, tables: Mapping[str, Keyed], keys: Iterable[ForeignKey]) -> None:
+        self._tables = tables
+        self._keys: dict[str, list[ForeignKey]] = defaultdict(list)
+        self._found: Cache[str, Reach] = Cache(_MAX_KEPT)
         for key in keys:
-            if table not in (key.child, key.parent):
+            for table in {key.child, key.parent}:
+                self._keys[table].append(key)
+
+    def __getitem__(self, table: str) -> Reach:
+        return self._found.get_or(table, lambda: self._reach(table))
+
+    def written_with(self, table: str) -> set[str]:
+        """The tables that may be written at once when this one is."""
+        return {key.child for key in self._keys.get(table, ()) if key.parent == table and (_deletes(key) or _updates(key))}
+
+    def _reach(self, start: str) -> Reach:
+        reads: set[tuple[str, str]] = set()
+        updates: set[tuple[str, str]] = set()
+        deletes: set[str] = set()
+        waiting, seen = [start], set()
+        while waiting:
+            table = waiting.pop()
+            if table in seen:
                 continue
-            reads |= {(key.parent, column) for column in _targets(key, tables)} | {(key.child, column) for column in key.columns}
-            if key.parent != table:
-                continue
-            if key.on_delete == "CASCADE":
-                deletes.add(key.child)
-                waiting.append(key.child)
-            if key.on_delete in _CHANGES - {"CASCADE"} or key.on_update in _CHANGES:
-                updates |= {(key.child, column) for column in key.columns}
-                waiting.append(key.child)
-    return Reach(frozenset(reads), frozenset(updates), frozenset(deletes))
+            seen.add(table)
+            waiting += self.written_with(table)
+            for key in self._keys.get(table, ()):
+                reads |= {(key.parent, column) for column in _targets(key, self._tables)} | {(key.child, column) for column in key.columns}
+                if key.parent == table and _deletes(key):
+                    deletes.add(key.child)
+                if key.parent == table and _updates(key):
+                    updates |= {(key.child, column) for column in key.columns}
+        return Reach(frozenset(reads), frozenset(updates), frozenset(deletes))
+
+
+def _deletes(key: ForeignKey) -> bool:
+    return key.on_delete == "CASCADE"
+
+
+def _updates(key: ForeignKey) -> bool:
+    return key.on_delete in _CHANGES - {"CASCADE"} or key.on_update in _CHANGES
 
 
 def _targets(key: ForeignKey, tables: Mapping[str, Keyed]) -> list[str]:

@@ -7,7 +7,8 @@ where both tables are alike, as that copies rows without compiling the SELECT. S
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from wce.guard.tokens import Token
@@ -53,9 +54,12 @@ def through(names: Iterable[str], views: Mapping[str, Body]) -> Iterator[tuple[s
 
 
 def reached(
-    target: str, triggers: Mapping[str, Fired], known: Collection[str], cascades: Mapping[str, frozenset[str]]
+    target: str, triggers: Mapping[str, Fired], known: set[str], cascades: Callable[[str], Iterable[str]]
 ) -> tuple[set[str], set[str]]:
-    """(tables and views, triggers) that a write to `target` may get to; `cascades` are the tables that foreign keys write."""
+    """(tables and views, triggers) that a write to `target` may get to; `cascades` tells the tables that foreign keys write with one."""
+    by_table: dict[str, list[str]] = defaultdict(list)
+    for name, trigger in triggers.items():
+        by_table[trigger.table].append(name)
     tables: set[str] = set()
     fired: set[str] = set()
     waiting = [target]
@@ -64,9 +68,9 @@ def reached(
         if table in tables:
             continue
         tables.add(table)
-        waiting += cascades.get(table, ())
-        for name, trigger in triggers.items():
-            if trigger.table == table and name not in fired:
-                fired.add(name)
-                waiting += known if trigger.names is None else trigger.names & set(known)
+        waiting += cascades(table)
+        for name in by_table.get(table, ()):
+            fired.add(name)
+            names = triggers[name].names
+            waiting += known if names is None else names & known
     return tables, fired
