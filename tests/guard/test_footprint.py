@@ -101,8 +101,19 @@ def test_it_is_the_same_when_the_statement_was_compiled_before(reader: Person) -
         ("SELECT strftime('%Y')", ()),
         ("SELECT datetime(?)", ("now",)),
         ("SELECT datetime(:at)", {"at": " Now "}),
+        ("SELECT datetime('n' || 'ow')", ()),
+        ("SELECT datetime(a) FROM (SELECT ? || ? AS a)", ("no", "w")),
+        ("SELECT datetime(trim('.now', '.'))", ()),
+        ("SELECT datetime(char(110, 111, 119))", ()),
+        ("SELECT datetime('[\"now\"]' ->> 0)", ()),
+        ("SELECT datetime(value) FROM json_each('[\"now\"]')", ()),
+        ("SELECT datetime(x'6e6f77')", ()),
+        ("SELECT datetime(?)", (b"now",)),
+        ("SELECT datetime(?)", ("now\0.",)),
+        ("SELECT unixepoch('subsec')", ()),
         ("SELECT title FROM recent", ()),
         ("SELECT at FROM moment", ()),
+        ("SELECT at FROM made", ()),
         ("SELECT at FROM fraction", ()),
         ("SELECT name FROM sqlite_sequence", ()),
         ("SELECT username FROM _wce_users", ()),
@@ -114,6 +125,7 @@ def test_it_is_the_same_when_the_statement_was_compiled_before(reader: Person) -
 def test_what_changes_without_a_commit_is_fleeting(world: Cenv, admin: Person, sql: str, params) -> None:
     world.execute("CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT)")
     world.execute("CREATE VIEW moment AS SELECT datetime() AS at")
+    world.execute("CREATE VIEW made AS SELECT datetime(lower('N') || 'ow') AS at")
     world.execute("CREATE VIEW fraction (at) AS SELECT strftime('%f')")
 
     assert of(admin, sql, params).fleeting
@@ -127,6 +139,7 @@ def test_what_changes_without_a_commit_is_fleeting(world: Cenv, admin: Person, s
         "SELECT strftime('%Y', '2024-01-01', '+1 day')",
         "SELECT datetime(max(at, (SELECT at FROM posts))) FROM posts",
         "SELECT 'now' AS word",
+        "SELECT title || ', ' || trim(author) FROM posts",
         "SELECT name FROM sqlite_master",
     ],
 )

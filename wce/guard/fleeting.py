@@ -8,6 +8,15 @@ from wce.guard.plan import Plan
 
 RANDOM: Final = frozenset({"random", "randomblob", "current_date", "current_time", "current_timestamp"})
 TIMES: Final = frozenset({"date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff"})
+# What SQLite takes for the time of the moment where a time is expected; newer ones than 3.41 also without a time before it.
+NOW: Final = frozenset({"now", "subsec", "subsecond"})
+# What makes a text of parts in which no such word has to stand.
+MAKERS: Final = frozenset(
+    """
+    -> ->> char concat concat_ws format group_concat highlight json_each json_extract json_tree ltrim printf replace rtrim snippet
+    string_agg substr substring trim unhex unistr
+    """.split()  # noqa: SIM905 - as names
+)
 PRAGMA: Final = "pragma_"  # a pragma as a table; what it tells may belong to the connection
 _TEMPORARY: Final = "sqlite_temp"
 

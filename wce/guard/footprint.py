@@ -13,7 +13,7 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.guard.catalogue import OWN, SCHEMA, Catalogue
-from wce.guard.fleeting import PRAGMA, RANDOM, TIMES
+from wce.guard.fleeting import MAKERS, NOW, PRAGMA, RANDOM, TIMES
 from wce.guard.plan import Plan
 from wce.guard.session import GuardedSession
 from wce.guard.tokens import NAMES, Token, scan
@@ -22,7 +22,6 @@ from wce.store.sqlite import fold
 
 # These depend on the schema alone, which every statement depends on.
 _CATALOGUES: Final = frozenset({"sqlite_master", "sqlite_schema"})
-_NOW: Final = "now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ def footprint(session: GuardedSession, plan: Plan, params: Params) -> Footprint:
     own = any(name.startswith((*OWN, PRAGMA)) and name not in _CATALOGUES for name in read | plan.names)
     fleeting = own or plan.kind not in ("SELECT", "VALUES") or bool(called & RANDOM)
     if not fleeting and called & TIMES:
-        fleeting = _has_now(params) or any(_moves(tokens) for tokens in _texts(session, plan, named))
+        made = not (called | named).isdisjoint(MAKERS)  # of parts, and so unseen
+        fleeting = made or _has_now(params) or any(_moves(tokens) for tokens in _texts(session, plan, named))
     return Footprint(tables | {SCHEMA}, fleeting)
 
 
@@ -85,11 +85,11 @@ def _scan(text: str) -> Sequence[Token] | None:
 
 
 def _moves(tokens: Sequence[Token] | None) -> bool:
-    """Whether a text asks for the time of the moment; one that cannot be read may."""
+    """Whether a text may ask for the time of the moment; one that cannot be read may, and so does one that makes texts or has bytes."""
     if tokens is None:
         return True
     for index, token in enumerate(tokens):
-        if token.kind in NAMES and (token.name or "").strip() == _NOW:
+        if token.kind == "blob" or token.keyword == "||" or (token.kind in NAMES and _is_now(token.name or "")):
             return True
         if token.name in TIMES and index + 1 < len(tokens) and tokens[index + 1].keyword == "(":
             inside = tokens[index + 2 : tokens[index + 1].match]
@@ -105,5 +105,11 @@ def _arguments(tokens: Sequence[Token]) -> int:
 
 def _has_now(params: Params) -> bool:
     return any(
-        isinstance(value, str) and value.strip().lower() == _NOW for value in (params.values() if isinstance(params, dict) else params)
+        isinstance(value, bytes) or (isinstance(value, str) and _is_now(value))
+        for value in (params.values() if isinstance(params, dict) else params)
     )
+
+
+def _is_now(text: str) -> bool:
+    """Whether it is such a word; what follows a NUL is not looked at there."""
+    return text.partition("\0")[0].strip().lower() in NOW
