@@ -103,6 +103,31 @@ def test_a_layout_that_changes_changes_the_pages_in_it(notes: Caller, visitor: C
     assert seen(visitor, "/") == ("new page", "miss")
 
 
+def test_a_new_description_is_in_the_page_at_once(owner: Caller, visitor: Caller) -> None:
+    made = publish(owner, "about", "{{ page.title }}: {{ page.description }}", title="Us", description="before")
+    for _ in range(2):
+        visitor.get("/pages/about")
+
+    owner.put(f"/admin/templates/{made['id']}", {"description": "after"})
+
+    assert seen(visitor, "/about") == ("Us: after", "miss")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("{{ url_for_page('index') }}", "/CENV/pages/"),
+        ("{{ request.path }}", "/about/us"),
+        ("{{ request.params.who is defined }}", "True"),
+        ("{% for name in request %}{% if loop.first %}{{ name }}{% endif %}{% endfor %}", "id"),
+    ],
+)
+def test_a_markdown_page_is_made_where_it_stands(owner: Caller, visitor: Caller, content: str, text: str) -> None:
+    publish(owner, "about/{who}", content, syntax="markdown")
+
+    assert seen(visitor, "/about/us")[0] == f"<p>{text}</p>\n".replace("CENV", visitor.cenv)
+
+
 def test_a_permission_that_is_taken_away_acts_on_pages_at_once(notes: Caller, visitor: Caller) -> None:
     publish(notes, "list", LIST)
     for _ in range(3):

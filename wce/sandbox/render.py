@@ -29,6 +29,7 @@ from wce.store.store import Store
 KIND: Final = "template"
 # What a page may have read of its request and still be the same for everybody who asks for its path.
 _OF_THE_PATH: Final = frozenset({"request.path", "request.params"})
+_JINJA: Final = ("{{", "{%")
 _FAILED: Final = "The page could not be made."
 _TOO_LONG: Final = "The page took longer than it may."
 _MAX_DATA: Final = 2_000  # characters that an error shows of what the template was given
@@ -166,13 +167,14 @@ class Renderer:
         return grants.role.administers
 
     def _alone(self, content: str) -> str | None:
+        if any(mark in content for mark in _JINJA):
+            return None  # a link, the path, what a function gives: all of it may depend on where the page stands
         job = RenderJob(messages.Template("", "markdown", content), {"request": {}, "user": None})
         try:
             found = self._pool.render("", job, lambda _: ({"ok": False, "message": "no data"}, b""), lambda _: None)
         except (Fault, WceError):
             return None
-        plain = not (found.reads or found.missing or found.queries or len(found.templates) > 1 or found.front.get("data"))
-        return found.body.decode("utf-8", "replace") if plain else None
+        return found.body.decode("utf-8", "replace")
 
 
 def _proof(visit: Visit, trail: Trail, names: list[str]) -> Proof:
