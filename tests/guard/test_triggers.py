@@ -27,6 +27,33 @@ def test_a_trigger_runs_with_the_rights_of_who_fires_it(cenv) -> None:
     assert cenv.all("SELECT text FROM log") == [("a",)]
 
 
+def test_a_trigger_may_count_the_rows_of_a_cte(cenv) -> None:
+    counted = "WITH c AS MATERIALIZED (SELECT id FROM notes) SELECT (SELECT count(*) FROM c) AS n"
+    cenv.execute(
+        "CREATE TABLE log (n)",
+        f"CREATE VIEW counts AS {counted}",
+        "CREATE TRIGGER t AFTER INSERT ON notes BEGIN "
+        f"INSERT INTO log SELECT n FROM ({counted}) UNION ALL SELECT count(*) FROM counts; END",
+    )
+    before = cenv.all("SELECT count(*) FROM notes")[0][0]
+
+    cenv.person({"notes": ALL, "log": ALL, "counts": READ}).run("INSERT INTO notes (title) VALUES ('a')")
+    cenv.admin().run("INSERT INTO notes (title) VALUES ('b')")
+
+    assert cenv.all("SELECT n FROM log") == [(before + 1,), (1,), (before + 2,), (1,)]
+
+
+def test_a_cte_in_a_view_opens_no_table_of_its_name(cenv) -> None:
+    cenv.execute("CREATE TABLE c (x)", "INSERT INTO c VALUES (1)")
+    cenv.execute("CREATE VIEW v AS WITH c AS MATERIALIZED (SELECT id FROM notes) SELECT (SELECT count(*) FROM c) AS n")
+    cenv.execute("CREATE VIEW w AS SELECT count(*) AS n FROM c")
+    ann = cenv.person({"notes": READ, "v": READ, "w": READ})
+
+    assert code(ann, "SELECT count(*) FROM c") == "no_such_table"
+    assert code(ann, "SELECT * FROM w") == "table_forbidden"
+    assert code(ann, "SELECT * FROM v, w") == "table_forbidden"
+
+
 def test_a_definers_trigger_runs_with_its_own(cenv) -> None:
     cenv.execute("CREATE TABLE log (text)", "CREATE TRIGGER t AFTER INSERT ON notes BEGIN INSERT INTO log VALUES (new.title); END")
     ann = cenv.person({"notes": ALL}, MINE, definers=["T"])

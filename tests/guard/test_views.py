@@ -23,6 +23,8 @@ VIEWS = (
     "WITH c AS (SELECT a FROM t) SELECT * FROM c",
     "WITH c(x, y) AS (SELECT a, b FROM t) SELECT x, y FROM c",
     "WITH c(x) AS (SELECT a FROM t), d AS (SELECT x FROM c) SELECT d.x AS z FROM d",
+    "WITH c(x) AS (SELECT a FROM t), d AS (SELECT max(x) AS m FROM c) SELECT m, (SELECT count(*) FROM c) AS n FROM d",
+    "WITH c AS MATERIALIZED (SELECT a FROM t) SELECT (SELECT count(*) FROM c) AS n, EXISTS (SELECT 1 FROM c) AS some",
     "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i < 5) SELECT i FROM c",
     "WITH c AS MATERIALIZED (SELECT a FROM t) SELECT a FROM c",
     "WITH c AS NOT MATERIALIZED (SELECT a FROM t) SELECT a FROM c",
@@ -80,7 +82,7 @@ POLICIES = [("t", "read", "a >= 0"), ("u", "read", "1")]
 
 @pytest.fixture
 def expected() -> dict[str, list[tuple[object, ...]]]:
-    """The rows of each view, by its CREATE statement, as SQLite gives them without us."""
+    """The rows of each view and how many they are, by its CREATE statement, as SQLite gives them without us."""
     raw = sqlite3.connect(":memory:")
     for statement in TABLES:
         raw.execute(statement)
@@ -88,7 +90,7 @@ def expected() -> dict[str, list[tuple[object, ...]]]:
     for number, body in enumerate(VIEWS):
         create = FORMS[number % len(FORMS)].format(number, body)
         raw.execute(create)
-        found[create] = raw.execute(f"SELECT * FROM v{number}").fetchall()
+        found[create] = raw.execute(f"SELECT * FROM v{number}").fetchall() + raw.execute(f"SELECT count(*) FROM v{number}").fetchall()
     raw.close()
     return found
 
@@ -104,4 +106,7 @@ def test_a_view_answers_as_it_does_without_us(
     rights = dict.fromkeys(("t", "u", *(f"v{number}" for number in range(len(VIEWS)))), READ)
     who = admin if reader == "an administrator" else cenv.person(rights, POLICIES if "policies" in reader else [])
 
-    assert {create: who.rows(f"SELECT * FROM v{number}") for number, create in enumerate(expected)} == expected
+    def answer(number: int) -> list[tuple[object, ...]]:
+        return [*who.rows(f"SELECT * FROM v{number}"), *who.rows(f"SELECT count(*) FROM v{number}")]
+
+    assert {create: answer(number) for number, create in enumerate(expected)} == expected

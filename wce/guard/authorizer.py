@@ -128,10 +128,17 @@ class Authorizer:
         if within is Within.DEFINER:
             allowed = not name.startswith(OWN)
         elif within is Within.STATEMENT:
-            allowed = name in self.plan.ctes or self._is_function(name) or name in principal.views or principal.may_read(name, "")
+            inner = name in self.plan.ctes or self._is_inner(name)
+            allowed = inner or self._is_function(name) or name in principal.views or principal.may_read(name, "")
         else:
-            allowed = self._is_function(name) or name in principal.views or principal.reads_freely(name)
+            allowed = self._is_inner(name) or self._is_function(name) or name in principal.views or principal.reads_freely(name)
         return OK if allowed else self._deny(self._absent(name, within, None))
+
+    def _is_inner(self, name: str) -> bool:
+        """Whether a name is that of a CTE in a view or trigger, and of nothing else that could be meant."""
+        catalogue = self._catalogue
+        known = name in catalogue.tables or name in catalogue.views or self._principal.is_unreadable(name)
+        return name in catalogue.ctes and not known
 
     def _is_function(self, name: str) -> bool:
         return name in TABLE_FUNCTIONS and name not in self._catalogue.tables and name not in self._catalogue.views

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from wce.errors import WceError
 from wce.guard.definitions import Module, ViewText, module, names_in, shadow_names, tables_in, trigger_body, view, without_rowid
-from wce.guard.expansion import MAX_WEIGHT, definitions, weigh
+from wce.guard.expansion import MAX_WEIGHT, ctes_in, definitions, weigh
 from wce.guard.references import ForeignKey, Reaches
 from wce.guard.silent import copies, merges, reached
 from wce.guard.tokens import Token, scan
@@ -91,7 +91,7 @@ class Catalogue:
 
     `weights` are the costs of mentioning a view, `trigger_weight` that of all triggers.
     `unreadable` are tables of which something is not surely understood; nobody but administrators gets at them.
-    `fired_views` are the views that triggers may open as they stand in the file.
+    `fired_views` are the views that triggers may open as they stand in the file, `ctes` the names that WITH gives in views and triggers.
     `stateful` says that something in the schema asks for changes() or last_insert_rowid().
     """
 
@@ -104,6 +104,7 @@ class Catalogue:
     weights: Mapping[str, int]
     trigger_weight: int
     fired_views: frozenset[str]
+    ctes: frozenset[str]
     stateful: bool
 
     def reached(self, target: str) -> tuple[set[str], set[str]]:
@@ -153,6 +154,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
         weights=weights,
         trigger_weight=trigger_weight,
         fired_views=_fired(views, triggers),
+        ctes=ctes_in(sql for *_, sql in (*found.views, *found.triggers)),
         stateful=bool(_STATEFUL.search(found.text)),
     )
 

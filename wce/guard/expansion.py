@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from wce.errors import WceError
-from wce.guard.tokens import LITERALS, NAMES, Token, place
+from wce.guard.tokens import LITERALS, NAMES, Token, place, scan
 
 MAX_CTES: Final = 40
 # SQLite copies a CTE or view for each mention of it before it calls anything of ours: 22 that each name the one before
@@ -55,6 +56,15 @@ def definitions(tokens: Sequence[Token]) -> list[Definition]:
         if at + 1 < size and tokens[at].keyword == "(" and tokens[at + 1].keyword in ("SELECT", "VALUES", "WITH"):
             found.append(Definition(token.name or "", at, tokens[at].match))
     return found
+
+
+def ctes_in(texts: Iterable[str]) -> frozenset[str]:
+    """The names of all CTEs in texts of which some may not be understood."""
+    found: set[str] = set()
+    for text in texts:
+        with contextlib.suppress(WceError):
+            found.update(definition.name for definition in definitions(scan(text)))
+    return frozenset(found)
 
 
 def _before_as(tokens: Sequence[Token]) -> Iterator[int]:
