@@ -43,6 +43,13 @@ def test_a_value_becomes(site: Site, source: str, value: Any, text: str) -> None
     assert site.text(source, x=value) == text
 
 
+@pytest.mark.parametrize("seconds", [1e18, -1e18, 1e300, 1_700_000_000 * 10**9])
+def test_a_time_that_is_none_fails_the_page_and_not_the_worker(site: Site, seconds: float) -> None:
+    fault = site.fault("{{ x|date }}", x=seconds)
+
+    assert (fault.kind, fault.message, fault.line) == ("runtime", "the date is out of range: Unix seconds are wanted", 1)
+
+
 def test_a_blob_is_json_as_everywhere_else(site: Site) -> None:
     site.rows = {"columns": ["raw"], "rows": [[{"$base64": "YWI="}]]}
 

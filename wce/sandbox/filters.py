@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from wce.sandbox.answer import base64_text
 from wce.sandbox.jinja import check_format
+from wce.sandbox.library import at
 from wce.sandbox.markup import to_html
 
 # Of Jinja's filters those that stay as they are.
@@ -58,7 +59,7 @@ def moment(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, UTC)
+        return at(value)
     found = datetime.fromisoformat(str(value).strip())
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -71,8 +71,16 @@ def now() -> float:
     return time.time()
 
 
+def at(seconds: float) -> datetime:
+    """Unix seconds as a moment in UTC; raises ValueError where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError):  # by the size of the number, and an OSError would end the worker
+        raise ValueError("the date is out of range: Unix seconds are wanted") from None
+
+
 def iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return at(seconds).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> float:
