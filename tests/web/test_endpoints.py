@@ -119,12 +119,19 @@ def test_what_the_handler_returns_is_the_answer(
     assert (found.status_code, found.headers.get("Content-Type"), found.text) == (status, content_type, body)
 
 
-def test_a_redirect_leads_on(publish: Callable[..., int], visitor: Caller) -> None:
-    publish('return redirect("https://example.org/a")')
+@pytest.mark.parametrize(
+    ("location", "sent"),
+    [
+        ("https://example.org/a", "https://example.org/a"),
+        ("/c/pages/größe 1?q=😀&r=%20#a", "/c/pages/gr%C3%B6%C3%9Fe%201?q=%F0%9F%98%80&r=%20#a"),
+    ],
+)
+def test_a_redirect_leads_on(publish: Callable[..., int], visitor: Caller, location: str, sent: str) -> None:
+    publish(f"return redirect({location!r})")
 
     found = visitor.get("/api/x")
 
-    assert (found.status_code, found.headers["Location"]) == (302, "https://example.org/a")
+    assert (found.status_code, found.headers["Location"]) == (302, sent)
 
 
 def test_every_answer_is_content_in_a_box(publish: Callable[..., int], visitor: Caller) -> None:

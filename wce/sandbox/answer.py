@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import orjson
 
@@ -21,6 +22,7 @@ _MAX_HEADERS: Final = 50
 _MAX_HEADER: Final = 8_192
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_NOT_IN_ADDRESSES: Final = re.compile(r"[^\x00-\x7f]+| ")
 _NO_BODY: Final = (204, 304)
 _STATUSES: Final = range(200, 600)
 Headers = tuple[tuple[str, str], ...]
@@ -101,6 +103,8 @@ def _header(name: Any, value: Any) -> tuple[str, str]:
         value = str(value)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise Fault("result", f"{str(name)[:80]!r} is no name of a header.")
+    if isinstance(value, str) and name.lower() == "location":
+        value = _NOT_IN_ADDRESSES.sub(lambda found: quote(found[0], errors="replace"), value)
     if not isinstance(value, str) or len(value) > _MAX_HEADER or not _VALUE.fullmatch(value):
         raise Fault("result", f"The header {name[:80]} has a value that may not be sent: one line of Latin-1 text.")
     return name, value
