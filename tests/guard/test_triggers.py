@@ -9,6 +9,7 @@ from wce.model import Rights
 
 ALL = Rights(can_read=True, can_write=True, can_delete=True)
 READ = Rights(can_read=True)
+INSERT = "INSERT INTO notes (title) VALUES ('new')"
 MINE = [("notes", kind, "owner_id = $user_id") for kind in ("read", "write", "delete")]
 
 
@@ -120,6 +121,35 @@ def test_rows_that_a_trigger_writes_pass_the_net(cenv) -> None:
     assert ann.run("INSERT INTO inbox VALUES (1)").changes == 1
     assert code(ann, "INSERT INTO inbox VALUES (2)") == "row_policy"
     assert cenv.all("SELECT title FROM notes WHERE id = 2") == [("theirs",)]
+
+
+@pytest.mark.parametrize(
+    "source", ["hidden", "hidden WHERE x IS NOT DISTINCT FROM 1", "(SELECT 1)", "hidden AS a, hidden AS b RETURNING oid"]
+)
+def test_a_view_is_not_updated_from_other_tables(cenv, source: str) -> None:
+    """SQLite 3.40 reads memory that nobody has written where such an UPDATE, or a trigger that it fires, asks for a rowid."""
+    cenv.execute("CREATE VIEW v AS SELECT id, title FROM notes")
+    cenv.execute("CREATE TRIGGER t INSTEAD OF UPDATE ON v BEGIN INSERT INTO hidden VALUES (OLD.rowid); END")
+    step = f"UPDATE OR IGNORE v SET title = 'x' FROM {source.removesuffix(' RETURNING oid')}"
+    cenv.execute(f"CREATE TRIGGER u AFTER INSERT ON notes BEGIN SELECT 1; {step}; END")
+    ann = cenv.person({"notes": ALL, "hidden": ALL, "v": READ})
+
+    with cenv.admin().session() as admin, ann.session() as editor:
+        for session, sql in [(admin, f"UPDATE v SET title = 'x' FROM {source}"), (admin, INSERT), (editor, INSERT)]:
+            with pytest.raises(WceError) as caught:
+                session.plan(sql)
+            assert caught.value.code == ("table_forbidden" if session is editor else "statement_not_allowed")
+
+
+def test_a_trigger_may_update_a_view_and_update_tables_from_others(cenv) -> None:
+    cenv.execute("CREATE VIEW v AS SELECT id, title FROM notes")
+    cenv.execute("CREATE TRIGGER t INSTEAD OF UPDATE ON v BEGIN UPDATE notes SET title = NEW.title WHERE id = OLD.id; END")
+    steps = "UPDATE v SET title = 'x' WHERE id IS NOT DISTINCT FROM 2; UPDATE notes SET secret = x FROM hidden WHERE id = 3;"
+    cenv.execute(f"CREATE TRIGGER u AFTER INSERT ON notes BEGIN {steps} END")
+
+    cenv.admin().run(INSERT)
+
+    assert cenv.all("SELECT title, secret FROM notes WHERE id > 1") == [("x", "TOP"), ("also mine", "hidden value"), ("new", None)]
 
 
 def test_what_raise_says_is_told(cenv) -> None:

@@ -101,12 +101,14 @@ class AdminRules:
         self._refuse_behind(inner for _, inner in through(plan.names, catalogue.views))
 
     def _refuse_triggers(self, target: str) -> None:
-        """The same for triggers that a write to `target` may fire."""
+        """The same for triggers that a write to `target` may fire. UPDATE … FROM of a view ends the process where a rowid is asked for."""
         catalogue = self._catalogue
         for name in catalogue.reached(target)[1]:
             trigger = catalogue.triggers[name]
             if trigger.names is None:
                 raise WceError("table_forbidden", f"permission denied: the trigger {trigger.name} could not be read")
+            if not trigger.joined.isdisjoint(catalogue.views):
+                raise WceError("statement_not_allowed", f"the trigger {trigger.name} writes to a view by UPDATE … FROM: use sub-selects")
             self._refuse_behind([trigger.names] if trigger.silent else [])
             self._refuse_behind(inner for _, inner in through(trigger.names, catalogue.views))
 
@@ -140,6 +142,8 @@ class AdminRules:
             raise WceError("table_forbidden", detail, position=place(head.sql, token.offset))
         if head.conflict == "ROLLBACK":
             raise WceError("statement_not_allowed", "OR ROLLBACK is not allowed")
+        if name in self._catalogue.views and head.kind == "UPDATE" and head.source is not None:
+            raise WceError("statement_not_allowed", "UPDATE … FROM cannot write to a view: use sub-selects")
         self._refuse_triggers(name)
         if head.kind == "INSERT" and head.with_at is None:
             plan.sql = _never_copied(plan.sql, self._link.hidden.own)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from wce.errors import WceError
-from wce.guard.definitions import Module, ViewText, module, names_in, shadow_names, tables_in, trigger_body, view, without_rowid
+from wce.guard.definitions import Module, ViewText, joined, module, names_in, shadow_names, tables_in, trigger_body, view, without_rowid
 from wce.guard.expansion import MAX_WEIGHT, ctes_in, definitions, weigh
 from wce.guard.references import ForeignKey, Reaches
 from wce.guard.silent import copies, merges, reached
@@ -77,12 +77,16 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """`names` are those of its WHEN and body, None where they are not surely understood. `table` is folded."""
+    """`names` are those of its WHEN and body, None where they are not surely understood. `table` is folded.
+
+    `joined` are the names that it writes to by UPDATE … FROM.
+    """
 
     name: str
     table: str
     names: frozenset[str] | None
     silent: bool
+    joined: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +248,7 @@ def _view(name: str, sql: str) -> View:
 def _trigger(name: str, table: str, sql: str) -> Trigger:
     body = trigger_body(sql)
     silent = body is None or merges(body) or copies(body)
-    return Trigger(name, fold(table), None if body is None else tables_in(body), silent)
+    return Trigger(name, fold(table), None if body is None else tables_in(body), silent, joined(body or ()))
 
 
 def _weights(views: Mapping[str, View], triggers: Iterable[tuple[str, str, str]]) -> tuple[dict[str, int], int]:

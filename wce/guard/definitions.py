@@ -78,6 +78,23 @@ def tables_in(body: Sequence[Token]) -> frozenset[str]:
     return names_in([token for index, token in enumerate(body) if not index or body[index - 1].keyword != "."]) - {"new", "old"}
 
 
+def joined(body: Sequence[Token]) -> frozenset[str]:
+    """The folded names that the steps `UPDATE … FROM` of a trigger's body write to."""
+    found = set()
+    target: str | None = None
+    # What is cut off at the end is no more than a table, `;` and END.
+    for before, token, *after in zip(body, body[1:], body[2:], body[4:], strict=False):
+        if token.depth:
+            continue
+        if token.keyword == "UPDATE" and before.keyword in ("BEGIN", ";"):
+            target = after[after[0].keyword == "OR"].name
+        elif token.keyword == ";":
+            target = None
+        elif token.keyword == "FROM" and before.keyword != "DISTINCT" and target is not None:
+            found.add(target)
+    return frozenset(found)
+
+
 def module(sql: str) -> Module | None:
     """The module of `CREATE VIRTUAL TABLE name USING module(…)`; None when it is not surely understood."""
     try:

@@ -117,11 +117,11 @@ class Principal:
         return None
 
     def silent_trigger(self, target: str) -> bool:
-        """Whether a write to `target` may fire a trigger that does."""
+        """Whether a write to `target` may fire a trigger that does, or one that nobody may fire."""
         catalogue = self.catalogue
         for name in catalogue.reached(target)[1]:
             trigger = catalogue.triggers[name]
-            if trigger.names is None:
+            if trigger.names is None or not trigger.joined.isdisjoint(catalogue.views):
                 return True
             merged = trigger.names if trigger.silent else frozenset()
             merged = merged.union(*(inner for _, inner in through(trigger.names, catalogue.views)))
