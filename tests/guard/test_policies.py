@@ -116,6 +116,14 @@ def test_some_tables_cannot_have_policies(club, table: str) -> None:
     assert refusal(club, "1", table).code == "bad_policy"
 
 
+def test_names_of_other_tables_take_no_room(club) -> None:
+    club.execute(*(f"CREATE TABLE [{number}{'x' * 5_000}] (a)" for number in range(100)))
+
+    club.guard.validate_policy(club.id, "notes", "owner_id IN (SELECT user_id FROM members)")
+    assert "directly after FROM or JOIN" in refusal(club, "id IN Members").detail
+    assert "directly after FROM or JOIN" in refusal(club, "id IN 'members'").detail
+
+
 def test_a_table_that_is_not_there_is_said_not_to_be(club) -> None:
     assert refusal(club, "1", "nosuch").code == "no_such_table"
     assert refusal(club, "1", "_wce_users").code == "no_such_table"

@@ -10,7 +10,7 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.guard.catalogue import OWN, Catalogue, Table
-from wce.guard.definitions import unqualified
+from wce.guard.definitions import names_in, unqualified
 from wce.guard.expansion import check_arguments, definitions, weigh
 from wce.guard.functions import IN_POLICIES, TABLE_FUNCTIONS
 from wce.guard.tokens import IDENTIFIERS, NAMES, Token, place, tokenize
@@ -166,7 +166,7 @@ def restrictable(catalogue: Catalogue, table: str) -> Table:
 def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condition: str) -> None:
     """Raise WceError `bad_policy` unless the condition is one boolean expression over rows of the table that is surely safe.
 
-    It is prepared where every table's name that `translate` did not bind means a stand-in that cannot be prepared.
+    It is prepared where the name of a table that `translate` did not bind means a stand-in that cannot be prepared.
     """
     target = restrictable(catalogue, fold(table))
     sql = translate(condition, catalogue, schema, VARIABLES)
@@ -176,9 +176,11 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
         weight(condition, catalogue)
     except WceError as error:
         raise WceError("bad_policy", error.detail, position=error.position) from None
-    names = [table.name for table in catalogue.tables.values()] + [view.name for view in catalogue.views.values()]
+    named = names_in(tokenize(condition))
+    names = [table.name for name, table in catalogue.tables.items() if name in named]
+    names += [view.name for name, view in catalogue.views.items() if name in named]
     marker = f"unbound{secrets.token_hex(8)}"
-    stand_ins = ",".join(f"{quote(name)} AS (SELECT 1 FROM {quote(marker)})" for name in names)
+    stand_ins = ",".join(f"{quote(name)} AS (SELECT 1 FROM {quote(marker)})" for name in (marker + "x", *names))
     columns = ",".join(quote(column.name) for column in target.columns)
     rows = f"(SELECT {columns} FROM {quote(schema)}.{quote(target.name)} LIMIT 1) AS {quote(target.name)}"
     try:
