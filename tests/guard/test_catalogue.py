@@ -29,6 +29,7 @@ def test_tables_are_found_by_folded_name(found: Catalogue) -> None:
     assert set(found.tables) == {"plain", "keyed", "odd", "words", "stems", "boxes", "own"}
     assert found.tables["plain"].name == "Plain"
     assert not any(name.startswith(("_wce_", "sqlite_")) for name in found.tables)
+    assert {"plain", "v", "twice", "n"} < found.words
 
 
 def test_columns_are_described(found: Catalogue) -> None:

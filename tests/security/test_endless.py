@@ -20,7 +20,9 @@ from wce.guard.catalogue import load
 from wce.guard.ddl import check_schema_text
 from wce.guard.expansion import check_arguments
 from wce.guard.params import layout
+from wce.guard.principal import Principal, Secrets
 from wce.guard.tokens import tokenize
+from wce.model import Grants, Rights, Role
 from wce.store.sqlite import connect
 from wce.web.admission import Admission, Head
 from wce.web.counters import Counters
@@ -37,6 +39,11 @@ def plan(sql):
     for _ in range(10):
         layout(tokens, brief)
         check_schema_text(sql, tokens, catalogue(""), ())
+
+def meet(script):
+    found = catalogue(script)
+    rights = dict.fromkeys((*found.tables, *found.views), Rights(can_read=True))
+    Principal(Grants(Role.EDITOR, rights, (), dict()), found, Secrets.new("main"))
 
 given = sys.stdin.buffer.read()
 try:
@@ -86,6 +93,11 @@ READABLE = {
 _KEYS = "".join(f"CREATE TABLE t{n} (a PRIMARY KEY, b REFERENCES t{n - 1} ON DELETE CASCADE);" for n in range(1, 1_000))
 CHAIN = f"BEGIN; {_KEYS} COMMIT"
 
+# An index over views that are made of each other, all of each.
+_NAMES = {f"v{n}" for n in range(12)}
+_VIEWS = "".join(f"CREATE VIEW {name} AS SELECT * FROM {', '.join(sorted(_NAMES - {name}))};" for name in sorted(_NAMES))
+CIRCLE = f"CREATE VIRTUAL TABLE words USING fts5(body, content=v0); {_VIEWS}"
+
 
 def outcome(call: str, given: bytes) -> str:
     run = _RUN.format(seconds=_SECONDS, call=call)
@@ -118,3 +130,7 @@ def test_a_statement_is_looked_through_in_time(name: str) -> None:
 
 def test_a_chain_of_foreign_keys_is_followed_in_time() -> None:
     assert outcome("catalogue(given.decode()).reached('t0')", CHAIN.encode()) == "read"
+
+
+def test_views_in_a_circle_are_followed_in_time() -> None:
+    assert outcome("meet(given.decode())", CIRCLE.encode()) == "read"

@@ -9,7 +9,6 @@ from wce.cache import Cache
 from wce.guard.catalogue import Catalogue
 from wce.guard.ddl import SCHEMA_KINDS, object_name
 from wce.guard.tokens import LITERALS, Token, scan
-from wce.store.sqlite import fold
 
 MAX_SHAPE: Final = 2_000
 _MAX_CACHED: Final = 8_192  # characters; longer texts are rarely run twice
@@ -45,7 +44,7 @@ def shape(sql: str, catalogue: Catalogue) -> Shape:
     tokens = scan(sql)  # of one statement, though the body of a trigger has several parts
     ddl = tokens[0].keyword in SCHEMA_KINDS
     named = object_name(tokens, 0) if ddl else None
-    names = None if ddl else _names(catalogue)
+    names = None if ddl else catalogue.words
     text = "".join(" " * bool(token.gap) + ("?" if _is_value(token, names) else token.text) for token in tokens)
     return Shape(text.lstrip()[:MAX_SHAPE], named.spelled if named else "")
 
@@ -54,9 +53,3 @@ def _is_value(token: Token, names: frozenset[str] | None) -> bool:
     if token.kind in LITERALS:
         return True
     return names is not None and token.kind == "qid" and token.text[0] == '"' and token.name not in names
-
-
-def _names(catalogue: Catalogue) -> frozenset[str]:
-    groups = [*(table.columns for table in catalogue.tables.values()), *(view.columns for view in catalogue.views.values())]
-    columns = (fold(column.name) for group in groups for column in group)
-    return frozenset((*catalogue.tables, *catalogue.views, *columns))

@@ -96,7 +96,7 @@ class Catalogue:
     `weights` are the costs of mentioning a view, `trigger_weight` that of all triggers.
     `unreadable` are tables of which something is not surely understood; nobody but administrators gets at them.
     `fired_views` are the views that triggers may open as they stand in the file, `ctes` the names that WITH gives in views and triggers.
-    `stateful` says that something in the schema asks for changes() or last_insert_rowid().
+    `stateful` says that something in the schema asks for changes() or last_insert_rowid(). `words` are all names, of columns too.
     """
 
     tables: Mapping[str, Table]
@@ -110,6 +110,7 @@ class Catalogue:
     fired_views: frozenset[str]
     ctes: frozenset[str]
     stateful: bool
+    words: frozenset[str]
 
     def reached(self, target: str) -> tuple[set[str], set[str]]:
         """(tables and views, triggers) that a write to `target` may get to."""
@@ -147,6 +148,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
     for name, item in views.items():
         if weights[name] <= MAX_WEIGHT:
             views[name] = View(item.name, item.text, item.names, item.silent, _columns_of(ask, schema, item.name))
+    lists = [*(table.columns for table in tables.values()), *(item.columns for item in views.values())]
     triggers = {fold(name): _trigger(name, table, sql) for name, table, sql in found.triggers}
     return Catalogue(
         tables=tables,
@@ -160,6 +162,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
         fired_views=_fired(views, triggers),
         ctes=ctes_in(sql for *_, sql in (*found.views, *found.triggers)),
         stateful=bool(_STATEFUL.search(found.text)),
+        words=frozenset((*tables, *views, *(fold(column.name) for columns in lists for column in columns))),
     )
 
 

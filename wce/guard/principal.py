@@ -171,11 +171,12 @@ class Principal:
                     changed = True
 
     def _is_closed(self, name: str, seen: set[str]) -> bool:
-        """Whether an index over this name would show too much."""
+        """Whether an index over this name would show too much; of a view in `seen` that is said elsewhere."""
         if name in self.catalogue.tables:
             return not self.right(name).can_read or name in self.restricted
         if name in self.catalogue.views and name not in seen:
-            return name not in self.views or any(self._is_closed(inner, seen | {name}) for inner in self.catalogue.views[name].names)
+            seen.add(name)
+            return name not in self.views or any(self._is_closed(inner, seen) for inner in self.catalogue.views[name].names)
         return False
 
     def _weights(self) -> dict[str, int]:
