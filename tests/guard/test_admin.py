@@ -201,6 +201,8 @@ def test_our_tables_cannot_be_changed_or_built_upon(cenv, admin, sql: str) -> No
         "PRAGMA temp_store_directory = '/tmp'",
         "PRAGMA optimize",
         "PRAGMA secure_delete",
+        "CREATE TABLE IF NOT EXISTS if (a)",
+        "CREATE VIEW IF NOT EXISTS if AS SELECT 1",
     ],
 )
 def test_there_is_no_way_out_of_the_file_or_the_transaction(admin, sql: str) -> None:

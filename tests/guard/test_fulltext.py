@@ -121,3 +121,12 @@ def test_boxes_are_found(library) -> None:
     assert ann.run("INSERT INTO boxes VALUES (1, 0, 5), (2, 10, 15)").changes == 2
     assert ann.rows("SELECT id FROM boxes WHERE x1 < 3") == [(1,)]
     assert ann.run("DELETE FROM boxes WHERE id = 1").changes == 1
+
+
+def test_boxes_are_found_after_analyze_and_nothing_of_what_it_has_counted_is(library) -> None:
+    library.execute("CREATE VIEW counted AS SELECT * FROM sqlite_stat1", "ANALYZE")
+    ann = library.person({"boxes": ALL, "counted": READ})
+
+    assert ann.rows("SELECT count(*) FROM boxes") == library.all("SELECT count(*) FROM boxes")
+    assert code(ann, "SELECT (SELECT stat FROM 'sqlite_stat1') FROM boxes") == "no_such_table"
+    assert code(ann, "SELECT stat FROM counted, boxes") == "table_forbidden"

@@ -19,6 +19,7 @@ from wce.store.sqlite import fold
 
 _MAX_CALLS: Final = 20_000
 _CATALOGUE: Final = "sqlite_master"
+_STATISTICS: Final = "sqlite_stat1"
 # SQLite before 3.43 says, where a virtual table is declared, that it updates the catalogue; a real UPDATE also needs writable_schema.
 _DECLARED: Final = frozenset({"type", "name", "tbl_name", "rootpage", "sql"})
 
@@ -104,6 +105,8 @@ class Authorizer:
             allowed = name.startswith(self._own)
         elif name == _CATALOGUE:
             allowed = self._declares(column, context)
+        elif name == _STATISTICS:
+            allowed = context is None and name not in self.plan.names  # an R-tree looks there for its size when it is opened
         elif database != self._schema:
             allowed = name in TABLE_FUNCTIONS  # built-in virtual tables belong to main
         elif name.startswith(OWN):

@@ -114,3 +114,6 @@ def check_object(sql: str, token: Token | None) -> None:
         return
     if token.name in TABLE_FUNCTIONS | EPONYMOUS | {"main", "temp"} or token.name.startswith("pragma_"):
         raise WceError("statement_not_allowed", f"{token.spelled} is a name of SQLite's own", position=place(sql, token.offset))
+    if token.keyword == "IF":
+        # SQLite keeps CREATE TABLE IF NOT EXISTS if (…) as CREATE TABLE if (…), which it cannot read again.
+        raise WceError("statement_not_allowed", f"{token.text} must stand in quotes", position=place(sql, token.offset))
