@@ -157,7 +157,7 @@ def check_stored(key: str, text: str) -> None:
     """Raise ValueError unless a row of `_wce_config` from elsewhere is a setting with a value that it may have."""
     if key not in _FIELDS:
         raise ValueError("is not a setting")
-    _FIELDS[key].metadata["cast"](json.loads(text))
+    _read(key, text)
 
 
 class Config:
@@ -225,10 +225,17 @@ def _stored(session: Session) -> dict[str, Any]:
     for name, text in session.all("SELECT key, value FROM _wce_config"):
         if name in _FIELDS:
             try:
-                values[name] = _FIELDS[name].metadata["cast"](json.loads(text))
+                values[name] = _read(name, text)
             except ValueError:
                 continue
     return values
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        return _FIELDS[name].metadata["cast"](json.loads(text))
+    except RecursionError as error:
+        raise ValueError("has too many levels") from error
 
 
 def _parse_overrides(overrides: Mapping[str, str]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sqlite3
 import struct
@@ -431,6 +433,32 @@ def test_settings_that_are_none_are_left_out(bench: Bench, cenv_file: Make) -> N
 
     assert bench.ask(cenv, "SELECT key, value FROM _wce_config") == [("max_users", "50")]
     assert {item["name"] for item in report.dropped if item["type"] != "table"} == {"max_users_ever", "page_cache"}
+
+
+def test_a_setting_of_a_thousand_levels_is_left_out(bench: Bench, cenv_file: Make) -> None:
+    _, report = bench.take(cenv_file(f"INSERT INTO _wce_config VALUES ('title', '{'[' * 90_000}', 1, 1);"))
+
+    assert "title" in {item["name"] for item in report.dropped}
+
+
+def levels(count: int) -> str:
+    return '{"a":' * count + "1" + "}" * count
+
+
+@pytest.mark.parametrize("details", [levels(5_000), levels(500), '{"a": 18446744073709551616}', "[]"])
+def test_a_log_with_details_that_no_answer_could_tell_begins_anew(bench: Bench, cenv_file: Make, details: str) -> None:
+    path = cenv_file()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        row = list(connection.execute("SELECT * FROM _wce_audit_log").fetchone()[:10])
+        row[7] = details
+        link = hashlib.sha256(json.dumps(row, separators=(",", ":")).encode()).hexdigest()
+        connection.execute("UPDATE _wce_audit_log SET details = ?, hash = ?", (details, link))
+        connection.execute("UPDATE _wce_state SET audit_hash = ?", (link,))
+
+    cenv, report = bench.take(path)
+
+    assert bench.ask(cenv, "SELECT action FROM _wce_audit_log") == [("cenv.import",)]
+    assert "must be a JSON object" in report.notes[0]
 
 
 def test_a_log_whose_chain_is_broken_begins_anew(bench: Bench, cenv_file: Make) -> None:

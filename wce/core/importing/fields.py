@@ -7,8 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from wce import values
+
 MAX_ID: Final = 10**15  # larger ones would leave too few
 _MAX_TIME: Final = 10**11
+_MAX_JSON: Final = 1_000_000
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 Field = Callable[[Any], Any]
@@ -83,10 +86,15 @@ def blob(most: int) -> Field:
 
 
 def json_object(value: Any) -> str:
-    """The text of a JSON object."""
-    if not isinstance(value, str) or len(value) > 1_000_000 or not isinstance(json.loads(value), dict):
+    """The text of a JSON object that an answer can tell again, which has no thousand levels and no number of more than 64 bits."""
+    try:
+        found = json.loads(value) if isinstance(value, str) and len(value) <= _MAX_JSON else None
+        values.encode(found)
+    except (TypeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
         raise ValueError("must be a JSON object")
-    return value
+    return str(value)
 
 
 def digest(value: Any) -> str:
