@@ -116,3 +116,13 @@ def test_the_log_keeps_what_is_known() -> None:
         "excerpt": "    x[7]\n    ^",
     }
     assert faults.noted(Fault("crash", "gone")) == {"kind": "crash", "message": "gone"}
+
+
+@pytest.mark.parametrize("frank", [True, False])
+def test_a_long_message_of_sqlite_is_told_and_logged_in_part(frank: bool) -> None:
+    refusal = WceError("sql_error", "x" * 100_000)
+
+    error = faults.told(fault("refused"), refusal, frank=frank)
+
+    assert len(error.detail) + len(error.evidence) < 5_000
+    assert len(faults.noted(fault("refused"), refusal)["message"]) == 4_001

@@ -28,6 +28,17 @@ def test_a_fault_crosses_whole() -> None:
     assert str(found) == "runtime: no (line 2, column 5)"
 
 
+@pytest.mark.parametrize("name", ["message", "excerpt", "template"])
+def test_what_a_script_makes_of_a_fault_is_no_longer_than_a_log_may_take(name: str) -> None:
+    found = Fault.from_meta(crossed(FAULT.to_meta()) | {name: "x" * 100_000})
+
+    assert getattr(found, name) == "x" * 4_000 + "…"
+
+
+def test_the_words_of_an_abort_are_an_answer() -> None:
+    assert len(Fault.from_meta(crossed(FAULT.to_meta()) | {"kind": "abort", "message": "x" * 100_000}).message) == 100_000
+
+
 def test_a_fault_without_a_place_says_what_happened() -> None:
     assert str(Fault("time", "too slow")) == "time: too slow"
 

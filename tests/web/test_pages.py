@@ -128,6 +128,16 @@ def test_a_markdown_page_is_made_where_it_stands(owner: Caller, visitor: Caller,
     assert seen(visitor, "/about/us")[0] == f"<p>{text}</p>\n".replace("CENV", visitor.cenv)
 
 
+@pytest.mark.parametrize("content", ["{{ query('SELECT json_extract(\\'{}\\', ?)', ['$' ~ 'x' * 9000]) }}", "{{ not_found('x' * 9000) }}"])
+def test_a_page_fills_no_log_with_its_errors(owner: Caller, visitor: Caller, content: str) -> None:
+    made = publish(owner, "long", content)
+
+    assert visitor.get("/pages/long").status_code in (404, 502)
+
+    (run,) = owner.get(f"/admin/templates/{made['id']}/runs").json["runs"]
+    assert 4_000 < len(run["error"]["message"]) < 5_000
+
+
 def test_a_permission_that_is_taken_away_acts_on_pages_at_once(notes: Caller, visitor: Caller) -> None:
     publish(notes, "list", LIST)
     for _ in range(3):

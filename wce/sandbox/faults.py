@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from wce import values
 from wce.errors import FieldError, Position, WceError
-from wce.sandbox.messages import Fault, Reply
+from wce.sandbox.messages import Fault, Reply, shortened
 
 ABORT: Final = "abort"
 _PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
@@ -64,7 +64,7 @@ def aborted(fault: Fault, request_id: str) -> Reply:
 
 def noted(fault: Fault, refusal: WceError | None = None) -> dict[str, Any]:
     """The error as the log of runs keeps it, for administrators."""
-    message = fault.message if refusal is None else refusal.detail
+    message = fault.message if refusal is None else shortened(refusal.detail)
     found: dict[str, Any] = {"kind": fault.kind, "message": message, "line": fault.line, "column": fault.column}
     return {name: item for name, item in (found | {"excerpt": fault.excerpt}).items() if item is not None and item != ""}
 
@@ -76,7 +76,7 @@ def _of_statement(fault: Fault, refusal: WceError, *, frank: bool) -> WceError:
         return WceError("table_forbidden", refusal.detail)
     if refusal.code in _TOLD:
         return WceError(refusal.code, refusal.detail, position=_position(fault) if frank else None, retry_after=refusal.retry_after)
-    return _with_place(fault, "script_failed", _SENTENCES["refused"], refusal.detail, frank=frank)
+    return _with_place(fault, "script_failed", _SENTENCES["refused"], shortened(refusal.detail), frank=frank)
 
 
 def _with_place(fault: Fault, code: str, sentence: str, message: str, *, frank: bool) -> WceError:

@@ -12,6 +12,7 @@ from typing import Any, Final
 SCRIPT: Final = "starlark"  # the syntax of what is no template
 KINDS: Final = ("syntax", "runtime", "result", "limit", "abort", "memory", "output", "time", "crash", "refused")
 _LEVELS: Final = ("print", "info", "warning", "error")
+_MOST_TOLD: Final = 4_000  # characters of what went wrong: scripts choose them, and logs keep them
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,18 +235,24 @@ class Fault(Exception):  # noqa: N818 - not an error of the server
         kind = _text(meta.get("kind"))
         if kind not in KINDS:
             raise ValueError("kind")
+        message = _text(meta.get("message"))
         return cls(
             kind,
-            _text(meta.get("message")),
+            message if kind == "abort" else shortened(message),  # that of an abort is an answer
             _optional(meta.get("line")),
             _optional(meta.get("column")),
-            _text(meta.get("excerpt")),
+            shortened(_text(meta.get("excerpt"))),
             tuple(Frame(_text(name), _integer(line), _integer(column)) for name, line, column in _rows(meta.get("trace"), 3)),
             _prints(meta.get("prints")),
             _integer(meta.get("queries")),
             _optional(meta.get("status")),
-            _text(meta.get("template", "")),
+            shortened(_text(meta.get("template", ""))),
         )
+
+
+def shortened(text: str) -> str:
+    """A message with no more characters than are told and logged of what went wrong."""
+    return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}…"
 
 
 def _text(value: Any) -> str:

@@ -19,7 +19,7 @@ from wce.errors import FieldError, Position, WceError
 from wce.metrics import Metrics
 from wce.model import PUBLIC_ID
 from wce.sandbox import messages
-from wce.sandbox.messages import Budget, Fault, Rendered, RenderJob
+from wce.sandbox.messages import Budget, Fault, Rendered, RenderJob, shortened
 from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Parties
 from wce.sandbox.trail import Trail
@@ -190,10 +190,10 @@ def _of_syntax(fault: Fault) -> WceError:
 def _told(fault: Fault, refusal: WceError | None, visit: Visit) -> WceError:
     """The error for a visitor: one sentence, and to administrators template, line and data."""
     if fault.kind == "abort":
-        return WceError("not_found", fault.message)
+        return WceError("not_found", shortened(fault.message))
     late = fault.kind == "time" or (refusal is not None and refusal.code in ("query_timeout", "script_timeout"))
     code, sentence = ("script_timeout", _TOO_LONG) if late else ("template_failed", _FAILED)
-    message = refusal.detail if fault.kind == "refused" and refusal is not None else fault.message
+    message = shortened(refusal.detail) if fault.kind == "refused" and refusal is not None else fault.message
     name = fault.template or visit.template.name
     where = f"{name}{'' if fault.line is None else f', line {fault.line}'}"
     if not visit.who.actor.role.administers:
