@@ -95,6 +95,19 @@ def test_a_source_is_checked_without_a_cenv(make: Callable[..., Pool]) -> None:
     assert (caught.value.kind, caught.value.line) == ("syntax", 1)
 
 
+def test_a_cenv_that_has_its_share_waits_with_its_checks_and_leaves_the_rest_to_others(make: Callable[..., Pool]) -> None:
+    pool = make()
+    with ThreadPoolExecutor(2) as threads:
+        held = threads.submit(answer, pool, "a", job(LOOP, Budget(seconds=30)))
+        wait_until(lambda: pool.state().busy == 1)
+        checked = threads.submit(pool.check, "raise Exception", cenv="a")
+        wait_until(lambda: pool.state().waiting == 1)
+
+        assert answer(pool, "b", ONE) == b"1"
+        pool.close()
+        assert [type(future.exception()) for future in (held, checked)] == [WceError] * 2
+
+
 def test_a_killed_worker_is_replaced_and_the_next_call_does_not_wait_for_that(make: Callable[..., Pool]) -> None:
     pool = make()
 

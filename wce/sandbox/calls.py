@@ -23,7 +23,7 @@ from wce.sandbox.answers import HIT, MISS, PRIVATE, Answers, Question
 from wce.sandbox.ends import End, Stopped, end_of
 from wce.sandbox.fields import has_body, needed
 from wce.sandbox.messages import Budget, Fault, Job, Print, Reply, Template
-from wce.sandbox.pool import Pool
+from wce.sandbox.pool import NO_CENV, Pool
 from wce.sandbox.principal import Parties
 from wce.sandbox.trail import Trail
 from wce.sandbox.work import Desk, Moved, Terms, Work
@@ -102,10 +102,10 @@ class Scripts:
         self._texts: Cache[str, tuple[str, frozenset[str] | None]] = Cache(_CACHED)
         self._writers: Cache[tuple[str, str], bool] = Cache(_CACHED)
 
-    def check(self, source: str) -> None:
-        """Raise `script_error` with the place, unless the source can be read as a script; none of it runs."""
+    def check(self, source: str, *, cenv: str = NO_CENV) -> None:
+        """Raise `script_error` with the place, unless the source of that cenv can be read as a script; none of it runs."""
         try:
-            self._pool.check(source)
+            self._pool.check(source, cenv=cenv)
         except Fault as fault:
             raise faults.of_syntax(fault) from fault
 

@@ -28,7 +28,7 @@ _RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)  # after starts that failed
 _CLOSE_SECONDS: Final = 5.0
 _LOGGED_CHARS: Final = 500
 T = TypeVar("T")
-_CHECKING: Final = ""  # stands where a cenv's id does
+NO_CENV: Final = ""  # stands where a cenv's id does, for those that are still being made
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,12 @@ class Pool:
         """Render a template, otherwise as `call`."""
         return self._timed(cenv, job.key, lambda worker: worker.render(job, serve, find))
 
-    def check(self, source: str, syntax: str = SCRIPT) -> None:
-        """Raise a Fault of kind `syntax`, with its place, unless the source can be read as a script or as a template; none of it runs."""
-        self._use(_CHECKING, lambda worker: worker.check(source, syntax))
+    def check(self, source: str, syntax: str = SCRIPT, *, cenv: str = NO_CENV) -> None:
+        """Raise a Fault of kind `syntax`, with its place, unless the source can be read as a script or as a template; none of it runs.
+
+        To read one may take as long as to run one, so it counts as a call of its cenv.
+        """
+        self._use(cenv, lambda worker: worker.check(source, syntax))
 
     def state(self) -> PoolState:
         suspended = self._suspensions.count()

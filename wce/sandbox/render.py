@@ -78,15 +78,15 @@ class Renderer:
         self._metrics = metrics
         self._now = now
 
-    def make(self, content: str, syntax: str) -> str | None:
-        """What a template is as a page where it needs nothing but itself, else None; raises `template_error` with the place."""
+    def make(self, content: str, syntax: str, *, cenv: str) -> str | None:
+        """What a template of the cenv is as a page where it needs only itself, else None; raises `template_error` with the place."""
         if syntax == "html":
             return content
         try:
-            self._pool.check(content, syntax)
+            self._pool.check(content, syntax, cenv=cenv)
         except Fault as fault:
             raise _of_syntax(fault) from fault
-        return self._alone(content) if syntax == "markdown" else None
+        return self._alone(content, cenv) if syntax == "markdown" else None
 
     def render(self, visit: Visit) -> Made:
         """The page, with what it rests on; raises WceError, and notes how it went among the template's runs."""
@@ -166,12 +166,12 @@ class Renderer:
             return False
         return grants.role.administers
 
-    def _alone(self, content: str) -> str | None:
+    def _alone(self, content: str, cenv: str) -> str | None:
         if any(mark in content for mark in _JINJA):
             return None  # a link, the path, what a function gives: all of it may depend on where the page stands
         job = RenderJob(messages.Template("", "markdown", content), {"request": {}, "user": None})
         try:
-            found = self._pool.render("", job, lambda _: ({"ok": False, "message": "no data"}, b""), lambda _: None)
+            found = self._pool.render(cenv, job, lambda _: ({"ok": False, "message": "no data"}, b""), lambda _: None)
         except (Fault, WceError):
             return None
         return found.body.decode("utf-8", "replace")

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from wce.core import scripts
 from wce.web import bodies, history, responses, script_bodies, trials
 from wce.web.access import access
-from wce.web.context import actor
+from wce.web.context import actor, read_script
 from wce.web.services import services
 
 bp = Blueprint("admin_endpoints", __name__, url_prefix="/<cenv:cenv_id>/admin/endpoints")
@@ -31,7 +31,7 @@ def save_endpoint(cenv_id: str) -> Response:
     body = bodies.read(script_bodies.NewEndpoint, script_bodies.MAX_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
-        made, fresh = scripts.save_endpoint(session, app.scripts.check, actor(), scripts.NewEndpoint(**body.model_dump()))
+        made, fresh = scripts.save_endpoint(session, read_script, actor(), scripts.NewEndpoint(**body.model_dump()))
     location = f"/{cenv_id}/admin/endpoints/{made.id}" if fresh else ""
     return responses.json(asdict(made), 201 if fresh else 200, location=location)
 
@@ -59,7 +59,7 @@ def update_endpoint(cenv_id: str, endpoint_id: int) -> Response:
     app = services()
     changes = scripts.EndpointChanges(**body.model_dump())
     with app.store.session(cenv_id) as session:
-        return responses.json(asdict(scripts.update_endpoint(session, app.scripts.check, actor(), endpoint_id, changes)))
+        return responses.json(asdict(scripts.update_endpoint(session, read_script, actor(), endpoint_id, changes)))
 
 
 @bp.delete("/<id:endpoint_id>")

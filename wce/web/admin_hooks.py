@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from wce.core import hooks
 from wce.web import bodies, history, responses, script_bodies, trials
 from wce.web.access import access
-from wce.web.context import actor
+from wce.web.context import actor, read_script
 from wce.web.services import services
 
 bp = Blueprint("admin_hooks", __name__, url_prefix="/<cenv:cenv_id>/admin/hooks")
@@ -32,7 +32,7 @@ def save_hook(cenv_id: str) -> Response:
     app = services()
     catalogue = app.guard.catalogue(cenv_id)
     with app.store.session(cenv_id) as session:
-        made, fresh = hooks.save_hook(session, catalogue, app.scripts.check, actor(), hooks.NewHook(**body.model_dump()))
+        made, fresh = hooks.save_hook(session, catalogue, read_script, actor(), hooks.NewHook(**body.model_dump()))
     location = f"/{cenv_id}/admin/hooks/{made.id}" if fresh else ""
     return responses.json(asdict(made), 201 if fresh else 200, location=location)
 
@@ -61,7 +61,7 @@ def update_hook(cenv_id: str, hook_id: int) -> Response:
     catalogue = app.guard.catalogue(cenv_id)
     changes = hooks.HookChanges(**body.model_dump())
     with app.store.session(cenv_id) as session:
-        return responses.json(asdict(hooks.update_hook(session, catalogue, app.scripts.check, actor(), hook_id, changes)))
+        return responses.json(asdict(hooks.update_hook(session, catalogue, read_script, actor(), hook_id, changes)))
 
 
 @bp.delete("/<id:hook_id>")

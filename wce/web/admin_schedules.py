@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from wce.core import schedules
 from wce.web import bodies, history, responses, script_bodies, trials
 from wce.web.access import access
-from wce.web.context import actor
+from wce.web.context import actor, read_script
 from wce.web.services import services
 
 bp = Blueprint("admin_schedules", __name__, url_prefix="/<cenv:cenv_id>/admin/schedules")
@@ -31,7 +31,7 @@ def save_schedule(cenv_id: str) -> Response:
     body = bodies.read(script_bodies.NewSchedule, script_bodies.MAX_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
-        made, fresh = schedules.save_schedule(session, app.scripts.check, actor(), schedules.NewSchedule(**body.model_dump()))
+        made, fresh = schedules.save_schedule(session, read_script, actor(), schedules.NewSchedule(**body.model_dump()))
     location = f"/{cenv_id}/admin/schedules/{made.id}" if fresh else ""
     return responses.json(asdict(made), 201 if fresh else 200, location=location)
 
@@ -59,7 +59,7 @@ def update_schedule(cenv_id: str, schedule_id: int) -> Response:
     app = services()
     changes = schedules.ScheduleChanges(**body.model_dump())
     with app.store.session(cenv_id) as session:
-        return responses.json(asdict(schedules.update_schedule(session, app.scripts.check, actor(), schedule_id, changes)))
+        return responses.json(asdict(schedules.update_schedule(session, read_script, actor(), schedule_id, changes)))
 
 
 @bp.delete("/<id:schedule_id>")

@@ -11,7 +11,7 @@ from wce.core import templates
 from wce.core.templates import Template
 from wce.web import bodies, history, responses, template_bodies, visits
 from wce.web.access import access
-from wce.web.context import actor
+from wce.web.context import actor, make_template
 from wce.web.headers import ResponseClass
 from wce.web.services import services
 
@@ -21,7 +21,7 @@ bp = Blueprint("admin_templates", __name__, url_prefix="/<cenv:cenv_id>/admin/te
 def _restore(cenv_id: str, template_id: int, version_id: int) -> Response:
     app = services()
     with app.store.session(cenv_id) as session:
-        restored = templates.restore_template(session, app.renderer.make, actor(), template_id, version_id)
+        restored = templates.restore_template(session, make_template, actor(), template_id, version_id)
     return responses.json(asdict(restored))
 
 
@@ -43,7 +43,7 @@ def save_template(cenv_id: str) -> Response:
     body = bodies.read(template_bodies.NewTemplate, template_bodies.MAX_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
-        made, fresh = templates.save_template(session, app.renderer.make, actor(), templates.NewTemplate(**body.model_dump()))
+        made, fresh = templates.save_template(session, make_template, actor(), templates.NewTemplate(**body.model_dump()))
     location = f"/{cenv_id}/admin/templates/{made.id}" if fresh else ""
     return responses.json(asdict(made), 201 if fresh else 200, location=location)
 
@@ -72,7 +72,7 @@ def update_template(cenv_id: str, template_id: int) -> Response:
     app = services()
     changes = templates.TemplateChanges(**body.model_dump())
     with app.store.session(cenv_id) as session:
-        return responses.json(asdict(templates.update_template(session, app.renderer.make, actor(), template_id, changes)))
+        return responses.json(asdict(templates.update_template(session, make_template, actor(), template_id, changes)))
 
 
 @bp.delete("/<id:template_id>")

@@ -89,6 +89,16 @@ def grants() -> Grants:
         return app.grants.get(session, actor().user_id, who().state.grants, actor().scope)[0]
 
 
+def read_script(script: str) -> None:
+    """Raise `script_error` unless the cenv could save the script."""
+    services().scripts.check(script, cenv=cenv())
+
+
+def make_template(content: str, syntax: str) -> str | None:
+    """What a template of the cenv is as a page where it needs no data, else None; raises `template_error`."""
+    return services().renderer.make(content, syntax, cenv=cenv())
+
+
 def note_refusal(error: WceError) -> None:
     """Keep what was refused for the request's line in the log."""
     bag().refusal = error

@@ -13,7 +13,7 @@ from wce.errors import WceError
 from wce.sandbox import api
 from wce.web import bodies, console_bodies, problems, responses, script_bodies
 from wce.web.access import access
-from wce.web.context import actor
+from wce.web.context import actor, read_script
 from wce.web.headers import ResponseClass
 from wce.web.screens import screen
 from wce.web.services import services
@@ -43,7 +43,7 @@ def check(cenv_id: str) -> Response:  # noqa: ARG001 — as in every route of a 
     """Whether a script can be read: `error` is the problem that saving it would answer, or null."""
     draft = bodies.read(console_bodies.Draft, script_bodies.MAX_BYTES)
     try:
-        check_script(actor(), draft.script, services().scripts.check)
+        check_script(actor(), draft.script, read_script)
     except WceError as error:
         if error.code != "script_error":
             raise

@@ -17,7 +17,7 @@ from wce.core.versions import Version
 from wce.errors import invalid
 from wce.web import responses
 from wce.web.access import access
-from wce.web.context import actor
+from wce.web.context import actor, read_script
 from wce.web.services import services
 
 _IN_LIST: Final = ("id", "created_at", "created_by", "username")
@@ -62,7 +62,7 @@ def add(bp: Blueprint, shelf: Shelf[Any], restore_as: Restore | None = None) -> 
             return restore_as(cenv_id, item_id, version_id)
         app = services()
         with app.store.session(cenv_id) as session:
-            return responses.json(asdict(shelf.restore(session, app.scripts.check, actor(), item_id, version_id)))
+            return responses.json(asdict(shelf.restore(session, read_script, actor(), item_id, version_id)))
 
     @bp.get("/<id:item_id>/runs")
     @access("admin")

@@ -13,7 +13,7 @@ from wce import values
 from wce.core.authoring import check_script
 from wce.errors import WceError, invalid
 from wce.web import bodies, incoming, problems, responses, script_bodies
-from wce.web.context import actor, cenv_settings, current, public_url, request_id, who
+from wce.web.context import actor, cenv_settings, current, public_url, read_script, request_id, who
 from wce.web.services import services
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -34,7 +34,7 @@ def of_event(cenv_id: str) -> Response:
 
 def _run(cenv_id: str, script: str, request: dict[str, Any], raw: bytes) -> Response:
     app = services()
-    check_script(actor(), script, app.scripts.check)
+    check_script(actor(), script, read_script)
     found = app.scripts.test(cenv_id, who(), cenv_settings(), script, request, raw)
     shown = dict(found)
     if isinstance(shown["body"], bytes):

@@ -15,7 +15,7 @@ from wce.core.templates import Site, Template
 from wce.sandbox.answers import PRIVATE
 from wce.sandbox.render import Visit
 from wce.web import conditional, current, incoming, responses
-from wce.web.context import actor, cenv_settings, who
+from wce.web.context import actor, cenv_settings, make_template, who
 from wce.web.headers import Headers
 from wce.web.services import services
 from wce.web.template_bodies import Preview
@@ -85,4 +85,4 @@ def preview(cenv_id: str, body: Preview) -> Response:
 
 
 def _check(content: str, syntax: str) -> None:
-    services().renderer.make(content, syntax)
+    make_template(content, syntax)
