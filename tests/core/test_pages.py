@@ -222,6 +222,17 @@ def test_a_page_that_is_too_large_is_not_kept(shelf: World, monkeypatch: pytest.
     assert keep(shelf, "/x") is None
 
 
+def test_a_page_is_not_kept_for_a_path_that_takes_more_room_than_it(shelf: World) -> None:
+    assert keep(shelf, "/" + "x" * 511, "notes") is not None
+    assert keep(shelf, "/" + "x" * 512, "notes") is None
+
+
+def test_a_name_that_no_template_can_have_is_not_noted(shelf: World) -> None:
+    keep(shelf, "/x", templates=("index", "a" * 100_000))
+
+    assert shelf.session.all("SELECT name FROM _wce_page_templates") == [("index",)]
+
+
 def test_two_pages_of_one_second_have_times_of_their_own(shelf: World, desk: Desk) -> None:
     first = keep(shelf, "/x", "notes")
     desk.run(shelf.owner, "INSERT INTO notes (text) VALUES ('x')")

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
+from wce.core.paths import MAX_PATH
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor, Role, State
 from wce.store.session import Session
@@ -135,7 +136,7 @@ def keep(session: Session, path: str, page: Page, proof: Proof, now: float) -> P
 
     Tables that nobody has watched so far are watched from now on, also when that is too late for this page.
     """
-    if page.size > _MAX_PAGE:
+    if page.size > _MAX_PAGE or len(path) > MAX_PATH:  # a visitor chooses the path, and every table of the page has it twice
         return None
     with session.transaction(_SERVER) as transaction:
         transaction.uncounted()
@@ -160,7 +161,8 @@ def keep(session: Session, path: str, page: Page, proof: Proof, now: float) -> P
             ),
         )
         _depend(transaction, "_wce_page_dependencies", "table_name", path, proof.tables)
-        _depend(transaction, "_wce_page_templates", "name", path, proof.templates)
+        names = (name for name in proof.templates if len(name) <= MAX_PATH)  # no template will ever have a longer one
+        _depend(transaction, "_wce_page_templates", "name", path, names)
         _make_room(transaction, path)
     return kept
 
