@@ -39,10 +39,13 @@ export async function send(method, path, body, { accept = 'application/json', si
   }
 }
 
+/** What a text of JSON says; an integer that a number would round is the text of its digits, which SQLite takes as the integer again. */
+export const parse = text => (/\d{16}/.test(text) ? JSON.parse(text, (_, value, at) => (typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(at?.source) ? at.source : value)) : JSON.parse(text));
+
 /** The same for an answer in JSON; undefined for 204. */
 export async function api(method, path, body, options) {
   const answer = await send(method, path, body, options);
-  return answer.status === 204 ? undefined : answer.json();
+  return answer.status === 204 ? undefined : parse(await answer.text());
 }
 
 export const get = (path, options) => api('GET', path, undefined, options);

@@ -1,10 +1,10 @@
 // What a statement answered: rows, a chart of them, JSON.
-import { query, save, send } from './api.js';
+import { post, save, send } from './api.js';
 import { draw as drawChart } from './charts.js';
 import { $, $$, fill, h, icon } from './dom.js';
 import { duration, num, plural } from './format.js';
 import { copy, grid, kindOf, tsv } from './grid.js';
-import { act, menu } from './ui.js';
+import { act, menu, toast } from './ui.js';
 
 const MAX_JSON = 200, MAX_POINTS = 1000;
 let last = null, shown = null;
@@ -40,9 +40,9 @@ export function view(name) {
 }
 const current = () => $('[data-view][aria-selected="true"]').dataset.view;
 
-/** Show an answer of /query with rows as arrays. */
-export function showResult(result, sql) {
-  last = { ...result, sql };
+/** Show an answer of /query with rows as arrays; `as` says in whose name it was asked for. */
+export function showResult(result, sql, as = {}) {
+  last = { ...result, sql, as };
   const rows = Boolean(result.columns.length);
   $('#copy').hidden = $('#export').hidden = !rows;
   fill($('#meta'), icon('circle-check', 'good'), h('b', {}, rows ? plural(result.row_count, 'row') : result.changes ? `${num(result.changes)} changed` : 'Done'), h('span', {}, duration(result.duration_ms)), result.truncated && h('span', { class: 'tag warn', title: 'There are more; raise Rows or narrow the statement down' }, 'cut'));
@@ -68,9 +68,17 @@ export function showFailure(problem) {
   view('grid');
 }
 
+const again = format => ({ sql: last.sql, read_only: true, format, ...last.as });
+const sayCut = cut => cut && toast('There are more rows than this cenv gives at once (query_max_rows).', { kind: 'error' });
 async function fetchAll(accept) {
-  const answer = await send('POST', '/query', { sql: last.sql, read_only: true, format: 'objects' }, { accept });
+  const answer = await send('POST', '/query', again('objects'), { accept });
+  sayCut(answer.headers.get('X-Truncated') === 'true');
   return answer.blob();
+}
+async function fetchJson() {
+  const { rows, truncated } = await post('/query', again('arrays'));
+  sayCut(truncated);
+  return new Blob([JSON.stringify(rows.map(row => Object.fromEntries(last.columns.map((name, i) => [name, row[i]]))), null, 2)], { type: 'application/json' });
 }
 const EXPORTS = [['CSV', 'text/csv', 'csv'], ['NDJSON', 'application/x-ndjson', 'ndjson']];
 
@@ -79,7 +87,7 @@ export function wireResults() {
   $('#copy').addEventListener('click', () => act(() => copy(tsv(last.columns, shown.rows()), plural(last.rows.length, 'row'))));
   $('#export').addEventListener('click', event => menu(event.currentTarget, [
     ...EXPORTS.map(([name, type, end]) => ({ label: `As ${name}, all rows`, icon: 'download', run: () => act(async () => save(await fetchAll(type), `result.${end}`)) })),
-    { label: 'As JSON, all rows', icon: 'braces', run: () => act(async () => save(new Blob([JSON.stringify((await query(last.sql, [], { read_only: true })).rows.map(row => Object.fromEntries(last.columns.map((name, i) => [name, row[i]]))), null, 2)], { type: 'application/json' }), 'result.json')) },
+    { label: 'As JSON, all rows', icon: 'braces', run: () => act(async () => save(await fetchJson(), 'result.json')) },
   ]));
   document.addEventListener('wce:theme', () => redraw());
 }

@@ -1,6 +1,6 @@
 // The SQL console: documents, running, and what is around them.
 import { addCommand } from './app.js';
-import { CENV, Problem, del, post, send } from './api.js';
+import { CENV, Problem, del, parse, post, send } from './api.js';
 import { CodePane, Text, placeOf, whenLoaded } from './code.js';
 import { asUser, showPolicies, startAs } from './console-as.js';
 import { explain } from './console-plan.js';
@@ -104,8 +104,8 @@ async function run() {
   let told = { error: 'stopped' };
   try {
     const answer = await send('POST', '/query', body, { signal: running.abort.signal, headers: { 'X-Query-ID': id } });
-    const result = await answer.json();
-    showResult(result, piece.sql);
+    const result = parse(await answer.text());
+    showResult(result, piece.sql, asUser());
     act(() => showPolicies(piece.sql));
     told = { duration_ms: result.duration_ms, row_count: result.columns.length ? result.row_count : result.changes };
     if (WRITES.test(piece.sql)) act(refreshSchema);

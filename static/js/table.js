@@ -13,7 +13,7 @@ const asked = new URLSearchParams(location.search);
 let table, rows = [], more = false, page = Number(asked.get('page')) || 0, sort = asked.get('sort') ?? '', search = asked.get('search') ?? '';
 const filters = new Map([...asked].filter(([key]) => key.startsWith('f.')).map(([key, text]) => [key.slice(2), text]));
 const chosen = new Set();
-let drawn = 0;
+let drawn = 0, loads = 0;
 
 const column = wanted => table.columns.find(item => item.name === wanted);
 const mayEdit = () => table.type === 'table' && table.can_write && table.key.length > 0;
@@ -53,15 +53,16 @@ function remember() {
 }
 
 async function load() {
-  const [condition_, params] = where();
+  const [condition_, params] = where(), mine = ++loads;
   const found = await query(`${select()} LIMIT ${PAGE + 1} OFFSET ${page * PAGE}`, params, { max_rows: PAGE + 1 });
+  if (mine !== loads) return; // what was asked for since is already on its way
   more = found.rows.length > PAGE;
   rows = found.rows.slice(0, PAGE);
   chosen.clear();
   remember();
   body();
   const { rows: [[total]] } = await query(`SELECT count(*) FROM ${ident(table.name)}${condition_}`, params);
-  fill($('#count'), total ? `${num(page * PAGE + 1)}–${num(page * PAGE + rows.length)} of ${plural(total, 'row')}` : 'No rows');
+  if (mine === loads) fill($('#count'), total ? `${num(page * PAGE + 1)}–${num(page * PAGE + rows.length)} of ${plural(total, 'row')}` : 'No rows');
 }
 
 const reload = () => act(load);
@@ -77,11 +78,12 @@ async function write(row, item, text) {
 /** Turn a cell into an input; Enter writes it, Escape leaves it. */
 function edit(cell, row, item) {
   const value = valueOf(row, item.name);
-  if (!mayEdit() || item.generated || isBlob(value) || cell.querySelector('input')) return;
-  const input = h('input', { class: 'cell-input', value: value === null ? '' : String(value), 'aria-label': `${item.name}, Enter to save` });
+  if (!mayEdit() || item.generated || isBlob(value) || cell.querySelector('.cell-input')) return;
+  const text = value === null ? '' : String(value), lines = text.split(/\r\n|[\r\n]/).length; // an input would drop the ends of lines
+  const input = h(lines > 1 ? 'textarea' : 'input', { class: 'cell-input', value: text, rows: lines > 1 && Math.min(lines, 8), 'aria-label': `${item.name}, Enter to save` }), before = input.value;
   let done = false;
-  const end = keep => { if (done) return; done = true; if (keep && input.value !== (value === null ? '' : String(value))) act(() => write(row, item, input.value)).then(body); else body(); };
-  input.addEventListener('keydown', event => { event.stopPropagation(); if (event.key === 'Enter') end(true); if (event.key === 'Escape') end(false); });
+  const end = keep => { if (done) return; done = true; if (keep && input.value !== before) act(() => write(row, item, input.value)).then(body); else body(); };
+  input.addEventListener('keydown', event => { event.stopPropagation(); if (event.key === 'Enter' && !event.shiftKey) end(true); if (event.key === 'Escape') end(false); });
   input.addEventListener('blur', () => end(true));
   fill(cell, input);
   input.select();

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
+from tests.browser.place import Place
 
 ENDLESS = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c"
 
@@ -108,6 +109,27 @@ def test_a_text_is_saved_under_a_name_and_found_again(console: Page) -> None:
     expect(console.locator("#side-list")).to_contain_text("Nothing saved")
 
 
+def exported(page: Page, kind: str) -> str:
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as started:
+        page.get_by_role("menuitem", name=kind).click()
+    return started.value.path().read_text(encoding="utf-8")
+
+
+def test_an_export_that_is_cut_says_so(console: Page, place: Place) -> None:
+    place.send("PUT", "/admin/config", {"query_max_rows": 50})
+    write(console, "SELECT id FROM products")
+    console.keyboard.press("Control+Enter")
+    expect(console.locator("#meta")).to_contain_text("50 rows")
+
+    for kind in ("As CSV", "As JSON"):
+        exported(console, kind)
+        notice = console.locator(".toast", has_text="There are more rows")
+        expect(notice).to_have_count(1)
+        notice.get_by_role("button").click()
+    place.send("PUT", "/admin/config", {"query_max_rows": None})
+
+
 def test_results_are_charts_and_json_too_and_leave_as_csv(console: Page) -> None:
     write(console, "SELECT month, revenue, NULL AS missing FROM monthly")
     console.get_by_role("button", name="Run").click()
@@ -119,11 +141,8 @@ def test_results_are_charts_and_json_too_and_leave_as_csv(console: Page) -> None
     expect(console.get_by_role("tab", name="JSON")).to_be_focused()
     expect(console.locator("#json")).to_contain_text('"missing": null')
 
-    console.get_by_role("button", name="Export").click()
-    with console.expect_download() as started:
-        console.get_by_role("menuitem", name="As CSV").click()
+    lines = exported(console, "As CSV").splitlines()
 
-    lines = started.value.path().read_text(encoding="utf-8").splitlines()
     assert (lines[0], len(lines)) == ("month,revenue,missing", 12)
 
 
@@ -153,6 +172,7 @@ def test_an_administrator_sees_what_a_rule_does_to_somebody(console: Page) -> No
     console.get_by_role("button", name="Run").click()
     expect(console.locator("#meta")).to_contain_text("120 rows")
     expect(console.locator("#policies")).to_have_text("grace sees 120 of 240 rows of customers, by agent = $username")
+    assert (exported(console, "As CSV").count("\n"), exported(console, "As JSON").count('"agent": "ada"')) == (121, 0)
 
     console.get_by_role("button", name="Explain").click()
     expect(console.locator(".plan")).to_contain_text("SCAN")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
 from tests.browser.place import Place
@@ -81,6 +81,56 @@ def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, plac
 
     expect(cell(page, "A chair")).to_be_visible()
     place.made("/query", {"sql": "DROP TABLE shelf"})
+
+
+def test_lines_and_large_integers_stay_as_they_are(open_page: Open, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE TABLE mail (id INTEGER PRIMARY KEY, text TEXT)"})
+    key = 9007199254740993  # a number of JavaScript would be the one before
+    place.made("/query", {"sql": "INSERT INTO mail VALUES (?, 'other'), (?, ?)", "params": [key - 1, key, "one\r\ntwo"]})
+    rows = {"sql": "SELECT id, text FROM mail ORDER BY id"}
+    page = open_page("/data/mail")
+    lines = page.locator("#grid tbody tr").nth(1).locator("td").nth(2)
+
+    lines.dblclick()
+    page.get_by_label("Search every column").click()
+    expect(page.locator(".cell-input")).to_have_count(0)
+    assert place.send("POST", "/query", rows).json()["rows"][1] == {"id": key, "text": "one\r\ntwo"}
+    lines.dblclick()
+    page.keyboard.press("End")
+    for press in ("Shift+Enter", "3", "Enter"):
+        page.keyboard.press(press)
+    expect(page.locator(".cell-input")).to_have_count(0)
+    expect(lines).to_contain_text("3")
+    page.get_by_label("Choose row 2").check()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#count")).to_contain_text("of 2 rows")
+
+    expected = [{"id": key - 1, "text": "other"}, {"id": key, "text": "one\ntwo\n3"}]
+    assert place.send("POST", "/query", rows).json()["rows"] == expected
+    place.made("/query", {"sql": "DROP TABLE mail"})
+
+
+def test_rows_that_come_late_do_not_take_the_place_of_newer_ones(open_page: Open) -> None:
+    page = open_page("/data/customers")
+    expect(page.locator("#count")).to_contain_text("of 240 rows")
+    held: list[Route] = []
+    page.route(
+        "**/query", lambda route: held.append(route) if "%Customer 1%" in route.request.post_data_json["params"] else route.continue_()
+    )
+    search = page.get_by_label("Search every column")
+    with page.expect_request("**/query"):
+        search.fill("Customer 1")
+    search.fill("Customer 240")
+    expect(page.locator("#count")).to_have_text("1–1 of 1 row")
+
+    with page.expect_response("**/query"):
+        held[0].continue_()
+
+    page.evaluate("new Promise(requestAnimationFrame)")
+    expect(page.locator("#grid tbody tr")).to_have_count(1)
+    expect(page.locator("#count")).to_have_text("1–1 of 1 row")
 
 
 def test_the_structure_and_the_rows_can_be_taken_away(open_page: Open) -> None:
