@@ -12,7 +12,7 @@ from wce.store.session import Session
 MAX_HISTORY: Final = 200  # of one user
 MAX_SAVED: Final = 200
 MAX_SQL: Final = 100_000  # characters
-_MAX_NAME: Final = 100
+MAX_NAME: Final = 100
 _MAX_ERROR: Final = 500
 
 
@@ -82,8 +82,8 @@ def list_saved(session: Session, actor: Actor) -> list[Saved]:
 def save(session: Session, actor: Actor, name: str, sql: str) -> tuple[Saved, bool]:
     """Keep a statement under a name, in place of the one that has it; whether it is a new one."""
     name, sql = name.strip(), _statement(sql)
-    if not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
-        raise invalid("name", f"must have 1 to {_MAX_NAME} printable characters")
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise invalid("name", f"must have 1 to {MAX_NAME} printable characters")
     with session.transaction(actor) as transaction:
         count, known = transaction.execute(
             "SELECT count(*), max(name = ?2) FROM _wce_saved_queries WHERE user_id = ?1", (actor.user_id, name)

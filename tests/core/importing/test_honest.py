@@ -78,6 +78,22 @@ def test_a_cenv_comes_along_with_its_log(bench: Bench, cenv_file: Make) -> None:
         assert session.all("PRAGMA integrity_check") == [("ok",)]
 
 
+def test_saved_queries_come_along_and_no_table_of_this_version_is_unknown(bench: Bench, cenv_file: Make) -> None:
+    columns = "(user_id, name, sql, modified_at)"
+    cenv, report = bench.take(
+        cenv_file(
+            f"INSERT INTO _wce_saved_queries {columns} SELECT user_id, 'sums 😀', 'SELECT 1', 5 FROM _wce_users WHERE role = 'owner';",
+            "INSERT INTO _wce_traffic VALUES (900, 1, 0, 0, '[]');",
+        ),
+        owner=None,
+    )
+
+    assert report.dropped == []
+    assert report.system["saved_queries"] == 1
+    assert bench.ask(cenv, "SELECT name, sql, modified_at FROM _wce_saved_queries") == [("sums 😀", "SELECT 1", 5)]
+    assert bench.ask(cenv, "SELECT * FROM _wce_traffic") == []
+
+
 def test_rows_that_refer_to_nothing_are_data_too(bench: Bench, plain: Make) -> None:
     cenv, report = bench.take(plain("CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p REFERENCES p); INSERT INTO c VALUES (5);"))
 

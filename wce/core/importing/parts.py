@@ -9,6 +9,7 @@ from typing import Final
 from wce.core.assets import MAX_BYTES as MAX_ASSET
 from wce.core.assets import MAX_FILES as MAX_ASSETS
 from wce.core.authoring import CALLER, DEFINER, MAX_DESCRIPTION, MAX_SCRIPT
+from wce.core.console import MAX_NAME, MAX_SQL
 from wce.core.importing.fields import (
     FLAG,
     ID,
@@ -186,12 +187,17 @@ HISTORY: Final = Part(
     {
         "id": ID,
         "user_id": ID,
-        "sql": text(100_000),
+        "sql": text(MAX_SQL),
         "created_at": TIME,
         "duration_ms": maybe(real),
         "row_count": maybe(integer(0, 2**53)),
         "error": maybe(text(10_000)),
     },
+    bound=("user_id",),
+)
+SAVED: Final = Part(
+    "_wce_saved_queries",
+    {"id": ID, "user_id": ID, "name": text(MAX_NAME, least=1), "sql": text(MAX_SQL, least=1), "modified_at": TIME},
     bound=("user_id",),
 )
 FACTORS: Final = Part(
@@ -243,6 +249,7 @@ LEFT: Final = frozenset(
         "_wce_page_templates",
         "_wce_page_tables",
         "_wce_state",
+        "_wce_traffic",
     }
 )
 KNOWN: Final = (
@@ -258,6 +265,7 @@ KNOWN: Final = (
     VERSIONS,
     TRIGGERS,
     HISTORY,
+    SAVED,
     FACTORS,
     CODES,
     AUDIT,

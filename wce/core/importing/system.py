@@ -62,6 +62,7 @@ class System:
             self._take(parts.VERSIONS, lambda row: row)
             self._take(parts.TRIGGERS, self._trigger)
             self._take(parts.HISTORY, lambda row: row)
+            self._take(parts.SAVED, lambda row: row)
             self._take(parts.FACTORS, lambda row: row)
             self._take(parts.CODES, lambda row: row)
             self._take_log()
