@@ -47,7 +47,7 @@ async function preview() {
   if (!current) return;
   const item = current, text = textOf(item).value, names = [...item.name.matchAll(/\{(\w+)/g)].map(found => found[1]);
   try {
-    const answer = await send('POST', '/admin/templates/preview', { syntax: item.syntax, content: text, name: item.name, params: Object.fromEntries(names.map(name => [name, '1'])) }, { accept: 'text/html, application/problem+json;q=0.5', quiet: true });
+    const answer = await send('POST', '/admin/templates/preview', { syntax: item.syntax, content: text, name: item.name, params: Object.fromEntries(names.map(name => [name, '1'])) }, { quiet: true });
     const page = await answer.text();
     if (current !== item || textOf(item).value !== text) return;
     pane.mark(null);

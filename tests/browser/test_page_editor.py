@@ -36,6 +36,11 @@ def test_a_page_is_written_looked_at_and_published(pages: Page, place: Place) ->
     pages.keyboard.press("Control+End")
     pages.keyboard.insert_text("*fresh*")
     expect(shown(pages).locator("em")).to_have_text("fresh")
+    pages.keyboard.insert_text("{%")
+    expect(pages.locator("#verdict")).to_contain_text("line 9: unexpected")
+    for _ in "{%":
+        pages.keyboard.press("Backspace")
+    expect(pages.locator("#verdict")).to_have_text("can be read")
     assert_accessible_in_both_themes(pages)
     pages.get_by_role("button", name="Front matter").click()
     pages.get_by_label("Description").fill("All: of it")
