@@ -113,3 +113,16 @@ def test_an_undone_change_leaves_the_grants(cenv, admin) -> None:
         raise ZeroDivisionError
 
     assert permissions(cenv) == {"notes", "hidden", "gone"}
+
+
+def test_all_definitions_together_have_a_bound(admin) -> None:
+    long = f"SELECT {'x' * 99_900} AS x"
+    for number in range(10):
+        admin.run(f"CREATE VIEW v{number} AS {long}")
+
+    with pytest.raises(WceError, match="1,000,000 characters") as caught:
+        admin.run(f"CREATE VIEW v10 AS {long}")
+
+    assert caught.value.code == "too_large"
+    admin.run("DROP VIEW v9")
+    admin.run("CREATE VIEW v10 AS SELECT 1")

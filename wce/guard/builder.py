@@ -11,7 +11,7 @@ from typing import Final
 from wce.errors import WceError
 from wce.guard import policies
 from wce.guard.admin import AdminRules
-from wce.guard.catalogue import Catalogue, load
+from wce.guard.catalogue import MAX_DEFINITIONS, Catalogue, load
 from wce.guard.ddl import object_name
 from wce.guard.expansion import MAX_WEIGHT
 from wce.guard.fetch import fetch
@@ -56,6 +56,8 @@ class Builder:
         self._rules = AdminRules(self.link, self._catalogue)
         self.link.judge = self._rules
         self.link.foreign = self._catalogue.triggers
+        if self._catalogue.length > MAX_DEFINITIONS:
+            raise WceError("too_large", f"all definitions together may have at most {MAX_DEFINITIONS:,} characters")
         heavy = self._catalogue.too_heavy
         if heavy is not None or self._catalogue.trigger_weight > MAX_WEIGHT:
             raise WceError("too_large", f"the view {heavy} is made of too many views" if heavy else "the triggers use too many views")

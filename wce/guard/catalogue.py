@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from wce.errors import WceError
+from wce.guard.classify import leakproof_body
 from wce.guard.definitions import Module, ViewText, joined, module, names_in, shadow_names, tables_in, trigger_body, view, without_rowid
 from wce.guard.expansion import MAX_WEIGHT, ctes_in, definitions, weigh
 from wce.guard.references import ForeignKey, Reaches
 from wce.guard.silent import copies, merges, reached
-from wce.guard.tokens import Token, scan
+from wce.guard.tokens import scan
 from wce.store.sqlite import fold, quote, sqlite3
 
 OWN: Final = ("_wce_", "sqlite_")  # names that are never a user's table
+MAX_DEFINITIONS: Final = 1_000_000  # characters of all definitions together, which take about 3 s to read
 SCHEMA: Final = "sqlite_schema"  # stands among the tables of a commit that changed any definition
 _STATEFUL: Final = re.compile(r"\b(?:changes|last_insert_rowid)\b")
 # Runs trusted SQL to its end: (sql, params) → rows.
@@ -65,13 +67,14 @@ class Table:
 class View:
     """A view; `text` is None where its SQL is not surely understood. `columns` are unknown where it does not work.
 
-    `silent`: it may read what SQLite does not ask about.
+    `silent`: it may read what SQLite does not ask about. `leaky`: its own text could tell about rows that a policy hides.
     """
 
     name: str
     text: ViewText | None
     names: frozenset[str]
     silent: bool
+    leaky: bool
     columns: tuple[Column, ...] = ()
 
 
@@ -97,6 +100,7 @@ class Catalogue:
     `unreadable` are tables of which something is not surely understood; nobody but administrators gets at them.
     `fired_views` are the views that triggers may open as they stand in the file, `ctes` the names that WITH gives in views and triggers.
     `stateful` says that something in the schema asks for changes() or last_insert_rowid(). `words` are all names, of columns too.
+    `length` counts the characters of all definitions.
     """
 
     tables: Mapping[str, Table]
@@ -111,6 +115,7 @@ class Catalogue:
     ctes: frozenset[str]
     stateful: bool
     words: frozenset[str]
+    length: int
 
     def reached(self, target: str) -> tuple[set[str], set[str]]:
         """(tables and views, triggers) that a write to `target` may get to."""
@@ -147,7 +152,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
     weights, trigger_weight = _weights(views, found.triggers)
     for name, item in views.items():
         if weights[name] <= MAX_WEIGHT:
-            views[name] = View(item.name, item.text, item.names, item.silent, _columns_of(ask, schema, item.name))
+            views[name] = replace(item, columns=_columns_of(ask, schema, item.name))
     lists = [*(table.columns for table in tables.values()), *(item.columns for item in views.values())]
     triggers = {fold(name): _trigger(name, table, sql) for name, table, sql in found.triggers}
     return Catalogue(
@@ -163,6 +168,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
         ctes=ctes_in(sql for *_, sql in (*found.views, *found.triggers)),
         stateful=bool(_STATEFUL.search(found.text)),
         words=frozenset((*tables, *views, *(fold(column.name) for columns in lists for column in columns))),
+        length=len(found.text),
     )
 
 
@@ -244,8 +250,8 @@ def _foreign_keys(ask: Ask, schema: str, found: _Schema) -> list[ForeignKey]:
 
 
 def _view(name: str, sql: str) -> View:
-    text = view(sql)
-    return View(name, text, names_in(text.body) if text else frozenset(), text is None or merges(text.body))
+    text, body = view(sql) or (None, [])
+    return View(name, text, names_in(body), silent=text is None or merges(body), leaky=not leakproof_body(body))
 
 
 def _trigger(name: str, table: str, sql: str) -> Trigger:
@@ -262,22 +268,18 @@ def _weights(views: Mapping[str, View], triggers: Iterable[tuple[str, str, str]]
         if name not in weights and name not in open_:
             text = views[name].text
             inner = {other: weight(other, (*open_, name)) for other in views[name].names if other in views}
-            weights[name] = MAX_WEIGHT + 1 if text is None or len(open_) > 60 else _bounded(text.body, inner) + 1
+            plain = not inner and "as" not in views[name].names  # no CTE either
+            weights[name] = MAX_WEIGHT + 1 if text is None or len(open_) > 60 else 1 + (0 if plain else _bounded(text.text, inner))
         return weights.get(name, 1)
 
     for name in views:
         weight(name, ())
-    total = 0
-    for _, _, sql in triggers:
-        try:
-            total += _bounded(scan(sql), weights)
-        except WceError:
-            total += MAX_WEIGHT + 1
-    return weights, total
+    return weights, sum(_bounded(sql, weights) for _, _, sql in triggers)
 
 
-def _bounded(tokens: Sequence[Token], weights: Mapping[str, int]) -> int:
+def _bounded(text: str, weights: Mapping[str, int]) -> int:
     try:
+        tokens = scan(text)
         return weigh(tokens, definitions(tokens), weights)
     except WceError:
         return MAX_WEIGHT + 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wce.errors import WceError
-from wce.guard.tokens import NAMES, Token, emit, nest, scan
+from wce.guard.tokens import NAMES, Token, emit, scan
 
 # Tables that a module keeps behind its virtual table, named after it.
 SHADOWS: Final = {
@@ -22,14 +22,17 @@ SHADOWS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ViewText:
-    """A view: `columns` with their parentheses or "", and its SELECT."""
+    """A view: `columns` with their parentheses or "", and its SELECT.
+
+    Its tokens are not kept: they take two hundred times the room of the text.
+    """
 
     columns: str
-    body: tuple[Token, ...]
+    text: str
 
     @property
-    def text(self) -> str:
-        return emit(self.body)
+    def body(self) -> list[Token]:
+        return scan(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ def names_in(tokens: Sequence[Token]) -> frozenset[str]:
     return frozenset(token.name for token in tokens if token.kind in NAMES and token.name is not None)
 
 
-def view(sql: str) -> ViewText | None:
-    """The parts of `CREATE VIEW [IF NOT EXISTS] name [(…)] AS …`; None for a text that is not surely understood."""
+def view(sql: str) -> tuple[ViewText, list[Token]] | None:
+    """The parts and tokens of `CREATE VIEW [IF NOT EXISTS] name [(…)] AS …`; None for a text that is not surely understood."""
     try:
         tokens = scan(sql)
     except WceError:
@@ -58,10 +61,7 @@ def view(sql: str) -> ViewText | None:
     if at >= len(tokens) or tokens[at].keyword != "AS" or any(token.keyword == ";" for token in tokens):
         return None
     body = unqualified(tokens[at + 1 :])
-    if body is None:
-        return None
-    nest(sql, body)  # which counts from its first token on
-    return ViewText(columns, tuple(body))
+    return (ViewText(columns, emit(body)), body) if body else None
 
 
 def trigger_body(sql: str) -> list[Token] | None:

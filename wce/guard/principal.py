@@ -11,7 +11,6 @@ from typing import Final
 from wce.errors import WceError
 from wce.guard import policies
 from wce.guard.catalogue import OWN, Catalogue, Table, View
-from wce.guard.classify import leakproof_body
 from wce.guard.functions import TABLE_FUNCTIONS
 from wce.guard.policies import FREE, Conditions
 from wce.guard.silent import through
@@ -72,7 +71,7 @@ class Principal:
         self._close_indexes()
         # A trigger that runs with its definer's rights may write to any of them.
         self.open_shadows = {name for name, owner in catalogue.shadows.items() if self.definers or self.sees(owner)}
-        self.leaky_views = {name for name, view in self.views.items() if view.text is not None and not leakproof_body(view.text.body)}
+        self.leaky_views = {name for name, view in self.views.items() if view.leaky}
         self.weights: Mapping[str, int] = self._weights()
 
     def right(self, name: str) -> Rights:

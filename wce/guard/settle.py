@@ -6,7 +6,7 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.guard import policies
-from wce.guard.catalogue import Catalogue
+from wce.guard.catalogue import MAX_DEFINITIONS, Catalogue
 from wce.guard.expansion import MAX_WEIGHT
 from wce.guard.link import Link
 from wce.guard.plan import Plan
@@ -19,7 +19,7 @@ def settle(link: Link, plan: Plan, before: Catalogue, after: Catalogue) -> None:
 
     Runs in the transaction of the change, so nobody ever sees one without the other.
     """
-    _require_light(after)
+    _require_light(before, after)
     old = {*before.tables, *before.views}
     new = {*after.tables, *after.views}
     moved = plan.renamed
@@ -41,8 +41,10 @@ def _forget(link: Link, name: str) -> None:
         link.execute(f"DELETE FROM {table} WHERE table_name = ?", (name,))
 
 
-def _require_light(catalogue: Catalogue) -> None:
-    """Views over views can be built so that one mention of the last keeps SQLite busy for hours."""
+def _require_light(before: Catalogue, catalogue: Catalogue) -> None:
+    """Views over views can be built so that one mention of the last keeps SQLite busy for hours; and all definitions are read here."""
+    if catalogue.length > max(MAX_DEFINITIONS, before.length):
+        raise WceError("too_large", f"all definitions together may have at most {MAX_DEFINITIONS:,} characters")
     heavy = catalogue.too_heavy
     if heavy is not None:
         raise WceError("too_large", f"the view {heavy} is made of too many views")

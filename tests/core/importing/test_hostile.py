@@ -255,6 +255,15 @@ def test_views_that_double_are_left_out(bench: Bench, plain: Make) -> None:
     assert bench.ask(cenv, "SELECT count(*) FROM v3") == [(0,)]
 
 
+def test_definitions_beyond_the_bound_are_left_out(bench: Bench, plain: Make) -> None:
+    long = "".join(f"CREATE VIEW v{n} AS SELECT {'x' * 99_900} AS x;" for n in range(11))
+
+    _, report = bench.take(plain(NOTES, long))
+
+    assert report.objects == {"view": 10}
+    assert ["1,000,000 characters" in item["reason"] for item in report.dropped] == [True]
+
+
 @pytest.mark.parametrize(
     "bomb",
     [
