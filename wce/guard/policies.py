@@ -170,13 +170,14 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
     """
     target = restrictable(catalogue, fold(table))
     sql = translate(condition, catalogue, schema, VARIABLES)
-    _refuse_rowid(condition, target)
+    tokens = tokenize(condition)
+    _refuse_rowid(condition, tokens, target)
     try:
-        check_arguments(condition, tokenize(condition))
-        weight(condition, catalogue)
+        check_arguments(condition, tokens)
+        weigh(tokens, definitions(tokens), catalogue.weights)
     except WceError as error:
         raise WceError("bad_policy", error.detail, position=error.position) from None
-    named = names_in(tokenize(condition))
+    named = names_in(tokens)
     names = [table.name for name, table in catalogue.tables.items() if name in named]
     names += [view.name for name, view in catalogue.views.items() if name in named]
     marker = f"unbound{secrets.token_hex(8)}"
@@ -193,10 +194,10 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
         _check(event, catalogue, schema)
 
 
-def _refuse_rowid(condition: str, table: Table) -> None:
+def _refuse_rowid(condition: str, tokens: Sequence[Token], table: Table) -> None:
     """A row that is just being written stands there by its columns only, so its rowid would be NULL."""
     columns = {fold(column.name) for column in table.columns}
-    for token in tokenize(condition):
+    for token in tokens:
         if token.kind in IDENTIFIERS and token.name in _ROWIDS and token.name not in columns:
             raise WceError("bad_policy", f"{token.spelled} may not be used in a policy", position=place(condition, token.offset))
 
