@@ -16,6 +16,7 @@ from wce.core.permissions import (
     principal_id,
     revoke,
     shown_id,
+    weight,
 )
 from wce.errors import WceError
 from wce.model import Rights, Role, RowPolicy
@@ -332,6 +333,21 @@ def test_what_is_read_late_is_kept_under_its_own_counter(shop):
 
     assert (version, grants.rights) == (old + 1, {"songs": READ})
     assert cache.get(shop.session, alice.user_id, old + 1, None)[0] is grants
+
+
+def test_many_versions_of_long_policies_take_no_more_room_than_there_is(shop):
+    alice, cache = shop.add("alice", Role.EDITOR), GrantsCache(size_bytes=100_000)
+    shop.session.execute(
+        "INSERT INTO _wce_row_policies (table_name, policy_type, sql_condition, created_at) VALUES ('songs', 'read', ?, 0)", ("1" * 10_000,)
+    )
+
+    for _ in range(5):
+        shop.session.execute("UPDATE _wce_state SET grants = grants + 1")
+        _, version = grants_of(shop.session, alice.user_id)
+        grants, _ = cache.get(shop.session, alice.user_id, version, None)
+
+    assert 40_000 < weight(grants) < 50_000
+    assert len(cache) == 2
 
 
 # The id of an API

@@ -14,6 +14,7 @@ from wce.core.settings import CenvSettings
 from wce.core.users import UserChanges, update_user
 from wce.errors import WceError
 from wce.model import Role
+from wce.sandbox.fields import key_of
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_script_that_writes_does_so_from_its_first_statement_the_next_time(sho
 
     shop.call(shop.edna, endpoint)
 
-    assert shop.scripts._writers.get((shop.world.cenv, shop.scripts._read(endpoint.script)[0])) is True
+    assert shop.scripts._writers.get((shop.world.cenv, key_of(endpoint.script))) is True
 
 
 def test_who_wrote_is_the_caller_and_the_endpoint_is_told(shop: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wce.sandbox.fields import has_body, needed
+from wce.sandbox.fields import Texts, has_body, key_of, needed
 
 
 def handler(*lines: str, name: str = "request") -> str:
@@ -64,6 +64,18 @@ def test_a_text_in_a_script_cannot_stand_for_its_handler() -> None:
 def test_a_long_and_hostile_text_is_read_at_once() -> None:
     assert needed("def handler(request):\n" + '"""\\' * 60_000) == frozenset()
     assert needed("#" * 250_000) is None
+
+
+def test_texts_are_held_as_long_as_there_is_room_for_them() -> None:
+    texts = Texts(size_bytes=100_000)
+    script = handler("return request.ip", name="request")
+
+    known = [texts.read(script) for _ in range(2)]
+    for number in range(10):
+        texts.read(f"# {number}" + "x" * 10_000)
+
+    assert known == [(key_of(script), frozenset({"ip"}))] * 2
+    assert len(texts) == 2
 
 
 def test_a_body_is_sent_only_to_whoever_looks_at_it() -> None:

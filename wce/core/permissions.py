@@ -22,6 +22,8 @@ from wce.store.transaction import Transaction
 PUBLIC: Final = "public"
 _COLUMNS: Final = "p.id, p.table_name, p.user_id, u.username, p.can_read, p.can_write, p.can_delete, p.can_grant"
 _FROM: Final = "FROM _wce_table_permissions p JOIN _wce_users u ON u.user_id = p.user_id"
+_ENTRY_BYTES: Final = 500  # of a right or a policy, besides its condition
+_LETTER_BYTES: Final = 4  # of the widest
 # One statement, so that the counter, the role, the rights and the policies are of one moment: rights of one and policies of another
 # could open rows that were never open.
 _GRANTS: Final = """
@@ -150,11 +152,20 @@ def grants_of(session: Session, user_id: int) -> tuple[Grants, int]:
     return _seal(role, rights, policies, variables, triggers), version
 
 
+def weight(grants: Grants) -> int:
+    """What grants take in memory, or more: who administers chooses how many rights and policies there are, and how long these are."""
+    conditions = sum(len(policy.sql_condition) for policy in grants.policies)
+    return _ENTRY_BYTES * (1 + len(grants.rights) + len(grants.policies) + len(grants.definer_triggers)) + _LETTER_BYTES * conditions
+
+
 class GrantsCache:
     """Grants by principal, right while the counter of their cenv stands still."""
 
-    def __init__(self, size: int = 4_096) -> None:
-        self._cached: Cache[tuple[str, int, int, Scope | None], Grants] = Cache(size)
+    def __init__(self, size_bytes: int = 32 * 1024 * 1024) -> None:
+        self._cached: Cache[tuple[str, int, int, Scope | None], Grants] = Cache(size_bytes, cost=weight)
+
+    def __len__(self) -> int:
+        return len(self._cached)
 
     def known(self, cenv: str, user_id: int, version: int, scope: Scope | None) -> Grants | None:
         """What is cached, without a look at the file; `scope` is that of the actor."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ from wce.model import PUBLIC_ID, Actor
 from wce.sandbox import faults
 from wce.sandbox.answers import HIT, MISS, PRIVATE, Answers, Question
 from wce.sandbox.ends import End, Stopped, end_of
-from wce.sandbox.fields import has_body, needed
+from wce.sandbox.fields import Texts, has_body, key_of
 from wce.sandbox.messages import Budget, Fault, Job, Print, Reply, Template
 from wce.sandbox.pool import NO_CENV, Pool
 from wce.sandbox.principal import Parties
@@ -99,7 +98,7 @@ class Scripts:
         self._find = find
         self._answers = Answers()
         self._hits, self._misses, self._private = (metrics.answers.labels(cache) for cache in (HIT, MISS, PRIVATE))
-        self._texts: Cache[str, tuple[str, frozenset[str] | None]] = Cache(_CACHED)
+        self._texts = Texts()
         self._writers: Cache[tuple[str, str], bool] = Cache(_CACHED)
 
     def check(self, source: str, *, cenv: str = NO_CENV) -> None:
@@ -111,7 +110,7 @@ class Scripts:
 
     def fields(self, source: str) -> frozenset[str] | None:
         """The fields of its request that the script of an endpoint looks at; None where it may be any."""
-        return self._read(source)[1]
+        return self._texts.read(source)[1]
 
     def call(
         self,
@@ -133,7 +132,7 @@ class Scripts:
 
     def keeps(self, cenv: str, config: CenvSettings, endpoint: Endpoint) -> bool:
         """Whether answers of this endpoint may be kept, as far as is known."""
-        key, fields = self._read(endpoint.script)
+        key, fields = self._texts.read(endpoint.script)
         return config.page_cache and self._answers.may_keep(cenv, key, fields)
 
     def kept(self, cenv: str, who: Authenticated, config: CenvSettings, endpoint: Endpoint, request: Mapping[str, Any]) -> Kept | None:
@@ -182,7 +181,7 @@ class Scripts:
         self, cenv: str, who: Authenticated, config: CenvSettings, source: str, request: Mapping[str, Any], body: bytes = b""
     ) -> dict[str, Any]:
         """What a text that is not saved would answer to a request of its author's. Nothing of its effect stays."""
-        script = _Script("test", 0, source, _key(source))
+        script = _Script("test", 0, source, key_of(source))
         parties = Parties(who.actor.user_id, who.actor.user_id, CALLER, who.actor.scope)
         terms = Terms(cenv, who.actor, parties, config, who.state.grants)
         started = time.perf_counter()
@@ -272,11 +271,7 @@ class Scripts:
         return reply, work
 
     def _script(self, kind: str, item: Saved) -> _Script:
-        return _Script(kind, item.id, item.script, *self._read(item.script))
-
-    def _read(self, source: str) -> tuple[str, frozenset[str] | None]:
-        """The key of a text, and what it looks at."""
-        return self._texts.get_or(source, lambda: (_key(source), needed(source)))
+        return _Script(kind, item.id, item.script, *self._texts.read(item.script))
 
 
 def _parties(endpoint: Endpoint, who: Authenticated) -> Parties:
@@ -288,10 +283,6 @@ def _question(script: _Script, cenv: str, parties: Parties, who: Authenticated, 
     return Question(
         cenv, script.item_id, script.key, parties, caller, repr(sorted(request.items())), body if has_body(script.fields) else b""
     )
-
-
-def _key(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def _plain(prints: tuple[Print, ...]) -> list[dict[str, Any]]:

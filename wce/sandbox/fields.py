@@ -5,15 +5,40 @@ Read from the text as it stands, for the server reads it, and no text may hold t
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Final
 
+from wce.cache import Cache
 from wce.sandbox.api import REQUEST
 
 _COMMENT: Final = re.compile(r"^[ \t]*#[^\n\r\"']*$", re.MULTILINE)  # with a quote in it, it could be the end of a text
 _HANDLER: Final = re.compile(r"^def handler\(([A-Za-z_][A-Za-z0-9_]*)\):", re.MULTILINE)
 _GLOBAL: Final = "request"  # of a script without a handler
 _RAW: Final = frozenset({"body", "body_base64", "json"})
+_BYTES: Final = 16 * 1024 * 1024  # of the texts that one process knows
+_ENTRY_BYTES: Final = 1_000
+_LETTER_BYTES: Final = 4  # of the widest
+Known = tuple[str, frozenset[str] | None]
+
+
+class Texts:
+    """What was read of the scripts that were used last; each text is held whole, so that it is found again at once."""
+
+    def __init__(self, size_bytes: int = _BYTES) -> None:
+        self._known: Cache[str, tuple[Known, int]] = Cache(size_bytes, cost=lambda entry: entry[1])
+
+    def read(self, script: str) -> Known:
+        """The key of a script, and the fields that it can look at."""
+        return self._known.get_or(script, lambda: ((key_of(script), needed(script)), _ENTRY_BYTES + _LETTER_BYTES * len(script)))[0]
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+def key_of(script: str) -> str:
+    """What tells its text from every other one."""
+    return hashlib.sha256(script.encode()).hexdigest()
 
 
 def needed(script: str) -> frozenset[str] | None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from wce.cache import Cache
 from wce.core.authoring import DEFINER
-from wce.core.permissions import GrantsCache
+from wce.core.permissions import GrantsCache, weight
 from wce.errors import WceError
 from wce.guard.policies import literal
 from wce.guard.tokens import tokenize
@@ -23,7 +23,7 @@ from wce.model import Grants, Rights, Role, RowPolicy, Scope, Value
 from wce.store.store import Store
 
 _ATTEMPTS: Final = 3
-_CACHED: Final = 1_024
+_BYTES: Final = 16 * 1024 * 1024  # over all cenvs of this process
 _NOTHING: Final = Rights()
 _READING: Final = Scope(read_only=True)
 
@@ -44,7 +44,7 @@ class Principals:
     def __init__(self, store: Store, grants: GrantsCache) -> None:
         self._store = store
         self._grants = grants
-        self._cached: Cache[tuple[str, int, Parties], Grants] = Cache(_CACHED)
+        self._cached: Cache[tuple[str, int, Parties], Grants] = Cache(_BYTES, cost=weight)
 
     def grants(self, cenv: str, parties: Parties, version: int) -> tuple[Grants, int]:
         """What a call may touch, and the counter that it belongs to; `version` is State.grants, negative for that of the file.
