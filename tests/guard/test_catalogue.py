@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wce.guard.catalogue import Catalogue
+from wce.guard.guard import weight
 from wce.guard.references import ForeignKey, Reaches
 
 
@@ -30,6 +31,13 @@ def test_tables_are_found_by_folded_name(found: Catalogue) -> None:
     assert found.tables["plain"].name == "Plain"
     assert not any(name.startswith(("_wce_", "sqlite_")) for name in found.tables)
     assert {"plain", "v", "twice", "n"} < found.words
+
+
+def test_a_catalogue_weighs_as_much_as_its_definitions_are_long(new_cenv) -> None:
+    columns = ", ".join(f"1 AS c{number}" for number in range(1_000))
+    cenv = new_cenv("CREATE TABLE t (a)", f"CREATE VIEW v AS SELECT {columns}")
+
+    assert weight(cenv.guard.catalogue(cenv.id)) > 100 * len(columns)
 
 
 def test_columns_are_described(found: Catalogue) -> None:

@@ -28,7 +28,9 @@ from wce.store.sqlite import Connection, attach, connect, prepare, quote, sqlite
 from wce.store.store import Store
 from wce.store.walindex import WalIndex
 
-_MAX_CATALOGUES: Final = 512
+_CATALOGUES_BYTES: Final = 128 * 1024 * 1024  # of those that are kept for whoever meets their schema next
+_CATALOGUE_BYTES: Final = 10_000
+_PER_CHARACTER: Final = 100  # bytes that a catalogue takes for each of its definitions, in which columns are short
 # The longest value, and the longest row. The same for all: to read a longer one is an error, even in a row that a policy hides.
 VALUE_BYTES: Final = 1_000_000
 _LEAST_MEMORY: Final = 256 * 1024 * 1024
@@ -37,13 +39,18 @@ _ADMIN: Final = ("admin",)
 _ADMINISTRATOR: Final = Grants(Role.ADMIN, {}, (), {})
 
 
+def weight(catalogue: Catalogue) -> int:
+    """What a catalogue takes in memory, about: who administers chooses how long definitions are, and how often they change."""
+    return _CATALOGUE_BYTES + _PER_CHARACTER * catalogue.size
+
+
 class Guard:
     """`failures` says what of the self-test failed: while there is any, only administrators' SQL runs."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._watchdog = Watchdog(store.spill.room)
-        self._catalogues: Cache[str, Catalogue] = Cache(_MAX_CATALOGUES)
+        self._catalogues: Cache[str, Catalogue] = Cache(_CATALOGUES_BYTES, cost=weight)
         self._memory = Memory()
         self.failures = selftest.proven()
         if self.failures:
