@@ -114,7 +114,6 @@ class Catalogue:
     fired_views: frozenset[str]
     ctes: frozenset[str]
     stateful: bool
-    size: int  # characters of all definitions
     words: frozenset[str]
     length: int
 
@@ -168,7 +167,6 @@ def load(ask: Ask, schema: str) -> Catalogue:
         fired_views=_fired(views, triggers),
         ctes=ctes_in(sql for *_, sql in (*found.views, *found.triggers)),
         stateful=bool(_STATEFUL.search(found.text)),
-        size=len(found.text),
         words=frozenset((*tables, *views, *(fold(column.name) for columns in lists for column in columns))),
         length=len(found.text),
     )

@@ -41,7 +41,7 @@ _ADMINISTRATOR: Final = Grants(Role.ADMIN, {}, (), {})
 
 def weight(catalogue: Catalogue) -> int:
     """What a catalogue takes in memory, about: who administers chooses how long definitions are, and how often they change."""
-    return _CATALOGUE_BYTES + _PER_CHARACTER * catalogue.size
+    return _CATALOGUE_BYTES + _PER_CHARACTER * catalogue.length
 
 
 class Guard:
