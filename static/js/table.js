@@ -40,7 +40,8 @@ function order() {
   return table.key.length ? ` ORDER BY ${table.key.map(ident).join(', ')}` : '';
 }
 
-const select = () => `SELECT ${table.columns.map(item => ident(item.name)).join(', ')} FROM ${ident(table.name)}${where()[0]}${order()}`;
+// A view that does not work has no columns; asked for all, it says why.
+const select = () => `SELECT ${table.columns.map(item => ident(item.name)).join(', ') || '*'} FROM ${ident(table.name)}${where()[0]}${order()}`;
 
 /** Keep the view in the address, so that it can be shared and the browser's Back goes back. */
 function remember() {
@@ -191,7 +192,10 @@ $('#search').value = search;
 $('#search').addEventListener('input', debounce(() => { search = $('#search').value.trim(); restart(); }));
 
 act(async () => {
-  table = await get(`/data/${encodeURIComponent(name)}`);
+  try { table = await get(`/data/${encodeURIComponent(name)}`); } catch (error) {
+    if (error.status === 404) { fill($('#grid'), empty('table-2', 'No such table', `Nothing is called ${name} here, or it is not yours to see.`)).removeAttribute('aria-busy'); return; }
+    throw error;
+  }
   $('.bar').inert = false; // its controls are about the table
   document.title = `${table.name} · ${document.title.split(' · ').slice(1).join(' · ')}`;
   $('#name').textContent = $('#crumb').textContent = table.name;

@@ -112,6 +112,16 @@ def test_lines_and_large_integers_stay_as_they_are(open_page: Open, place: Place
     place.made("/query", {"sql": "DROP TABLE mail"})
 
 
+def test_what_is_not_there_or_does_not_work_says_so(open_page: Open, place: Place) -> None:
+    page = open_page("/data/nothing")
+    expect(page.locator("#grid")).to_contain_text("Nothing is called nothing here")
+    place.made("/query", {"sql": "CREATE VIEW odd AS SELECT missing FROM customers"})
+    page.goto(page.url.replace("nothing", "odd"))
+
+    expect(page.locator(".toast")).to_contain_text("no such column: missing")
+    place.made("/query", {"sql": "DROP VIEW odd"})
+
+
 def test_rows_that_come_late_do_not_take_the_place_of_newer_ones(open_page: Open) -> None:
     page = open_page("/data/customers")
     expect(page.locator("#count")).to_contain_text("of 240 rows")
