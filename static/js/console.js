@@ -14,9 +14,12 @@ import { act, formDialog, menu, toast } from './ui.js';
 
 const KEY = `console ${CENV} ${document.body.dataset.user}`, WRITES = /^\s*(?:CREATE|ALTER|DROP)/i;
 
-// Documents; their texts are kept in this browser.
+// Documents; their texts are kept in this browser, and first of all for this tab, so that another one does not take its place.
 let docs = [], active = null;
-const persist = debounce(() => localStorage.setItem(KEY, JSON.stringify({ docs: docs.map(doc => ({ name: doc.name, sql: doc.text.value })), active: docs.indexOf(active) })), 400);
+const persist = debounce(() => {
+  const kept = JSON.stringify({ docs: docs.map(doc => ({ name: doc.name, sql: doc.text.value })), active: docs.indexOf(active) });
+  for (const place of [sessionStorage, localStorage]) place.setItem(KEY, kept);
+}, 400);
 const pane = new CodePane($('#editor'), { language: 'sql', label: 'SQL editor', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), run: () => run(), save: () => act(saveAs) });
 
 function addDoc(title, sql, { activate = true } = {}) {
@@ -188,9 +191,10 @@ whenLoaded(({ complete, monaco }) => {
   complete('sql', ['.'], (model, at, range) => proposals(known.tables, model.getValueInRange(new monaco.Range(Math.max(1, at.lineNumber - 50), 1, at.lineNumber, at.column)), model.getValue()).map(item => ({ label: item.label, kind: K[item.kind], detail: item.detail, insertText: item.insert, insertTextRules: item.snippet ? InsertAsSnippet : undefined, sortText: item.rank + item.label, range })));
 });
 
-const stored = JSON.parse(localStorage.getItem(KEY) ?? 'null');
+const stored = JSON.parse(sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? 'null');
 for (const doc of stored?.docs ?? []) addDoc(doc.name, doc.sql, { activate: false });
-if (!docs.length) addDoc(unnamed(), '-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\nSELECT name, type\nFROM sqlite_schema\nWHERE type IN (\'table\', \'view\') AND name NOT GLOB \'_wce_*\'\nORDER BY name;\n', { activate: false });
+const first = ['owner', 'admin'].includes(document.body.dataset.role) ? 'SELECT name, type\nFROM sqlite_schema\nWHERE type IN (\'table\', \'view\') AND name NOT GLOB \'_wce_*\'\nORDER BY name;\n' : 'SELECT datetime(\'now\') AS now, sqlite_version() AS sqlite;\n';
+if (!docs.length) addDoc(unnamed(), `-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\n${first}`, { activate: false });
 const search = new URLSearchParams(location.search), asked = search.get('sql');
 if (asked) open(asked, unnamed());
 else show(docs[stored?.active] ?? docs[0]);

@@ -183,9 +183,24 @@ def test_an_administrator_sees_what_a_rule_does_to_somebody(console: Page) -> No
     assert_accessible(console)
 
 
+def test_two_tabs_keep_each_its_own_texts(console: Page) -> None:
+    other = console.context.new_page()
+    other.goto(console.url)
+    ready(other)
+    for page, text in ((console, "SELECT 'first'"), (other, "SELECT 'second'")):
+        write(page, text)
+        page.wait_for_function("text => Object.values(localStorage).join().includes(text)", arg=text)
+
+    console.reload()
+
+    expect(console.locator("#editor .view-line").first).to_contain_text("'first'")
+
+
 def test_who_may_not_see_a_table_does_not_see_it_here(open_page: Open) -> None:
     page = ready(open_page("/console", who="vera"))
     expect(page.locator("#side-list summary")).to_have_text(["customers5", "orders6", "products4"])
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#meta")).to_contain_text("1 row")  # what stands there at first works for everybody
 
     write(page, "SELECT count(*) AS n FROM customers")
     page.keyboard.press("Control+Enter")
