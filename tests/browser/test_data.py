@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
 from tests.browser.place import Place
 
+IS_RED = "at => { const own = getComputedStyle(at).color; at.style.color = 'var(--red)'; return own === getComputedStyle(at).color }"
+
 
 def cell(page: Page, text: str) -> Locator:
     return page.locator("#grid tbody td", has_text=re.compile(f"^{re.escape(text)}$")).first
@@ -58,6 +60,7 @@ def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, plac
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Insert the row").click()
     expect(dialog.get_by_role("alert")).to_contain_text("NOT NULL")
+    assert dialog.get_by_role("alert").evaluate(IS_RED)
     dialog.locator("[name=title]").fill("A lamp")
     dialog.locator("[name=price]").fill("12.5")
     dialog.locator("[name=facts]").fill('{"colour": ["red"]}')
