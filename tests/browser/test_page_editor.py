@@ -64,7 +64,8 @@ def test_a_page_is_written_looked_at_and_published(pages: Page, place: Place) ->
 def test_a_draft_has_no_more_powers_than_its_page(open_page: Open, place: Place) -> None:
     made = place.made("/admin/templates", {"name": "hostile", "syntax": "html", "content": HOSTILE})
 
-    page = open_page("/editor/templates#hostile")
+    page = open_page("/editor/templates#hostile", theme="dark")
 
     expect(shown(page).locator("#told")).to_have_text("kept out: SecurityError")
+    expect(page.locator(".frames")).not_to_have_css("background-color", "rgb(255, 255, 255)")  # a dark page has no ground of its own
     place.send("DELETE", f"/admin/templates/{made}")
