@@ -450,24 +450,39 @@ def test_a_setting_of_a_thousand_levels_is_left_out(bench: Bench, cenv_file: Mak
     assert "title" in {item["name"] for item in report.dropped}
 
 
+def with_entry(path: Path, column: int, value: str) -> Path:
+    """The cenv with another value in the one entry of its log, chained as it should be."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        cursor = connection.execute("SELECT * FROM _wce_audit_log")
+        row = list(cursor.fetchone()[:10])
+        row[column] = value
+        link = hashlib.sha256(json.dumps(row, separators=(",", ":")).encode()).hexdigest()
+        connection.execute(f"UPDATE _wce_audit_log SET {cursor.description[column][0]} = ?, hash = ?", (value, link))
+        connection.execute("UPDATE _wce_state SET audit_hash = ?", (link,))
+    return path
+
+
 def levels(count: int) -> str:
     return '{"a":' * count + "1" + "}" * count
 
 
 @pytest.mark.parametrize("details", [levels(5_000), levels(500), '{"a": 18446744073709551616}', "[]"])
 def test_a_log_with_details_that_no_answer_could_tell_begins_anew(bench: Bench, cenv_file: Make, details: str) -> None:
-    path = cenv_file()
-    with closing(sqlite3.connect(path)) as connection, connection:
-        row = list(connection.execute("SELECT * FROM _wce_audit_log").fetchone()[:10])
-        row[7] = details
-        link = hashlib.sha256(json.dumps(row, separators=(",", ":")).encode()).hexdigest()
-        connection.execute("UPDATE _wce_audit_log SET details = ?, hash = ?", (details, link))
-        connection.execute("UPDATE _wce_state SET audit_hash = ?", (link,))
-
-    cenv, report = bench.take(path)
+    cenv, report = bench.take(with_entry(cenv_file(), 7, details))
 
     assert bench.ask(cenv, "SELECT action FROM _wce_audit_log") == [("cenv.import",)]
     assert "must be a JSON object" in report.notes[0]
+
+
+@pytest.mark.parametrize("name", ["", "x" * 50_000])
+def test_a_table_of_any_name_keeps_its_policy_and_its_place_in_the_log(bench: Bench, cenv_file: Make, name: str) -> None:
+    path = cenv_file(f'CREATE TABLE "{name}" (a);', f"{POLICY} ('{name}', NULL, 'read', '1', 1);")
+
+    cenv, report = bench.take(with_entry(path, 6, name))
+
+    assert bench.ask(cenv, "SELECT table_name FROM _wce_row_policies") == [(name,)]
+    assert bench.ask(cenv, "SELECT resource_id FROM _wce_audit_log WHERE id = 1") == [(name,)]
+    assert report.notes == []
 
 
 def test_a_log_whose_chain_is_broken_begins_anew(bench: Bench, cenv_file: Make) -> None:

@@ -29,8 +29,10 @@ from wce.core.importing.fields import (
 )
 from wce.core.policies import TYPES
 from wce.core.scripts import ACCESS, METHODS
+from wce.guard.plan import MAX_SQL
 from wce.model import Role
 
+_OBJECT: Final = text(MAX_SQL)  # SQLite takes any name that a statement has room for, and one without a letter
 _SCRIPT: Final = text(MAX_SCRIPT)
 _DESCRIPTION: Final = text(MAX_DESCRIPTION)
 _ORIGIN: Final = {"created_at": TIME, "modified_at": TIME, "created_by": maybe(ID), "modified_by": maybe(ID)}
@@ -72,7 +74,7 @@ PERMISSIONS: Final = Part(
     "_wce_table_permissions",
     {
         "id": ID,
-        "table_name": NAME,
+        "table_name": _OBJECT,
         "user_id": PRINCIPAL,
         "can_read": FLAG,
         "can_write": FLAG,
@@ -88,7 +90,7 @@ POLICIES: Final = Part(
     "_wce_row_policies",
     {
         "id": ID,
-        "table_name": NAME,
+        "table_name": _OBJECT,
         "user_id": maybe(PRINCIPAL),
         "policy_type": choice(*TYPES),
         "sql_condition": text(10_000, least=1),
@@ -146,7 +148,7 @@ ASSETS: Final = Part(
 )
 HOOKS: Final = Part(
     "_wce_hooks",
-    {"id": ID, "name": NAME, "table_name": NAME, "script": _SCRIPT, "description": _DESCRIPTION, "run_as": _RUN_AS, "enabled": FLAG}
+    {"id": ID, "name": NAME, "table_name": _OBJECT, "script": _SCRIPT, "description": _DESCRIPTION, "run_as": _RUN_AS, "enabled": FLAG}
     | _ORIGIN,
     most=100,
     users=("created_by", "modified_by"),
@@ -180,7 +182,7 @@ VERSIONS: Final = Part(
     users=("created_by",),
 )
 TRIGGERS: Final = Part(
-    "_wce_triggers", {"name": NAME, "definer": FLAG, "created_by": maybe(ID), "created_at": TIME}, order="name", users=("created_by",)
+    "_wce_triggers", {"name": _OBJECT, "definer": FLAG, "created_by": maybe(ID), "created_at": TIME}, order="name", users=("created_by",)
 )
 HISTORY: Final = Part(
     "_wce_query_history",
@@ -224,7 +226,7 @@ AUDIT: Final = Part(
         "username": text(100),
         "action": text(100),
         "resource_type": text(100),
-        "resource_id": text(1_000),
+        "resource_id": _OBJECT,
         "details": json_object,
         "ip_address": _ADDRESS,
         "user_agent": _ADDRESS,
