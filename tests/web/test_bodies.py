@@ -23,6 +23,10 @@ def test_every_bad_field_is_named() -> None:
     assert found.keys() == {"username", "password", "role", "extra"}
 
 
+def test_of_many_bad_fields_the_first_hundred_are_named() -> None:
+    assert list(refused(bodies.Query, {"sql": "SELECT 1"} | {f"x{number}": 1 for number in range(150)})) == [f"x{n}" for n in range(100)]
+
+
 def test_a_field_inside_a_list_is_named_by_its_place() -> None:
     found = refused(bodies.Transaction, {"statements": [{"sql": "SELECT 1"}, {"sql": 2, "params": 3}]})
 

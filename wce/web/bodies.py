@@ -19,6 +19,7 @@ LOGIN_BYTES: Final = 4 * 1024
 JSON_BYTES: Final = 1024 * 1024
 _LENGTH_DIGITS: Final = 15
 MAX_STATEMENTS: Final = 1000
+_MOST_ERRORS: Final = 100  # told of one body; a million bytes of unknown fields would make ten million of answer
 
 Model = TypeVar("Model", bound="Body")
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -197,9 +198,8 @@ def validate(model: type[Model], value: dict[str, Any]) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        errors = tuple(
-            FieldError(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors(include_url=False, include_input=False)
-        )
+        found = error.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
+        errors = tuple(FieldError(".".join(map(str, item["loc"])), item["msg"]) for item in found)
         raise WceError("validation", "; ".join(f"{item.field}: {item.message}" for item in errors), errors=errors) from error
 
 
