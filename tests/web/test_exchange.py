@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from tests.web.granians import Names, Scope
+from wce.web import exchange
 from wce.web.exchange import AtOnce, Loop, environ_of
 
 
@@ -66,6 +67,13 @@ def test_a_path_beyond_ascii_is_latin_1_of_its_utf_8() -> None:
 )
 def test_headers_have_the_names_of_cgi(sent: list[tuple[str, str]], found: dict[str, str]) -> None:
     assert headed(*sent) == found
+
+
+def test_long_names_of_headers_are_read_and_not_remembered() -> None:
+    before = exchange._key.cache_info().currsize
+
+    assert headed((f"x-{'a' * 30_000}", "1")) == {f"HTTP_X_{'A' * 30_000}": "1"}
+    assert exchange._key.cache_info().currsize == before
 
 
 def test_a_header_that_granian_does_not_tell_is_there_and_empty() -> None:

@@ -28,6 +28,7 @@ _ENVIRON: Final[dict[str, Any]] = {
     "wsgi.run_once": False,
     "wsgi.version": (1, 0),
 }
+_LONG_NAME: Final = 100  # characters of a header's name; a thousand remembered ones of 60 kB would be 120 MB
 
 
 class Waiting(Protocol):
@@ -122,7 +123,7 @@ def environ_of(scope: Any) -> WSGIEnvironment:
     if len(dict(pairs)) != len(headers):
         pairs += [(header, "") for header in set(headers.keys()).difference(dict(pairs))]  # those that are not ASCII
     for header, text in pairs:
-        name = _key(header)
+        name = _key(header) if len(header) <= _LONG_NAME else _key_of(header)
         if name:
             held = environ.get(name)
             environ[name] = text if held is None else f"{held}{'; ' if name == 'HTTP_COOKIE' else ','}{text}"
@@ -131,13 +132,15 @@ def environ_of(scope: Any) -> WSGIEnvironment:
     return environ
 
 
-@functools.lru_cache(maxsize=1024)
-def _key(header: str) -> str:
+def _key_of(header: str) -> str:
     """How a header is called in an environ; empty for none."""
     if "_" in header:
         return ""
     name = header.upper().replace("-", "_")
     return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+
+
+_key: Final = functools.lru_cache(maxsize=1024)(_key_of)
 
 
 @functools.lru_cache(maxsize=4096)
