@@ -149,3 +149,10 @@ def test_only_a_token_of_ours_makes_room_for_a_file(serve: Callable[..., Any]) -
             (f"/{cenv}/query", {"AUTHORIZATION": f"Bearer {token}"}),
         ):
             assert room(path, **headers) == 1000
+
+
+def test_a_header_of_blanks_is_refused_before_it_is_taken_apart(serve: Callable[..., Any]) -> None:
+    with serve() as running:
+        status, problem, _ = running.head("/new", "X:" + " \t" * 50 + "x", "Connection: close")
+
+    assert (status, problem["code"]) == (400, "malformed")

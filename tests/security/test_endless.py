@@ -24,7 +24,11 @@ from wce.guard.principal import Principal, Secrets
 from wce.guard.tokens import tokenize
 from wce.model import Grants, Rights, Role
 from wce.store.sqlite import connect
-from wce.web.admission import Admission, Head
+from waitress.adjustments import Adjustments
+from werkzeug.test import EnvironBuilder
+from wce.web.admission import Admission, Admitted, Head
+from wce.web.application import Incoming
+from wce.web.channel import Parser
 from wce.web.counters import Counters
 from wce.web.jsonbody import parse
 
@@ -79,7 +83,16 @@ COOKIES = {
     "backslashes": 'a="' + "\\" * 100_000 + '"',
     "escaped quotes": 'a="' + '\\"' * 50_000 + '"',
     "half escapes": 'a="' + "\\1" * 50_000 + '"',
+    "blanks": "a=" + " " * 50_000 + 'x"',
+    "blanks of two kinds": "a=" + " \t" * 25_000 + 'x"',
 }
+ASK = """
+request = EnvironBuilder(headers={"Cookie": given.decode(), "Accept": given.decode()}).get_request(Incoming)
+    request.cookies, request.accept_mimetypes.best_match(["text/html"])
+"""
+TAKE = """
+Parser(Adjustments(), "192.0.2.1", lambda usual, head: Admitted(usual)).received(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n" + given)
+"""
 ADMIT = """
 head = Head("POST", "/00000000-0000-4000-8000-000000000000/admin/import", {"COOKIE": given.decode()}, "192.0.2.1")
     Admission(Settings(), Tokens("k" * 32), Counters()).admit(1000, head)
@@ -115,8 +128,17 @@ def test_a_statement_is_refused_in_time(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COOKIES)
-def test_cookies_are_looked_through_in_time_before_a_body_is_let_in(name: str) -> None:
+def test_cookies_are_read_in_time_before_a_body_is_let_in(name: str) -> None:
     assert outcome(ADMIT.strip(), COOKIES[name].encode()) == "read"
+
+
+def test_headers_are_read_in_time_by_the_application() -> None:
+    assert outcome(ASK.strip(), COOKIES["blanks"].encode()) == "read"
+
+
+@pytest.mark.parametrize("blanks", [" " * 60_000, " \t" * 30_000])
+def test_a_header_of_blanks_is_refused_in_time(blanks: str) -> None:
+    assert outcome(TAKE.strip(), f"X:{blanks}a\r\n\r\n".encode()) == "read"
 
 
 def test_a_password_of_combining_characters_is_refused_in_time() -> None:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from werkzeug.sansio.http import parse_cookie
-
 from wce.config import Settings
 from wce.core import assets
 from wce.core.tokens import Tokens
@@ -98,8 +96,7 @@ class Admission:
     def _signed(self, cenv: str, headers: Names) -> bool:
         token = headers.get("AUTHORIZATION", "").partition(" ")[2].strip()
         if not token:
-            # As the application reads it. The standard library's takes the square of the length (CVE-2024-7592), in the thread of all.
-            token = parse_cookie(headers.get("COOKIE", "")).get(cookies.name(cenv), "")
+            token = cookies.read(headers.get("COOKIE", "")).get(cookies.name(cenv), "")
         try:
             self._tokens.read(token, cenv, self._counters.now())
         except WceError:

@@ -16,9 +16,12 @@ from flask.ctx import AppContext, RequestContext
 # The variables behind the proxies. They are no public names; flask is pinned, and without them nothing here starts.
 from flask.globals import _cv_app, _cv_request
 from flask.sessions import NullSession, SessionInterface, SessionMixin
-from werkzeug.datastructures import EnvironHeaders, Headers
+from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict, MIMEAccept
+from werkzeug.http import parse_accept_header
 from werkzeug.routing import MapAdapter, Rule
 
+from wce.web import cookies
+from wce.web.headers import squeezed
 from wce.web.router import Router
 
 if TYPE_CHECKING:
@@ -60,6 +63,14 @@ class Incoming(Request):
     @functools.cached_property
     def headers(self) -> Headers:  # type: ignore[override]
         return EnvironHeaders(self.environ)
+
+    @functools.cached_property
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        return cookies.read(self.environ.get("HTTP_COOKIE", ""))
+
+    @functools.cached_property
+    def accept_mimetypes(self) -> MIMEAccept:
+        return parse_accept_header(squeezed(self.environ.get("HTTP_ACCEPT", "")), MIMEAccept)
 
     @functools.cached_property
     def remote_addr(self) -> str | None:  # type: ignore[override]

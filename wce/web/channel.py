@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.proxy_headers import MalformedProxyHeader, parse_proxy_headers
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _ERROR_CODES: Final = {400: "malformed", 413: "too_large", 431: "too_large", 501: "malformed"}
+_BLANKS: Final = b" " * 100  # in a row; waitress's pattern for a header takes the square of their number, and nobody is served meanwhile
 PIECE_BYTES: Final = 128 * 1024  # of a large answer
 
 
@@ -129,6 +130,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return taken
 
     def parse_header(self, header_plus: bytes) -> None:
+        if _BLANKS in header_plus.replace(b"\t", b" "):
+            raise ParsingError("A header has too many blanks in a row")
         super().parse_header(header_plus)
         if not self.content_length and not self.chunked:
             return  # no body, nothing to decide

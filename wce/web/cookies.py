@@ -6,9 +6,11 @@ import hmac
 from typing import Final
 
 from flask import Response
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.sansio.http import parse_cookie
 
 from wce.errors import WceError
+from wce.web.headers import squeezed
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER: Final = "X-CSRF-Token"
@@ -23,6 +25,11 @@ def name(cenv: str) -> str:
 def view_name(cenv: str) -> str:
     """The cookie that only lets look at pages."""
     return f"{PREFIX}view_{cenv[:8]}"
+
+
+def read(header: str) -> ImmutableMultiDict[str, str]:
+    """The cookies in a header."""
+    return ImmutableMultiDict(parse_cookie(squeezed(header)))
 
 
 def navigates(headers: Headers) -> bool:

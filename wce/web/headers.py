@@ -25,6 +25,7 @@ CLASS_KEY: Final = "wce.response_class"  # where a request's environ says what i
 ID_KEY: Final = "wce.request_id"
 NO_BANNER: Final = ("Server", "")  # stands in for the name of the server, which granian adds where there is none
 MORE_KEY: Final = "wce.more_headers"  # a list of pairs that go on the answer as they are; cheaper than Flask's headers
+_BLANKS: Final = re.compile(r"[ \t]{2,}")
 _WELL_FORMED_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 Headers = list[tuple[str, str]]
 InPlace = Callable[["WSGIEnvironment", "StartResponse"], Iterable[bytes] | None]  # an application that may leave a request to others
@@ -166,6 +167,11 @@ class SecurityHeaders:
 def new_id() -> str:
     """An id for a request that brought none, or none that is well-formed."""
     return f"{_ids.getrandbits(64):016x}"
+
+
+def squeezed(sent: str) -> str:
+    """A header's text with one blank for many in a row: patterns of Werkzeug's take the square of their number, in one step."""
+    return _BLANKS.sub(" ", sent)
 
 
 def refusal(code: str, status: int, detail: str = "", more: Iterable[tuple[str, str]] = ()) -> tuple[str, Headers, bytes]:
