@@ -29,10 +29,10 @@ from wce.core.importing.fields import (
 )
 from wce.core.policies import TYPES
 from wce.core.scripts import ACCESS, METHODS
-from wce.guard.plan import MAX_SQL
+from wce.guard.plan import MAX_SQL as MAX_STATEMENT
 from wce.model import Role
 
-_OBJECT: Final = text(MAX_SQL)  # SQLite takes any name that a statement has room for, and one without a letter
+_OBJECT: Final = text(MAX_STATEMENT)  # SQLite takes any name that a statement has room for, and one without a letter
 _SCRIPT: Final = text(MAX_SCRIPT)
 _DESCRIPTION: Final = text(MAX_DESCRIPTION)
 _ORIGIN: Final = {"created_at": TIME, "modified_at": TIME, "created_by": maybe(ID), "modified_by": maybe(ID)}
