@@ -165,6 +165,13 @@ def test_long_questions_and_large_answers_are_not_kept(shop, sql):
     assert runs(shop, shop.bob, sql)
 
 
+def test_long_names_of_columns_are_not_kept(shop):
+    shop.world.sql(f'CREATE TABLE wide ("{"a" * 600}" INTEGER, "{"b" * 600}" INTEGER)')
+    shop.allow(shop.bob, "wide", can_read=True)
+
+    assert runs(shop, shop.bob, "SELECT * FROM wide")
+
+
 def test_many_rows_are_not_kept(shop):
     shop.world.sql(
         "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 201) INSERT INTO songs (title) SELECT i FROM c"
@@ -175,7 +182,7 @@ def test_many_rows_are_not_kept(shop):
 
 
 def test_the_memory_for_all_sessions_is_bounded():
-    memory = Memory(100_000)
+    memory = Memory(20_000)
     parts = [memory.part() for _ in range(5)]
     for number, part in zip(range(200), itertools.cycle(parts)):
         part.keep(b"m", Plan(f"SELECT {number}", "SELECT"), (), Limits(), Result(("a",), [(number,)], 0, None, False, 0.1, 8))

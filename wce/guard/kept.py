@@ -14,17 +14,19 @@ from typing import Final
 
 from wce.cache import Cache
 from wce.guard.fleeting import may_change
+from wce.guard.params import total_size
 from wce.guard.plan import Plan
 from wce.model import Limits, Params, Result, Value
 
 MEMORY: Final = 16 * 1024 * 1024  # bytes, in each process
 _MOST_ROWS: Final = 200
 _MOST_BYTES: Final = 32_768  # as a result's size counts them
-_LONGEST: Final = 1_000  # characters of a statement and its parameters
-# Bytes that Python takes at most: for a byte of a result's size, for a row, and for the rest with the question itself.
+_LONGEST: Final = 1_000  # characters of a statement and its parameters, and as many of the names of columns
+# Bytes that Python takes at most: for a byte of a result's size, a character of the rest, a row, column or parameter, and for one answer.
 _PER_BYTE: Final = 8
-_PER_ROW: Final = 64
-_EACH: Final = 5_000
+_PER_CHARACTER: Final = 4
+_PER_ITEM: Final = 64
+_EACH: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,13 @@ class Part:
         """Remember what a statement has just answered, where that is small and rests on nothing but the file."""
         if len(result.rows) > _MOST_ROWS or result.size > _MOST_BYTES or may_change(plan):
             return
-        key = self._key(plan.text, params, limits)
-        if key is not None:
-            cost = _EACH + _PER_ROW * len(result.rows) + _PER_BYTE * result.size
-            self._kept.put(key, _Kept(mark, result.columns, tuple(result.rows), result.truncated, result.size, cost))
+        names = sum(map(len, result.columns))
+        key = None if names > _LONGEST else self._key(plan.text, params, limits)
+        if key is None:
+            return
+        cost = _EACH + _PER_CHARACTER * (len(plan.text) + total_size(params) + names) + _PER_BYTE * result.size
+        cost += _PER_ITEM * (len(result.rows) + len(result.columns) + len(params))
+        self._kept.put(key, _Kept(mark, result.columns, tuple(result.rows), result.truncated, result.size, cost))
 
     def _key(self, sql: str, params: Params, limits: Limits) -> Hashable | None:
         """None where no key tells this question from every other one, or only a long one."""
