@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wce.errors import WceError
-from wce.guard.policies import literal
+from wce.guard.policies import literal, translate
 from wce.model import Rights
 
 ALL = Rights(can_read=True, can_write=True, can_delete=True)
@@ -171,6 +171,26 @@ def test_no_with_of_the_client_stands_in_for_a_table_of_a_policy(club, name: str
         return
     assert ann.rows(f"WITH {name} AS {forged} SELECT id FROM notes") == [(1,)]
     assert ann.rows(f"SELECT id FROM notes WHERE id IN (WITH {name} AS {forged} SELECT id FROM notes)") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "source", ["json_each WHERE json = title", "json_each AS j WHERE j.json = title", "members, json_each WHERE json = title"]
+)
+@pytest.mark.parametrize("query", ["WITH {} SELECT id FROM notes", "SELECT id FROM notes WHERE id IN (WITH {} SELECT id FROM notes)"])
+def test_no_with_of_the_client_stands_in_for_a_function_of_a_policy(club, source: str, query: str) -> None:
+    club.execute("UPDATE notes SET title = json_array(owner_id)")
+    ann = club.person({"notes": ALL}, [("notes", "read", f"$user_id IN (SELECT value FROM {source})")])
+
+    assert ann.rows("SELECT id FROM notes") == [(1,)]
+    with pytest.raises(WceError, match="choose another name"):
+        ann.run(query.format("json_each (value, json) AS (VALUES (1, '[1]'), (1, '[2]'))"))
+
+
+def test_a_function_of_a_policy_is_bound_as_its_tables_are(club) -> None:
+    with club.person({}).session() as session:
+        bound = translate("1 IN (SELECT json_each.value FROM json_each, json_tree('[]'))", session.catalogue, "s", {})
+
+    assert bound == '1 IN ( SELECT json_each . value FROM "s".json_each , "s".json_tree ( \'[]\' ) )'
 
 
 def test_a_policy_may_look_at_its_own_table(club) -> None:

@@ -78,6 +78,8 @@ def translate(condition: str, catalogue: Catalogue, schema: str, variables: Mapp
             parts.append(f"{quote(schema)}.{quote(token.spelled)}")
         elif _is_source(tokens, index) and token.name in catalogue.views:
             raise bad(f"{token.spelled} is a view: a policy names tables")  # a view is opened with the rights of who reads
+        elif token.kind in NAMES and token.name in TABLE_FUNCTIONS and (_follows_from(tokens, index) or _is_called(tokens, index)):
+            parts.append(f"{quote(schema)}.{token.name}")
         else:
             parts.append(token.text)
     return " ".join(parts)
@@ -112,8 +114,11 @@ def _refuse_qualifiers(condition: str, tokens: Sequence[Token]) -> None:
 
 def _is_source(tokens: Sequence[Token], index: int) -> bool:
     """Whether a name stands directly after FROM or JOIN; IS DISTINCT FROM is no such FROM, and name(…) is a function."""
-    called = index + 1 < len(tokens) and tokens[index + 1].keyword == "("
-    return tokens[index].kind in NAMES and not called and _follows_from(tokens, index)
+    return tokens[index].kind in NAMES and not _is_called(tokens, index) and _follows_from(tokens, index)
+
+
+def _is_called(tokens: Sequence[Token], index: int) -> bool:
+    return index + 1 < len(tokens) and tokens[index + 1].keyword == "("
 
 
 def _follows_from(tokens: Sequence[Token], index: int) -> bool:

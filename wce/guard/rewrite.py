@@ -10,7 +10,7 @@ from wce.guard import pushdown, shadows
 from wce.guard.classify import leakproof, length_sensitive
 from wce.guard.definitions import names_in, unqualified
 from wce.guard.expansion import MAX_WEIGHT, check_arguments, definitions, too_complex, weigh
-from wce.guard.functions import STATEFUL
+from wce.guard.functions import STATEFUL, TABLE_FUNCTIONS
 from wce.guard.head import Head, parse
 from wce.guard.params import layout
 from wce.guard.plan import MAX_SQL, Plan
@@ -96,8 +96,10 @@ class Rewriter:
                     raise no_table(table.spelled, head.sql, table)
 
     def _refuse_capture(self, plan: Plan, views: set[str]) -> None:
-        """A WITH name of the client must not get into the body of a view that stands in the same statement."""
+        """A WITH name of the client must not get into the body of a view, or a policy, that stands in the same statement."""
         principal = self._principal
+        for name in plan.ctes & TABLE_FUNCTIONS:
+            raise WceError("sql_error", f"{name} is a function of SQLite's own: choose another name in WITH")
         for view in views:
             used = principal.view(view).names
             # Where the view names something that he cannot see, it fails for him anyway.
