@@ -140,3 +140,50 @@ def test_the_net_does_not_hinder_what_has_no_policy(shop) -> None:
 
     assert ann.run("REPLACE INTO orders VALUES (2, 1, 'x')").changes == 1
     assert ann.run("DELETE FROM orders").changes == 3
+
+
+@pytest.fixture
+def typed(new_cenv):
+    """Columns whose types change what they are compared with: 7 is '7' in each."""
+    return new_cenv(
+        "CREATE TABLE forms (id INTEGER PRIMARY KEY, state INTEGER, author TEXT)",
+        "CREATE TABLE keyed (state INTEGER, author TEXT, PRIMARY KEY (author, state)) WITHOUT ROWID",
+        "CREATE TABLE pages (id INTEGER PRIMARY KEY, author TEXT, form_id INTEGER REFERENCES forms ON DELETE CASCADE ON UPDATE CASCADE)",
+        "INSERT INTO forms VALUES (1, 1, '1')",
+        "INSERT INTO keyed VALUES (1, '1')",
+        "INSERT INTO pages VALUES (1, '1', 1)",
+    )
+
+
+@pytest.mark.parametrize("table", ["forms", "keyed"])
+@pytest.mark.parametrize(
+    "condition", ["state <> '7'", "author NOT IN (7)", "CASE author WHEN 7 THEN 0 ELSE 1 END", "author NOT IN (SELECT 7)"]
+)
+def test_a_written_row_is_compared_as_a_row_of_its_table(typed, table: str, condition: str) -> None:
+    ann = typed.person({table: ALL}, [(table, "write", condition)])
+
+    assert code(ann, f"INSERT INTO {table} (state, author) VALUES (7, '7')") == "row_policy"
+    assert code(ann, f"UPDATE {table} SET state = 7, author = '7'") == "row_policy"
+    assert ann.run(f"INSERT INTO {table} (state, author) VALUES (8, '8')").changes == 1
+
+
+def test_so_is_one_that_a_key_reaches(typed) -> None:
+    mine = [(table, kind, "author = $user_id") for table in ("forms", "pages", "keyed") for kind in ("read", "write", "delete")]
+    ann = typed.person({"forms": ALL, "pages": ALL, "keyed": ALL}, mine)
+
+    assert ann.run("INSERT INTO forms VALUES (2, 1, '1')").changes == 1
+    assert ann.run("REPLACE INTO keyed VALUES (1, '1')").changes == 1
+    assert ann.run("UPDATE forms SET id = 3 WHERE id = 1").changes == 1
+    assert ann.run("DELETE FROM forms WHERE id = 3").changes == 1
+    assert typed.all("SELECT * FROM pages") == []
+
+
+def test_a_trigger_may_remove_the_row_that_fired_it(new_cenv) -> None:
+    inbox = new_cenv(
+        "CREATE TABLE inbox (id INTEGER PRIMARY KEY, author TEXT)",
+        "CREATE TRIGGER taken AFTER INSERT ON inbox BEGIN DELETE FROM inbox WHERE id = new.id; END",
+    )
+    ann = inbox.person({"inbox": ALL}, [("inbox", "write", "author = $user_id")])
+
+    assert ann.run("INSERT INTO inbox VALUES (1, '1')").changes == 1
+    assert inbox.all("SELECT * FROM inbox") == []

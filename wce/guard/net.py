@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from wce.guard.principal import Principal
+from wce.guard.shadows import keys, source
 from wce.store.sqlite import quote
 
 MESSAGE: Final = "wce-policy"  # what RAISE says; `faults` knows it again
@@ -91,7 +92,8 @@ class Net:
         return name, f"CREATE TEMP TRIGGER {quote(name)} {event} ON {on} {when} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
 
     def _unless(self, row: str, table: str, condition: str) -> str:
-        """The row under the table's own name, so that the condition reads the same here as anywhere."""
-        found = self._principal.table(table)
-        columns = ",".join(f"{row}.{quote(column.name)} AS {quote(column.name)}" for column in found.columns)
-        return f"WHEN NOT EXISTS(SELECT 1 FROM (SELECT {columns}) AS {quote(found.name)} WHERE {condition})"
+        """The row is looked up by its key: the columns of OLD and NEW have no types, so that a condition would compare otherwise."""
+        principal = self._principal
+        name = quote(principal.table(table).name)
+        same = " AND ".join(f"{name}.{column} IS {row}.{column}" for column, _ in keys(principal, table))
+        return f"WHEN NOT EXISTS(SELECT 1 FROM {source(principal, table)} WHERE {same} AND {condition})"

@@ -200,7 +200,7 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
 
 
 def _refuse_rowid(condition: str, tokens: Sequence[Token], table: Table) -> None:
-    """A row that is just being written stands there by its columns only, so its rowid would be NULL."""
+    """A rowid that is no column is no part of the row: it may become another one when the file is copied."""
     columns = {fold(column.name) for column in table.columns}
     for token in tokens:
         if token.kind in IDENTIFIERS and token.name in _ROWIDS and token.name not in columns:

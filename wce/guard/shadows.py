@@ -57,7 +57,8 @@ def _alias(name: str, inner: str) -> str:
     return f"{quote(name)} AS NOT MATERIALIZED (SELECT * FROM {quote(inner)})"
 
 
-def _source(principal: Principal, table: str) -> str:
+def source(principal: Principal, table: str) -> str:
+    """The table itself, under its own name."""
     name = quote(principal.table(table).name)
     return f"{quote(principal.hidden.schema)}.{name} AS {name}"
 
@@ -68,7 +69,7 @@ def _rows(principal: Principal, table: str, wanted: Wanted) -> str:
     conditions = " AND ".join([principal.condition(table).read, *wanted.pushed.get(table, [])])
     barrier = " LIMIT -1" if wanted.strict else ""
     name = quote(principal.hidden.own + "r_" + table)
-    return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM {_source(principal, table)} WHERE {conditions}{barrier})"
+    return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM {source(principal, table)} WHERE {conditions}{barrier})"
 
 
 def keys(principal: Principal, table: str) -> list[tuple[str, str]]:
@@ -88,7 +89,7 @@ def _guard(principal: Principal, table: str, kind: str) -> str:
     condition = conditions.update if kind == "update" else conditions.delete
     name = quote(principal.table(table).name)
     columns = ",".join(f"{name}.{column} AS {quote(key)}" for column, key in keys(principal, table))
-    return f"{quote(principal.hidden.own + kind)} AS NOT MATERIALIZED (SELECT {columns} FROM {_source(principal, table)} WHERE {condition})"
+    return f"{quote(principal.hidden.own + kind)} AS NOT MATERIALIZED (SELECT {columns} FROM {source(principal, table)} WHERE {condition})"
 
 
 def guarded(principal: Principal, table: str, kind: str, reference: str) -> str:
