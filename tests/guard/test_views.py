@@ -12,6 +12,7 @@ from tests.guard.conftest import READ, Cenv
 TABLES = (
     "CREATE TABLE t (a INTEGER, b INTEGER)",
     "CREATE TABLE u (a INTEGER, b INTEGER)",
+    "CREATE INDEX t_a ON t (a)",
     "INSERT INTO t VALUES (1, 2), (2, 3), (3, NULL)",
     "INSERT INTO u VALUES (1, 9), (3, 8)",
 )
@@ -71,6 +72,11 @@ VIEWS = (
     "SELECT a FROM t WHERE a BETWEEN (1) AND (2)",
     "SELECT a FROM t WHERE b IS NOT DISTINCT FROM 2",
     "SELECT a FROM t NOT INDEXED",
+    "SELECT a FROM t INDEXED BY t_a WHERE a > 1",
+    "SELECT x.b FROM u JOIN t AS x INDEXED BY [t_a] ON x.a = u.a",
+    'SELECT x.b FROM u, t x INDEXED BY "t_a" WHERE x.a = u.a',
+    "SELECT indexed.b AS b FROM (SELECT a AS indexed, b FROM t) AS indexed",
+    "SELECT indexed by FROM (SELECT a AS indexed FROM t)",
     "SELECT random() IS NOT NULL AS r",
     "SELECT date('now') IS NOT NULL AS as_of",
     "SELECT v0.at AS again FROM v0",

@@ -19,6 +19,8 @@ SHADOWS: Final = {
     "fts4": ("content", "segments", "segdir", "docsize", "stat"),
 }
 
+_AFTER_COLUMNS: Final = frozenset({"EXCEPT", "FROM", "GROUP", "HAVING", "INTERSECT", "LIMIT", "ORDER", "UNION", "WHERE", "WINDOW"})
+
 
 @dataclass(frozen=True, slots=True)
 class ViewText:
@@ -60,8 +62,22 @@ def view(sql: str) -> tuple[ViewText, list[Token]] | None:
         at = tokens[at].match + 1
     if at >= len(tokens) or tokens[at].keyword != "AS" or any(token.keyword == ";" for token in tokens):
         return None
-    body = unqualified(tokens[at + 1 :])
+    body = _unhinted(unqualified(tokens[at + 1 :]) or [])
     return (ViewText(columns, emit(body)), body) if body else None
+
+
+def _unhinted(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens without INDEXED BY, as what stands in for a table has no index. Two names, `indexed by`, may be a column and its alias."""
+    kept: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        words = [token.keyword for token in tokens[index : index + 3]]
+        if len(words) == 3 and words[:2] == ["INDEXED", "BY"] and tokens[index + 2].kind in NAMES and words[2] not in _AFTER_COLUMNS:
+            index += 3
+            continue
+        kept.append(tokens[index])
+        index += 1
+    return kept
 
 
 def trigger_body(sql: str) -> list[Token] | None:
