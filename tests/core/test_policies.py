@@ -88,6 +88,79 @@ def test_a_policy_for_nothing_is_refused(shop, fields, code):
     assert refused(create, shop, **fields) == code
 
 
+def hold(shop, count, condition="1", user_id=None, table="Songs"):
+    """Policies that are there already, as an older version or a file from elsewhere may have brought them."""
+    for number in range(count):
+        shop.world.sql(
+            "INSERT INTO _wce_row_policies (table_name, user_id, policy_type, sql_condition, created_at) VALUES (?, ?, ?, ?, 0)",
+            *(table, user_id, ("read", "write", "delete")[number % 3], condition),
+        )
+
+
+@pytest.mark.parametrize(
+    ("held", "rule"),
+    [
+        ([{"count": 99}], None),
+        ([{"count": 100}], "100 policies on one table"),
+        ([{"count": 50}, {"count": 50, "user_id": 0}], "100 policies on one table"),
+        ([{"count": 60, "user_id": 1}, {"count": 60, "user_id": 0}], None),
+        ([{"count": 120, "table": "Other"}], None),
+        ([{"count": 3, "condition": "1 " * 5_000}], "on one table that bind one user may have 30,000 characters"),
+        ([{"count": 10, "condition": "1 " * 5_000, "table": "Other"}], "bind one user may have 100,000 characters"),
+        ([{"count": 40, "condition": "1 " * 5_000, "table": "Other", "user_id": 1}], "bind one user may have 100,000 characters"),
+    ],
+)
+def test_what_binds_one_user_has_a_bound(shop, held, rule):
+    for policies in held:
+        hold(shop, **policies)
+
+    if rule is None:
+        create(shop)
+    else:
+        with pytest.raises(WceError, match=rule) as caught:
+            create(shop)
+        assert (caught.value.code, caught.value.errors[0].field) == ("validation", "sql_condition")
+
+
+def test_another_user_has_room_of_his_own_until_the_cenv_has_none(shop):
+    alice = shop.world.add("alice")
+    hold(shop, 40, "1 " * 5_000, user_id=1, table="Other")
+    create(shop, user_id=alice.user_id)
+    hold(shop, 10, "1 " * 5_000, user_id=1, table="Other")
+
+    with pytest.raises(WceError, match="all policies of the cenv may have 500,000 characters"):
+        create(shop, user_id=alice.user_id)
+
+
+def test_as_many_as_may_be_hold_together(shop):
+    alice = shop.world.add("alice", Role.EDITOR)
+    shop.allow(alice, "songs", can_read=True, can_write=True, can_delete=True)
+    shop.world.sql("INSERT INTO songs VALUES (1, ?), (2, 99)", alice.user_id)
+    hold(shop, 97)
+    for kind in ("read", "write", "delete"):
+        create(shop, policy_type=kind, sql_condition=" OR ".join(["owner_id = $user_id"] * 87))
+
+    assert shop.rows(alice, "SELECT id FROM songs") == [(1,)]
+    assert shop.rows(alice, "INSERT INTO songs VALUES (3, $1) RETURNING id", {"1": alice.user_id}) == [(3,)]
+    assert shop.rows(alice, "UPDATE songs SET id = id RETURNING id") == [(1,), (3,)]
+    assert shop.rows(alice, "DELETE FROM songs RETURNING id") == [(1,), (3,)]
+
+
+def test_a_condition_leaves_levels_for_what_it_will_stand_in(shop):
+    with pytest.raises(WceError, match="too many levels") as caught:
+        create(shop, sql_condition=" OR ".join(["owner_id = 1"] * 100))
+
+    assert caught.value.code == "bad_policy"
+
+
+def test_policies_that_are_too_much_for_a_statement_are_told_to_who_writes(shop):
+    alice = shop.world.add("alice", Role.EDITOR)
+    shop.allow(alice, "songs", can_read=True, can_write=True)
+    hold(shop, 2, "owner_id <> '" + "x" * 410_000 + "'")
+
+    assert refused(shop.rows, alice, "INSERT INTO songs VALUES (1, 1)") == "sql_error"
+
+
 @pytest.mark.parametrize("role", [Role.EDITOR, Role.VIEWER])
 def test_only_administrators_make_and_remove_policies(shop, role):
     user, made = shop.world.add("someone", role), create(shop)

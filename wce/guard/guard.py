@@ -82,7 +82,7 @@ class Guard:
         """Raise WceError `bad_policy` or `no_such_table` unless the condition can be a policy of the table."""
         with self._store.connections.use(cenv, _ADMIN, partial(self._open_admin, cenv, _ADMINISTRATOR)) as session:
             link = session.link
-            policies.validate(link.probe, session.catalogue, link.hidden.schema, table, condition)
+            policies.validate(link.probe, session.catalogue, link.hidden.schema, table, condition, room=True)
 
     def builder(self, cenv: str, path: Path, *, max_bytes: int, seconds: float) -> Builder:
         """What builds a schema from elsewhere in the file of a draft; the caller closes it."""

@@ -20,6 +20,7 @@ from wce.store.sqlite import fold, quote, sqlite3
 # The names that a condition may use; a validation stands something in for each.
 VARIABLES: Final[Mapping[str, Value]] = {"user_id": 1, "username": "someone", "role": "viewer"}
 _ROWIDS: Final = frozenset({"rowid", "oid", "_rowid_"})
+_ROOM: Final = "NOT " * 8  # the levels that are left for the ANDs between a hundred policies
 _SELECT, _READ, _FUNCTION, _RECURSIVE = 21, 20, 31, 33
 # Prepares a statement and returns the authorizer's arguments: (sql) → events.
 Event = tuple[int, str | None, str | None, str | None, str | None]
@@ -142,14 +143,23 @@ def compile_table(
             raise bad(f"policy {policy.id} is of no known type")
         parts[policy.policy_type].append(f"({translate(policy.sql_condition, catalogue, schema, variables)})")
     conditions = Conditions(
-        read=" AND ".join(parts["read"]),
-        update=" AND ".join(parts["read"] + parts["write"]),
-        delete=" AND ".join(parts["read"] + parts["delete"]),
-        check=" AND ".join(parts["write"]),
+        read=_all(parts["read"]),
+        update=_all(parts["read"] + parts["write"]),
+        delete=_all(parts["read"] + parts["delete"]),
+        check=_all(parts["write"]),
     )
     if conditions != FREE:
         restrictable(catalogue, table)
     return conditions
+
+
+def _all(conditions: Sequence[str]) -> str:
+    """That all of them hold, in pairs of pairs: in a row each would be a level of its own, and SQLite takes 200."""
+    joined = list(conditions)
+    while len(joined) > 1:
+        pairs = [joined[at : at + 2] for at in range(0, len(joined), 2)]
+        joined = [f"({' AND '.join(pair)})" if len(pair) == 2 else pair[0] for pair in pairs]
+    return joined[0] if joined else ""
 
 
 def restrictable(catalogue: Catalogue, table: str) -> Table:
@@ -168,10 +178,11 @@ def restrictable(catalogue: Catalogue, table: str) -> Table:
     return found
 
 
-def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condition: str) -> None:
+def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condition: str, *, room: bool = False) -> None:
     """Raise WceError `bad_policy` unless the condition is one boolean expression over rows of the table that is surely safe.
 
-    It is prepared where the name of a table that `translate` did not bind means a stand-in that cannot be prepared.
+    It is prepared where the name of a table that `translate` did not bind means a stand-in that cannot be prepared. With `room`
+    it must also be so flat that it holds for writes, together with others.
     """
     target = restrictable(catalogue, fold(table))
     sql = translate(condition, catalogue, schema, VARIABLES)
@@ -197,6 +208,16 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
         raise bad(str(error).replace(f"{schema}.", "")) from None
     for event in events:
         _check(event, catalogue, schema)
+    if room:
+        _require_room(probe, f"WITH {stand_ins} SELECT NOT EXISTS(SELECT 1 FROM {rows} WHERE {_ROOM}({sql}))")
+
+
+def _require_room(probe: Probe, sql: str) -> None:
+    """In the triggers of the net a condition stands in an EXISTS, and SQLite counts its levels twice there."""
+    try:
+        probe(f"EXPLAIN {sql}")
+    except sqlite3.Error:
+        raise bad("it has too many levels; in place of OR after OR write IN (…), or put the values into a table") from None
 
 
 def _refuse_rowid(condition: str, tokens: Sequence[Token], table: Table) -> None:

@@ -14,6 +14,7 @@ from wce.guard.plan import Plan
 from wce.guard.principal import Principal
 from wce.guard.rewrite import Rewriter
 from wce.model import Grants
+from wce.store.sqlite import sqlite3
 
 
 class Rules(Protocol):
@@ -86,7 +87,10 @@ class PrincipalRules:
         self._authorizer.expect(plan, deadline)
 
     def ready(self, plan: Plan) -> bool:
-        return plan.target_name is not None and self._net.ensure(plan.target_name)
+        try:
+            return plan.target_name is not None and self._net.ensure(plan.target_name)
+        except sqlite3.Error:  # only what came with a file from elsewhere, for no more is taken here than can stand together
+            raise WceError("sql_error", "the policies of a table that this statement writes are too much to hold them all") from None
 
     def undone(self) -> None:
         self._net.forget_version()
