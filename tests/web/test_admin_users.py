@@ -90,6 +90,22 @@ def test_nobody_acts_on_his_equals_or_gives_his_own_role(invite: Callable[..., C
     assert admin.post("/admin/users", USER).status_code == 201
 
 
+def test_everything_that_is_wrong_is_named_at_once(owner: Caller) -> None:
+    wrong = {"username": "g r", "password": "short", "role": "king", "email": "nobody", "enabled": True}
+
+    made, changed = owner.post("/admin/users", wrong), owner.put("/admin/users/1", {"password": "", "email": "x@", "enabled": 1})
+
+    assert made.status_code == changed.status_code == 422
+    assert {item["field"]: item["message"] for item in made.json["errors"]} == {
+        "username": "must have 3 to 32 letters, digits or underscores",
+        "password": "must have 8 to 72 bytes",
+        "role": "Input should be 'owner', 'admin', 'editor' or 'viewer'",
+        "email": "must be an e-mail address",
+        "enabled": "Extra inputs are not permitted",
+    }
+    assert [item["field"] for item in changed.json["errors"]] == ["enabled", "email", "password"]
+
+
 @pytest.mark.parametrize("changes", [{"enabled": False}, {"password": "battery staple"}, {"role": "viewer"}])
 def test_losing_something_ends_every_session(owner: Caller, invite: Callable[..., Caller], changes: dict[str, object]) -> None:
     editor = invite("editor", "editor")

@@ -124,6 +124,18 @@ def test_every_act_is_in_the_audit_log_without_the_key(owner: Caller) -> None:
     assert holder.token not in log.text
 
 
+@pytest.mark.parametrize("end_keys", [False, True])
+def test_who_changes_his_password_says_whether_his_keys_end(owner: Caller, end_keys: bool) -> None:
+    holder = with_key(owner)
+
+    changed = owner.post("/password", {"current_password": PASSWORD, "new_password": "battery staple", "end_keys": end_keys})
+
+    assert changed.status_code == 200
+    assert holder.get("/me").status_code == (401 if end_keys else 200)
+    (entry,) = replace(owner, token=changed.json["token"]).get("/admin/audit?action=password.change").json["entries"]
+    assert entry["details"] == {"sessions_ended": 1} | ({"keys_ended": 1} if end_keys else {})
+
+
 @pytest.mark.parametrize("change", [{"enabled": False}, {"password": "battery staple"}])
 def test_disabling_and_a_password_from_above_end_the_keys(owner: Caller, invite: Callable[..., Caller], change: dict[str, Any]) -> None:
     user = invite("user", "editor")

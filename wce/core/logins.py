@@ -193,9 +193,20 @@ def revoke_all(session: Session, actor: Actor) -> int:
 
 
 def change_password(
-    session: Session, passwords: Passwords, tokens: Tokens, config: CenvSettings, actor: Actor, current: str, new: str
+    session: Session,
+    passwords: Passwords,
+    tokens: Tokens,
+    config: CenvSettings,
+    actor: Actor,
+    current: str,
+    new: str,
+    *,
+    end_keys: bool = False,
 ) -> LoggedIn:
-    """Change the actor's own password: every session of his ends, and the one login that comes back takes their place."""
+    """Change the actor's own password: every session of his ends, and the one login that comes back takes their place.
+
+    His programs go on with their keys, unless he says that those end, too: as whoever thinks that somebody else was in his account.
+    """
     proof = prove(session, passwords, actor, current)
     password_hash = passwords.hash(new, "new_password")
     with session.transaction(actor) as transaction:
@@ -203,8 +214,11 @@ def change_password(
         if transaction.execute(update, (password_hash, actor.user_id, proof)).rowcount != 1:
             raise WceError("bad_credentials", "The password is wrong.")
         ended = end_sessions(transaction, actor.user_id)
+        details = {"sessions_ended": ended}
+        if end_keys:
+            details["keys_ended"] = transaction.execute("DELETE FROM _wce_api_keys WHERE user_id = ?", (actor.user_id,)).rowcount
         login = _begin(transaction, tokens, session.cenv, actor, config)
-        audit.record(transaction, AuditEntry("password.change", "user", str(actor.user_id), {"sessions_ended": ended}))
+        audit.record(transaction, AuditEntry("password.change", "user", str(actor.user_id), details))
     return login
 
 

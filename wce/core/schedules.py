@@ -20,6 +20,8 @@ from wce.store.session import Session
 
 _MAX_SCHEDULES: Final = 100
 _MAX_CRON: Final = 100
+_UNSET: Final = "Factory"  # the zone of a computer that has not been told where it stands; it is none
+_STEPS: Final = (60, 24, 31, 12, 7)  # how many values each field has: the step to beyond the last one is never taken
 _ZONE: Final = re.compile(r"[A-Z][A-Za-z0-9_+-]{1,30}(/[A-Z][A-Za-z0-9_+-]{1,30}){0,2}")
 
 
@@ -168,5 +170,17 @@ def _require_good(given: Mapping[str, Any]) -> None:
     check_words(given, {})
     if "name" in given:
         check_name(given["name"])
+    if "cron" in given:
+        _require_steps(given["cron"])
+    if given.get("timezone") == _UNSET:
+        raise invalid("timezone", "is no place: take one such as UTC or Europe/Berlin")
     if "cron" in given or "timezone" in given:
         next_time(given.get("cron", "* * * * *"), given.get("timezone", "UTC"), int(datetime.now(UTC).timestamp()))
+
+
+def _require_steps(cron: str) -> None:
+    """`*/90` for minutes would mean each full hour, which nobody who writes it wants."""
+    for field, most in zip(cron.split(), _STEPS, strict=False):
+        for step in re.findall(r"/([0-9]+)", field):
+            if len(step) > len(str(most)) or int(step) > most:
+                raise invalid("cron", f"in {field[:20]} the step may be at most {most}, for the field goes no further")

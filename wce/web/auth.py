@@ -102,9 +102,9 @@ def password(cenv_id: str) -> Response:
     body = bodies.read(bodies.NewPassword, bodies.LOGIN_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
-        made = logins.change_password(
-            session, app.passwords, app.tokens, cenv_settings(), actor(), body.current_password, body.new_password
-        )
+        old, new = body.current_password, body.new_password
+        config = cenv_settings()
+        made = logins.change_password(session, app.passwords, app.tokens, config, actor(), old, new, end_keys=body.end_keys)
     return _signed_in(made)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
 from flask import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from wce.core import passwords, users
 from wce.errors import FieldError, WceError
 from wce.model import Params, Value
 from wce.web import current, jsonbody
@@ -60,9 +62,26 @@ Bindable = Annotated[
     AfterValidator(_bindable),
     WithJsonSchema({"anyOf": [{"type": "array", "items": _BOUND}, {"type": "object", "additionalProperties": _BOUND}, _NULL]}),
 ]
-# What the core asks of new ones, told to whoever reads the description; what is wrong with one is told by the core.
-NewName = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_]{3,32}$"})]
-NewSecret = Annotated[str, WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 72, "format": "password"})]
+
+
+def _by(check: Callable[[str], object]) -> AfterValidator:
+    """What the core asks for, asked here already: so all that is wrong with a body is told at once."""
+
+    def judge(value: str) -> str:
+        try:
+            check(value)
+        except WceError as error:
+            raise PydanticCustomError("rule", error.errors[0].message) from error
+        return value
+
+    return AfterValidator(judge)
+
+
+_NAME: Final = {"type": "string", "pattern": "^[A-Za-z0-9_]{3,32}$"}
+_SECRET: Final = {"type": "string", "minLength": 8, "maxLength": 72, "format": "password"}
+NewName = Annotated[str, _by(users.check_username), WithJsonSchema(_NAME)]
+NewSecret = Annotated[str, _by(passwords.check), WithJsonSchema(_SECRET)]
+Email = Annotated[str, _by(users.check_email)]
 
 
 class Body(BaseModel):
@@ -86,12 +105,13 @@ class NewCenv(NewAccount):
 
 
 class Registration(NewAccount):
-    email: str | None = None
+    email: Email | None = None
 
 
 class NewPassword(Body):
     current_password: str
     new_password: NewSecret
+    end_keys: bool = False
 
 
 class Confirmation(Body):
@@ -100,14 +120,14 @@ class Confirmation(Body):
 
 class NewUser(NewAccount):
     role: Literal["owner", "admin", "editor", "viewer"]
-    email: str | None = None
+    email: Email | None = None
 
 
 class UserChanges(Body):
     role: Literal["owner", "admin", "editor", "viewer"] | None = None
     enabled: bool | None = None
-    email: str | None = None
-    password: str | None = None
+    email: Email | None = None
+    password: NewSecret | None = None
 
 
 class NewPermission(Body):

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, request
 from wce.core import examples
 from wce.core.cenvs import FIRST_ID, create_cenv
 from wce.core.importing.system import Owner
-from wce.core.users import check_username
 from wce.errors import WceError
 from wce.model import Actor, Role
 from wce.web import bodies, responses, uploads
@@ -74,8 +73,9 @@ def _create_from_file() -> Response:
     with uploads.received(app.store.folder, app.max_import_bytes) as upload, app.copying():
         owner = None
         if "username" in upload.fields:
-            name = check_username(upload.fields["username"])
-            owner = Owner(name, app.passwords.hash(upload.fields.get("password", "")))
+            account = {"username": upload.fields["username"], "password": upload.fields.get("password", "")}
+            new = bodies.validate(bodies.NewAccount, account)
+            owner = Owner(new.username, app.passwords.hash(new.password))
         made, report = app.importer.create(
             upload.file, owner, max_bytes=app.max_import_bytes, ip_address=context.ip_address, user_agent=context.user_agent
         )
