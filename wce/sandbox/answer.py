@@ -35,6 +35,8 @@ def shape(result: Any, output_bytes: int) -> tuple[int, Headers, bytes]:
     else:
         status, headers = (204 if result is None else 200), ()
         content = result
+    if isinstance(content, dict) and content.get(MARK) == "response":
+        raise Fault("result", "The body of an answer may not be an answer itself.")
     body, kind = _body(content)
     if len(body) > output_bytes:
         raise Fault("output", f"The answer has {len(body)} bytes; at most {output_bytes} are allowed.")

@@ -17,13 +17,17 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One name: how it is called and what it does, in a sentence; `fleeting` where it may tell something else each time."""
+    """One name: how it is called and what it does, in a sentence.
+
+    `fleeting` where it may tell something else each time. `around` is the function of the prelude that is put around it.
+    """
 
     name: str
     signature: str
     does: str
     make: Callable[[Database, Prints], Any]
     fleeting: bool = False
+    around: str = "_wce_guard"
 
 
 def _plain(function: Any) -> Callable[[Database, Prints], Any]:
@@ -68,10 +72,10 @@ TABLE: Final = (
     Entry("redirect", "(location, status=302)", "An answer that sends the client elsewhere.", _WRITTEN),
     Entry("abort", "(status, message='')", "Ends the call with an error; nothing that it wrote stays.", _plain(library.abort)),
     Entry("render", "(template, context={})", "The HTML of a template of the cenv that is given this data.", _GIVEN, fleeting=True),
-    Entry("print", "(*values, sep=' ')", "Writes a line to the log of the run.", lambda _, prints: prints.print),
-    Entry("log.info", "(*values)", "The same, marked as information.", lambda _, prints: prints.info),
-    Entry("log.warning", "(*values)", "The same, marked as a warning.", lambda _, prints: prints.warning),
-    Entry("log.error", "(*values)", "The same, marked as an error.", lambda _, prints: prints.error),
+    Entry("print", "(*values, sep=' ')", "Writes a line to the log of the run.", lambda _, prints: prints.print, around="_wce_shown"),
+    Entry("log.info", "(*values)", "The same, marked as information.", lambda _, prints: prints.info, around="_wce_shown"),
+    Entry("log.warning", "(*values)", "The same, marked as a warning.", lambda _, prints: prints.warning, around="_wce_shown"),
+    Entry("log.error", "(*values)", "The same, marked as an error.", lambda _, prints: prints.error, around="_wce_shown"),
     Entry("json.encode", "(value)", "The value as JSON text.", _plain(library.json_encode)),
     Entry("json.decode", "(text)", "What a JSON text says.", _plain(library.json_decode)),
     Entry("time.now", "()", "Now, in Unix seconds.", _plain(library.now), fleeting=True),
@@ -99,8 +103,8 @@ TABLE: Final = (
     Entry("uuid", "()", "A new random UUID.", _plain(library.new_uuid), fleeting=True),
     Entry("random.integer", "(low, high)", "A whole number from low to high, both included.", _plain(library.integer), fleeting=True),
     Entry("random.number", "()", "A float from 0 to 1.", _plain(library.number), fleeting=True),
-    Entry("random.choice", "(values)", "One of a list.", _plain(library.choice), fleeting=True),
-    Entry("random.shuffle", "(values)", "The list in another order.", _plain(library.shuffle), fleeting=True),
+    Entry("random.choice", "(values)", "One of a list.", _plain(library.choice), fleeting=True, around="_wce_choosing"),
+    Entry("random.shuffle", "(values)", "The list in another order.", _plain(library.shuffle), fleeting=True, around="_wce_shuffling"),
     Entry("random.token", "(size=32)", "A secret of so many random bytes, in hexadecimal.", _plain(library.token), fleeting=True),
 )
 
@@ -122,18 +126,65 @@ REQUEST: Final = {
     "ip": "the caller's address",
 }
 
-# Runs in the interpreter before the script. A cyclic value would overflow Go's stack at the border and a string would end at its
-# first NUL, so what looks like one of the two crosses as its own text, and is judged on the other side.
+# Runs in the interpreter before the script. A cyclic value would overflow Go's stack at the border, and strings that are sent and bytes
+# that are given would end at their first NUL. So a value whose text looks like one of the two is walked through before it crosses: one
+# that is no cycle has no more parts than its text has characters. Such bytes are given as letters, of which there are 256.
 _PRELUDE: Final = r"""
 def _wce_odd(value):
     text = repr(value)
-    return text if "..." in text or "\\x00" in text else None
+    if "[...]" not in text and "{...}" not in text and "\\x00" not in text:
+        return None
+    left, level = len(text), [value]
+    for _ in range(left):
+        inner = []
+        for item in level:
+            kind = type(item)
+            if kind == "string" and "\0" in item:
+                return "nul"
+            if kind not in ("list", "tuple", "dict", "set"):
+                continue
+            left -= len(item)
+            if left < 0:
+                return "cycle"
+            inner.extend(item)
+            if kind == "dict":
+                inner.extend(item.values())
+        if not inner:
+            return None
+        level = inner
+    return "cycle"
 
 def _wce_guard(function):
     def call(*args, **kwargs):
         odd = _wce_odd((args, kwargs))
-        return function(_wce_odd = odd) if odd else function(*args, **kwargs)
+        found = function(_wce_odd = odd) if odd else function(*args, **kwargs)
+        return _wce_whole(*found) if type(found) == "tuple" else found
     return call
+
+def _wce_whole(found, places):
+    for row, name, letters in places:
+        blob = bytes(letters.replace("\u0100", "\0").codepoint_ords())
+        if name == None:
+            return blob
+        (found if row == None else found[row])[name] = blob
+    return found
+
+def _wce_shown(function):
+    def shown(value):
+        text = repr(value)
+        return value if type(value) == "string" and "\\x" not in text else text
+    guarded = _wce_guard(function)
+    return lambda *values, **options: guarded(*[shown(value) for value in values], **options)
+
+def _wce_choosing(function):
+    def choice(values):
+        return values[function(len(values))]
+    return choice
+
+def _wce_shuffling(function):
+    def shuffle(values):
+        return [values[index] for index in function(len(values))]
+    return shuffle
 
 def _wce_result(value):
     odd = _wce_odd(value)
@@ -161,7 +212,7 @@ def _build() -> str:
     for entry in TABLE:
         if entry.make is _WRITTEN:
             continue
-        value = f"_wce_guard({_internal(entry.name)})" if entry.signature else _internal(entry.name)
+        value = f"{entry.around}({_internal(entry.name)})" if entry.signature else _internal(entry.name)
         space, _, name = entry.name.rpartition(".")
         if space:
             spaces.setdefault(space, []).append(f'"{name}": {value}')

@@ -9,10 +9,11 @@ import hmac
 import json
 import math
 import random
+import re
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
@@ -35,13 +36,14 @@ MATH: Final[dict[str, Callable[..., Any]]] = {
 _RANDOM: Final = random.SystemRandom()
 _ABORTS: Final = range(400, 600)
 _MAX_TOKEN: Final = 1_024
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
 
 
-def abort(status: int, message: str = "") -> NoReturn:
+def abort(status: int, message: str | None = "") -> NoReturn:
     """End the call with an error of the script's choice."""
     if not isinstance(status, int) or status not in _ABORTS:
         raise ValueError("the status must be a whole number from 400 to 599")
-    raise Fault("abort", str(message), status=status)
+    raise Fault("abort", "" if message is None else str(message), status=status)
 
 
 def json_encode(value: Any) -> str:
@@ -49,17 +51,23 @@ def json_encode(value: Any) -> str:
 
 
 def json_decode(text: str | bytes) -> Any:
-    return without_nul(json.loads(text))
+    return without_nul(json.loads(text, parse_constant=_no_json))
+
+
+def _no_json(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
 
 
 def without_nul(value: Any) -> Any:
-    """The value, if every string in it can cross the border, where strings end at a NUL."""
+    """The value, if every string in it can cross the border, where strings end at a NUL and are UTF-8."""
     stack = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
             if "\0" in item:
                 raise ValueError("a string holds a NUL character, which no script can be given")
+            if not item.isascii() and _HALF.search(item):
+                raise ValueError("a string holds half of a surrogate pair, which no script can be given")
         elif isinstance(item, dict):
             stack += [*item, *item.values()]
         elif isinstance(item, list):
@@ -135,12 +143,16 @@ def number() -> float:
     return _RANDOM.random()
 
 
-def choice(values: Sequence[Any]) -> Any:
-    return _RANDOM.choice(values)
+def choice(count: int) -> int:
+    """The place of one of so many; the values themselves stay with the script."""
+    if not count:
+        raise ValueError("there is nothing to choose from")
+    return _RANDOM.randrange(count)
 
 
-def shuffle(values: Sequence[Any]) -> list[Any]:
-    return _RANDOM.sample(values, len(values))
+def shuffle(count: int) -> list[int]:
+    """All places of so many, in another order."""
+    return _RANDOM.sample(range(count), count)
 
 
 def token(size: int = 32) -> str:

@@ -25,6 +25,8 @@ class Prints:
         self._full = False
 
     def print(self, *values: Any, sep: str = " ") -> None:
+        if not isinstance(sep, str):
+            raise ValueError("sep must be a string")
         self._add("print", values, sep)
 
     def info(self, *values: Any) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 import starlark_go
 
-from wce.sandbox import answer, api, odd
+from wce.sandbox import answer, api, border, reading
 from wce.sandbox.api import PRELUDE, Entry, Function, bindings
 from wce.sandbox.database import Ask, Database
 from wce.sandbox.library import without_nul
@@ -26,13 +26,11 @@ from wce.sandbox.messages import Fault, Frame, Reply
 from wce.sandbox.prints import Prints
 from wce.sandbox.tokens import Source
 
-MAX_SOURCE: Final = 256 * 1024
 _CACHED: Final = 256
 _FILE: Final = "script"
 _PROBE: Final = "wce:checked"
 _FRAME: Final = re.compile(rf"^  {_FILE}:(\d+):(\d+): in (.*)$", re.MULTILINE)
-_NO_FIELD: Final = re.compile(r'key ".*" not in dict|.* index: got string, want int|unhandled index operation .*', re.DOTALL)
-_NO_METHOD: Final = re.compile(r"dict has no \.(\w+) field or method")
+_UNSENDABLE: Final = "What the script returned cannot be sent: a function, a text that is not UTF-8, or a number of over 4,300 digits."
 _release: Final = ctypes.pythonapi.Py_DecRef
 _release.argtypes = [ctypes.py_object]
 _release.restype = None
@@ -64,7 +62,7 @@ class Runtime:
 
     def check(self, script: str) -> None:
         """Raise Fault `syntax` where the script could not be loaded; nothing of it runs."""
-        source = _readable(script)
+        source = reading.readable(script)
         # Names are resolved before anything runs, and the first line ends it there.
         probe = f'fail("{_PROBE}")\n{source.text}'
         try:
@@ -72,7 +70,7 @@ class Runtime:
         except starlark_go.EvalError:
             return
         except starlark_go.StarlarkError as error:
-            raise _syntax(source, error, above=1) from None
+            raise reading.refused(source, error, above=1) from None
 
     def known(self, key: str) -> bool:
         """Whether the script of this key is kept."""
@@ -80,7 +78,7 @@ class Runtime:
 
     def load(self, key: str, script: str, entry: str = "handler") -> None:
         """Read a script and keep it; what stands at its left margin runs here, once."""
-        source = _readable(script)
+        source = reading.readable(script)
         self._database.begin(0)
         self._fleeting = False
         interpreter = None
@@ -118,11 +116,13 @@ class Runtime:
         else:
             fresh = interpreter = self._interpreter({"request": request})
             if not source.defines("response"):
-                raise Fault("runtime", f"The script defines no {entry}(request) and sets no response.", 1, 1, _excerpt(source, 1, 1))
+                raise Fault("runtime", f"The script defines no {entry}(request) and sets no response.", 1, 1, reading.excerpt(source, 1, 1))
             self._run(source, lambda: fresh.exec(source.text, filename=_FILE))
             expression = "_wce_result(response)"
         found = self._clean(self._run(source, lambda: interpreter.eval(expression, filename="<call>")))
-        return found["value"] if "value" in found else odd.read(found["odd"], "The answer")
+        if "odd" in found:
+            raise border.refusal("result", found["odd"], "The answer")
+        return found["value"]
 
     def _checker(self, source: Source) -> starlark_go.Starlark:
         """An interpreter in which nothing ever runs; only a script without a handler finds the request at its left margin."""
@@ -146,41 +146,40 @@ class Runtime:
             raise self._failure(source, error) from None
         except starlark_go.StarlarkError as error:
             if isinstance(error, starlark_go.SyntaxError | starlark_go.ResolveError):
-                raise _syntax(source, error) from None
-            raise Fault("result", "What the script returned cannot be sent: a function, or a text that is not UTF-8.") from None
+                raise reading.refused(source, error) from None
+            raise Fault("result", _UNSENDABLE) from None
 
     def _failure(self, source: Source, error: starlark_go.EvalError) -> Fault:
         """What went wrong, in the author's own lines and columns."""
         trace = tuple(
             Frame(name, int(line), source.column(int(line), int(column))) for line, column, name in _FRAME.findall(error.backtrace)
         )
-        fault = self._fault or Fault("runtime", str(error.args[0]))
+        fault = self._fault or Fault("runtime", border.readable(str(error.args[0])))
         self._fault = None
         if trace:
             last = trace[-1]
             fault.line, fault.column = last.line, last.column
             if fault.kind == "runtime":
-                _explain(source, fault)
-            fault.excerpt = _excerpt(source, fault.line, fault.column)
+                reading.explain(source, fault)
+            fault.excerpt = reading.excerpt(source, fault.line, fault.column)
         fault.trace = trace
         return fault
 
     def _bind(self, entry: Entry, function: Function) -> Function:
-        """A function of ours as a script calls it: what it raises is laid aside, and what looks odd is read from its text."""
+        """A function of ours as a script calls it: what it raises is laid aside, and so are bytes that would be cut."""
         signature = inspect.signature(function)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self._fleeting = self._fleeting or entry.fleeting
             try:
-                if "_wce_odd" in kwargs:
-                    args, kwargs = odd.read(kwargs["_wce_odd"], f"A value for {entry.name}")
-                else:
-                    self._clean((args, kwargs))
+                if border.ODD in kwargs:
+                    raise border.refusal("runtime", kwargs[border.ODD], f"A value for {entry.name}")
+                self._clean((args, kwargs))
                 try:
                     signature.bind(*args, **kwargs)
                 except TypeError:
                     raise Fault("runtime", f"{entry.name}{entry.signature}: called with other arguments") from None
-                return function(*args, **kwargs)
+                return border.apart(function(*args, **kwargs))
             except Fault as fault:
                 self._fault = fault
             except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
@@ -206,52 +205,6 @@ class Runtime:
         """Whether this version of the binding has that fault."""
         crossed = starlark_go.Starlark().eval('["w" + str(1)]')
         return sys.getrefcount(crossed[0]) > 2
-
-
-def _readable(script: str) -> Source:
-    if len(script.encode("utf-8", "surrogatepass")) > MAX_SOURCE:
-        raise Fault("syntax", f"A script may have at most {MAX_SOURCE // 1024} KiB.", 1, 1)
-    if "\0" in script:
-        line = script.count("\n", 0, script.index("\0")) + 1
-        raise Fault("syntax", "A script may not hold a NUL character.", line, 1)
-    source = Source(script)
-    load = source.find("load")
-    if load is not None:
-        raise Fault(
-            "syntax", "load() is not available: a script stands alone.", load.line, load.column, _excerpt(source, load.line, load.column)
-        )
-    return source
-
-
-def _syntax(source: Source, error: starlark_go.StarlarkError, above: int = 0) -> Fault:
-    items = getattr(error, "errors", None)
-    first = items[0] if items else error
-    line = max(1, int(getattr(first, "line", 1)) - above)
-    column = source.column(line, int(getattr(first, "column", 1)))
-    message = str(getattr(first, "msg", error))
-    if message.startswith("got newline") and column == 1 and line > 1:  # where the next line begins, but this one is at fault
-        line -= 1
-        column = len(source.line(line)) + 1
-    if message == "undefined: request":
-        message = "undefined: request (it is the argument of handler)"
-    return Fault("syntax", message, line, column, _excerpt(source, line, column))
-
-
-def _explain(source: Source, fault: Fault) -> None:
-    access = source.access(fault.line or 0, fault.column or 0)
-    if access is not None and _NO_FIELD.fullmatch(fault.message):
-        fault.message = f"{access.owner or 'the value'} has no field '{access.name}'"
-        fault.line, fault.column = access.at
-    found = _NO_METHOD.fullmatch(fault.message)
-    if found:
-        fault.message += f'; for a field of that name write x["{found[1]}"]'
-
-
-def _excerpt(source: Source, line: int | None, column: int | None) -> str:
-    """The line with a caret below; tabs stay, so that the caret stands right."""
-    text = source.line(line or 0)
-    before = "".join("\t" if character == "\t" else " " for character in text[: max(0, (column or 1) - 1)])
-    return f"{text}\n{before}^" if text else ""
 
 
 def _request(given: Mapping[str, Any], body: bytes, fields: Sequence[str] | None) -> dict[str, Any]:

@@ -103,6 +103,13 @@ class Source:
                 before = token.text
         return None
 
+    def ending(self, line: int, column: int) -> Token | None:
+        """The token that ends right before a place of the author's."""
+        for token in self.tokens:
+            if token.line == line and token.column + len(token.text) == column and token.kind not in ("space", "comment"):
+                return token
+        return None
+
     def _translate(self) -> str:
         out: list[str] = []
         dot: tuple[int, Token] | None = None  # where it stands in `out`
