@@ -106,5 +106,24 @@ def test_what_cannot_cross_ends_the_call_with_its_reason(stand: Stand, line: str
     assert caught.value.line is not None
 
 
+@pytest.mark.parametrize("number", [2**63, 2**64, -(2**63) - 1, 10**40])
+def test_an_integer_of_any_size_comes_out_of_the_body_as_it_is(stand: Stand, number: int) -> None:
+    sent = b'{"n": %d}' % number
+
+    assert stand.answer("return [request.json.n, json.decode(request.body).n]", body=sent).body == b"[%d,%d]" % (number, number)
+
+
+@pytest.mark.parametrize("body", [b"[NaN, %d]", b'{"n": %d', b"[" * 5_000 + b"%d", b'"\xff%d"'])
+def test_a_body_with_a_long_number_that_is_no_json_is_none(stand: Stand, body: bytes) -> None:
+    assert stand.answer("return request.json", body=body % 2**70).status == 204
+
+
+def test_half_of_a_pair_beside_a_long_number_is_refused(stand: Stand) -> None:
+    with pytest.raises(Fault, match="half of a surrogate pair") as caught:
+        stand.answer("return request.json", body=b'["\\ud800", %d]' % 2**70)
+
+    assert (caught.value.kind, caught.value.status) == ("abort", 400)
+
+
 def test_a_reason_that_nobody_knows_is_told_all_the_same() -> None:
     assert border.refusal("result", "new", "The answer").message == "The answer cannot be sent."

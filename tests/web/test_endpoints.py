@@ -345,6 +345,16 @@ def test_a_part_of_a_form_without_a_name_is_refused(publish: Callable[..., int],
     assert (found.status_code, found.json["code"]) == (400, "malformed")
 
 
+@pytest.mark.parametrize("part", ['form-data; name="f"; filename="a\0.txt"', 'form-data; name="f\0"; filename=a'])
+def test_a_file_with_a_nul_in_its_name_is_refused(publish: Callable[..., int], visitor: Caller, part: str) -> None:
+    publish("return request.files")
+    body = f"--x\r\nContent-Disposition: {part}\r\n\r\n1\r\n--x--\r\n"
+
+    found = visitor.post("/api/x", data=body, content_type="multipart/form-data; boundary=x")
+
+    assert (found.status_code, found.json["code"]) == (400, "malformed")
+
+
 @pytest.mark.parametrize("path", ["/api/x?a=%00", "/api/x?%00=a"])
 def test_a_nul_is_refused_at_the_border(publish: Callable[..., int], visitor: Caller, path: str) -> None:
     publish("return request.query")

@@ -51,7 +51,12 @@ def json_encode(value: Any) -> str:
 
 
 def json_decode(text: str | bytes) -> Any:
-    return without_nul(json.loads(text, parse_constant=_no_json))
+    return without_nul(json_of(text))
+
+
+def json_of(text: str | bytes) -> Any:
+    """What a JSON text says, with integers of any size; raises ValueError, or RecursionError."""
+    return json.loads(text, parse_constant=_no_json)
 
 
 def _no_json(word: str) -> NoReturn:

@@ -21,7 +21,7 @@ import starlark_go
 from wce.sandbox import answer, api, border, reading
 from wce.sandbox.api import PRELUDE, Entry, Function, bindings
 from wce.sandbox.database import Ask, Database
-from wce.sandbox.library import without_nul
+from wce.sandbox.library import json_of, without_nul
 from wce.sandbox.messages import Fault, Frame, Reply
 from wce.sandbox.prints import Prints
 from wce.sandbox.tokens import Source
@@ -30,6 +30,7 @@ _CACHED: Final = 256
 _FILE: Final = "script"
 _PROBE: Final = "wce:checked"
 _FRAME: Final = re.compile(rf"^  {_FILE}:(\d+):(\d+): in (.*)$", re.MULTILINE)
+_LONG: Final = re.compile(rb"\d{19}")
 _UNSENDABLE: Final = "What the script returned cannot be sent: a function, a text that is not UTF-8, or a number of over 4,300 digits."
 _release: Final = ctypes.pythonapi.Py_DecRef
 _release.argtypes = [ctypes.py_object]
@@ -229,9 +230,12 @@ def _as_json(request: Mapping[str, Any], body: bytes) -> Any:
     if not body or not (kind == answer.JSON or kind.endswith("+json")):
         return None
     try:
-        return without_nul(orjson.loads(body))
-    except orjson.JSONDecodeError:
+        # orjson makes a float of an integer of more than 64 bits.
+        value = json_of(body) if _LONG.search(body) else orjson.loads(body)
+    except (ValueError, RecursionError):
         return None
+    try:
+        return without_nul(value)
     except ValueError as error:
         raise Fault("abort", f"JSON: {error}", status=400) from None
 

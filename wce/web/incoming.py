@@ -63,6 +63,8 @@ class _Asked:
         fields, files = parser.parse(io.BytesIO(self.body), kind, len(self.body), options)[1:]
         if None in fields or None in files:
             raise WceError("malformed", "A part of the form has no name.")
+        if any("\0" in text for name, item in files.items(multi=True) for text in (name, item.filename or "", item.mimetype)):
+            raise WceError("malformed", "A NUL character stands in the request (files).")
         return fields, files
 
 
