@@ -3,7 +3,7 @@ CREATE TABLE post (
   title TEXT NOT NULL CHECK (length(title) BETWEEN 1 AND 200),
   summary TEXT NOT NULL DEFAULT '',
   body TEXT NOT NULL,
-  tags TEXT NOT NULL DEFAULT '',
+  tags TEXT NOT NULL DEFAULT '' CHECK (tags NOT LIKE '%/%'),  -- each is a segment of an address
   written_at INTEGER NOT NULL DEFAULT (unixepoch()),
   published INTEGER NOT NULL DEFAULT 0 CHECK (published IN (0, 1))
 );
