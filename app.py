@@ -15,7 +15,7 @@ from flask import Flask
 
 from wce import log
 from wce.cli import wce
-from wce.config import SettingError, Settings, from_environment
+from wce.config import SettingError, Settings, from_environment, unknown
 from wce.metrics import FOLDER_VARIABLE
 from wce.web import factory, granian_server, server
 
@@ -42,6 +42,8 @@ def main() -> None:
             _serve_by_processes(settings)
         else:
             _serve_by_threads(settings)
+    except SettingError as error:
+        _give_up(str(error))
     except OSError as error:
         _give_up(f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}")
 
@@ -70,6 +72,8 @@ def _settings() -> Settings:
     with _told():
         settings = from_environment(os.environ)
         log.configure(settings.log_level, settings.log_file)
+    for name, near in unknown(os.environ):
+        log.LOGGER.warning("unknown setting", extra={"variable": name, "near": near})
     return settings
 
 
@@ -83,7 +87,7 @@ def _build(settings: Settings) -> Flask:
 
 
 def _warn_of_a_random_secret() -> None:
-    if "WCE_JWT_SECRET" not in os.environ:
+    if not os.environ.get("WCE_JWT_SECRET"):
         log.LOGGER.warning("random_jwt_secret", extra={"hint": "set WCE_JWT_SECRET, or every restart ends all sessions"})
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wce.config import SettingError, Settings, describe, from_environment, window
+from wce.config import SettingError, Settings, describe, from_environment, unknown, window
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -41,6 +41,22 @@ def test_a_variable_sets_its_field() -> None:
         ("WCE_DURABILITY", "FULL", "one of normal, full"),
         ("WCE_RATE_LIMIT_NEW", "20/hour", "look like"),
         ("WCE_RATE_LIMIT_LOGIN", "0 per minute", "look like"),
+        ("WCE_BASE_URL", "wce.example.org", "look like https://wce.example.org"),
+        ("WCE_BASE_URL", "HTTPS://wce.example.org", "look like"),
+        ("WCE_BASE_URL", "https://wce.example.org/wce", "without a path"),
+        ("WCE_BASE_URL", "https://wce.example.org:66000", "look like"),
+        ("WCE_HOSTS", "wce.example.org:443", "without a port"),
+        ("WCE_HOSTS", "https://wce.example.org", "without a port"),
+        ("WCE_CONTENT_HOST", "https://pages.example.org", "a host name"),
+        ("WCE_TRUSTED_PROXY", "*", "one IP address"),
+        ("WCE_TRUSTED_PROXY", "10.0.0.0/8", "one IP address"),
+        ("WCE_METRICS_TOKEN", "two words", "without blanks"),
+        ("WCE_REDIS_URL", "redis.example.org", "begin with redis://"),
+        ("WCE_REDIS_URL", "redis://127.0.0.1:port/0", "look like redis://"),
+        ("WCE_REDIS_URL", "redis://127.0.0.1/first", "look like redis://"),
+        ("WCE_BACKUP_S3_URL", "s3://bucket", "look like https://s3.example.org/bucket"),
+        ("WCE_BACKUP_S3_URL", "https://s3.example.org/", "look like"),
+        ("WCE_BACKUP_S3_URL", "https://key:secret@s3.example.org/bucket", "look like"),
     ],
 )
 def test_a_value_that_breaks_its_rule_is_refused_by_name_and_rule(name: str, text: str, rule: str) -> None:
@@ -112,3 +128,50 @@ def test_a_rate_is_so_many_hits_in_a_window() -> None:
         (20, 3600),
         (5, 86400),
     ]
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"WCE_BACKUP_S3_KEY": "k", "WCE_BACKUP_S3_SECRET": "s"}, "must be set together"),
+        ({"WCE_BACKUP_S3_URL": "https://s3.example.org/b"}, "must be set together"),
+        (
+            {"WCE_BACKUP_S3_URL": "https://[::1]:9000/b/c", "WCE_BACKUP_S3_KEY": "k", "WCE_BACKUP_S3_SECRET": "s", "WCE_BACKUP_DIR": "b"},
+            "WCE_BACKUP_DIR and WCE_BACKUP_S3_URL exclude each other",
+        ),
+        ({"WCE_BASE_URL": "https://a.example:8443", "WCE_CONTENT_HOST": "A.example:9443"}, "WCE_CONTENT_HOST must be another host"),
+        ({"WCE_BASE_URL": "https://a.example", "WCE_HOSTS": "b.example,127.0.0.1"}, "WCE_HOSTS must name the host of WCE_BASE_URL"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_told(environ: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingError, match=told):
+        from_environment(environ)
+
+
+def test_what_a_server_behind_a_proxy_sets_is_taken() -> None:
+    settings = from_environment(
+        {
+            "WCE_BASE_URL": "https://Wce.example.org:8443/",
+            "WCE_HOSTS": "wce.example.org, [::1], 127.0.0.1",
+            "WCE_CONTENT_HOST": "pages.example.org:8443",
+            "WCE_TRUSTED_PROXY": "0:0:0:0:0:0:0:1",
+            "WCE_REDIS_URL": "rediss://:p%40ss@redis.example.org:6379/0",
+            "WCE_CENV_MAX_USERS": "",
+        }
+    )
+
+    assert settings.hosts == ("wce.example.org", "[::1]", "127.0.0.1")
+    assert settings.trusted_proxy == "::1"  # as connections have it
+    assert not settings.cenv_overrides
+
+
+def test_names_that_only_look_like_settings_are_found() -> None:
+    environ = {
+        "WCE_ALLOW_NEW_CENVS": "false",
+        "WCE_BASEURL": "https://a.example",
+        "WCE_DOMAIN": "x",
+        "WCE_PORT": "1",
+        "WCE_CENV_TITLE": "x",
+    }
+
+    assert unknown(environ) == [("WCE_ALLOW_NEW_CENVS", "ALLOW_NEW_CENVS"), ("WCE_BASEURL", "WCE_BASE_URL"), ("WCE_DOMAIN", "")]

@@ -23,7 +23,7 @@ MANIFESTS = [
 ]
 # The fields that these kinds may have here; a misspelt one would be dropped in silence by an older cluster.
 POD = {
-    *("automountServiceAccountToken", "containers", "securityContext", "terminationGracePeriodSeconds", "volumes"),
+    *("automountServiceAccountToken", "containers", "enableServiceLinks", "securityContext", "terminationGracePeriodSeconds", "volumes"),
 }
 CONTAINER = {
     *("name", "image", "imagePullPolicy", "ports", "env", "startupProbe", "livenessProbe", "readinessProbe", "resources"),

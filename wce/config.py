@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
+import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 _TRUE: Final = {"1", "true", "yes", "on"}
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RATE: Final = re.compile(rf"([1-9][0-9]{{0,6}}) per ({'|'.join(_SECONDS)})")
 _FALSE: Final = {"0", "false", "no", "off"}
+_NAME: Final = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]{2,45}\]"
+_PORT: Final = r"(?::[0-9]{1,5})?"
+_NEAR: Final = 0.8  # how alike two names have to be for one to be meant
 
 
 class SettingError(ValueError):
@@ -57,12 +63,60 @@ def redis_address(text: str) -> str:
     """the address of a Redis"""
     if not re.match(r"(redis|rediss|unix)://\S+$", text):
         raise ValueError("must begin with redis://, rediss:// or unix://")
+    if not text.startswith("unix:") and not (_port_is_one(text) and re.fullmatch(r"/?|/[0-9]{1,4}", urlsplit(text).path)):
+        raise ValueError("must look like redis://redis.example.org:6379/0")
     return text
 
 
-def words(text: str) -> tuple[str, ...]:
-    """names separated by commas"""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+def web_address(text: str) -> str:
+    """where people find the server; our pages name each other from the root, so that it has no path"""
+    if not re.fullmatch(rf"(?:http|https)://(?:{_NAME}){_PORT}/?", text) or not _port_is_one(text):
+        raise ValueError("must look like https://wce.example.org, without a path")
+    return text
+
+
+def bucket_address(text: str) -> str:
+    """a bucket of an S3-compatible store"""
+    if not re.fullmatch(rf"(?:http|https)://(?:{_NAME}){_PORT}/+[^/?#\s][^?#\s]*", text) or not _port_is_one(text):
+        raise ValueError("must look like https://s3.example.org/bucket/prefix")
+    return text
+
+
+def _port_is_one(text: str) -> bool:
+    try:
+        return urlsplit(text).port != 0
+    except ValueError:
+        return False
+
+
+def host_name(text: str) -> str:
+    """one host, with its port where that is needed"""
+    if not re.fullmatch(rf"(?:{_NAME}){_PORT}", text):
+        raise ValueError("must be a host name such as pages.example.org")
+    return text
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """hosts separated by commas; they are compared without their port"""
+    names = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not all(re.fullmatch(_NAME, name) for name in names):
+        raise ValueError("must be host names without a port, separated by commas")
+    return names
+
+
+def peer(text: str) -> str:
+    """an address as connections have it"""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise ValueError("must be one IP address") from error
+
+
+def token(text: str) -> str:
+    """what fits into a header"""
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("must be printable ASCII without blanks")
+    return text
 
 
 def rate(text: str) -> str:
@@ -111,9 +165,9 @@ class Settings:
     env: str = _setting("WCE_ENV", choice("development", "production"), "development", "production refuses unsafe defaults.")
     jwt_secret: str = _setting("WCE_JWT_SECRET", secret, "", "Key that signs tokens, 32 bytes or more; required in production.")
     allow_new_cenvs: bool = _setting("ALLOW_NEW_CENVS", boolean, True, "Whether anyone may create a cenv.")
-    base_url: str = _setting("WCE_BASE_URL", str, "", "Public address for absolute links, such as https://wce.example.org.")
-    hosts: tuple[str, ...] = _setting("WCE_HOSTS", words, (), "Host names answered for; others get 421. Empty: all.")
-    content_host: str = _setting("WCE_CONTENT_HOST", str, "", "Second host name that serves what tenants wrote.")
+    base_url: str = _setting("WCE_BASE_URL", web_address, "", "Public address for absolute links, such as https://wce.example.org.")
+    hosts: tuple[str, ...] = _setting("WCE_HOSTS", host_names, (), "Host names answered for; others get 421. Empty: all.")
+    content_host: str = _setting("WCE_CONTENT_HOST", host_name, "", "Second host name that serves what tenants wrote.")
     server: str = _setting("WCE_SERVER", choice("waitress", "granian"), "waitress", "The web server.")
     processes: int = _setting("WCE_PROCESSES", integer(1, 64), 1, "Worker processes (granian only).")
     threads: int = _setting("WCE_THREADS", integer(1, 256), 8, "Threads that serve requests, per process.")
@@ -121,17 +175,17 @@ class Settings:
     max_open_cenvs: int = _setting("WCE_MAX_OPEN_CENVS", integer(16, 100_000), 512, "Connections kept open per process, over all cenvs.")
     durability: str = _setting("WCE_DURABILITY", choice("normal", "full"), "normal", "full answers only after the disk has the commit.")
     redis_url: str = _setting("WCE_REDIS_URL", redis_address, "", "Redis for rate limits shared by several machines.")
-    trusted_proxy: str = _setting("WCE_TRUSTED_PROXY", str, "", "Address of the proxy whose X-Forwarded-* headers count.")
+    trusted_proxy: str = _setting("WCE_TRUSTED_PROXY", peer, "", "Address of the proxy whose X-Forwarded-* headers count.")
     log_level: str = _setting("WCE_LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_file: str = _setting("WCE_LOG_FILE", str, "", "File for the log; empty: standard error.")
-    metrics_token: str = _setting("WCE_METRICS_TOKEN", str, "", "Bearer token that /metrics wants; empty: loopback only.")
+    metrics_token: str = _setting("WCE_METRICS_TOKEN", token, "", "Bearer token that /metrics wants; empty: loopback only.")
     rate_limit_new: str = _setting("WCE_RATE_LIMIT_NEW", rate, "20 per hour", "New cenvs per address.")
     rate_limit_login: str = _setting("WCE_RATE_LIMIT_LOGIN", rate, "10 per minute", "Logins per address.")
     min_free_mb: int = _setting("WCE_MIN_FREE_MB", integer(0, 1_000_000), 64, "Free disk space below which writes are refused, in MiB.")
     temp_dir: Path | None = _setting("WCE_TEMP_DIR", Path, None, "Folder for what large queries do not fit into memory.")
     max_import_mb: int = _setting("WCE_MAX_IMPORT_MB", integer(1, 100_000), 100, "Largest file that may be imported, in MiB.")
     backup_dir: str = _setting("WCE_BACKUP_DIR", str, "", "Folder for backups; empty: backups inside of WCE_STORAGE_DIR.")
-    backup_s3_url: str = _setting("WCE_BACKUP_S3_URL", str, "", "Bucket for backups in place of the folder.")
+    backup_s3_url: str = _setting("WCE_BACKUP_S3_URL", bucket_address, "", "Bucket for backups in place of the folder.")
     backup_s3_key: str = _setting("WCE_BACKUP_S3_KEY", str, "", "Its access key.")
     backup_s3_secret: str = _setting("WCE_BACKUP_S3_SECRET", str, "", "Its secret.")
     backup_s3_region: str = _setting("WCE_BACKUP_S3_REGION", str, "us-east-1", "Its region.")
@@ -160,17 +214,51 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
             values[item.name] = item.metadata["cast"](text)
         except ValueError as error:
             broken.append(f"{item.metadata['name']} {error}")
-    if environ.get("WCE_ENV") == "production" and not environ.get("WCE_JWT_SECRET"):
-        broken.append("WCE_JWT_SECRET must be set when WCE_ENV is production")
-    if values.get("processes", 1) > 1 and values.get("server", "waitress") != "granian":
-        broken.append("WCE_PROCESSES above 1 needs WCE_SERVER=granian: waitress serves with threads of one process")
+    broken += _contradictions(values)
     if broken:
         raise SettingError("; ".join(broken))
     values.setdefault("jwt_secret", _random_key())
     values["cenv_overrides"] = {
-        name.removeprefix(CENV_PREFIX).lower(): text for name, text in environ.items() if name.startswith(CENV_PREFIX)
+        name.removeprefix(CENV_PREFIX).lower(): text for name, text in environ.items() if name.startswith(CENV_PREFIX) and text
     }
     return Settings(**values)
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    """What does not go together; `values` holds those that were given and are right by themselves."""
+    found = []
+    if values.get("env") == "production" and "jwt_secret" not in values:
+        found.append("WCE_JWT_SECRET must be set when WCE_ENV is production")
+    if values.get("processes", 1) > 1 and values.get("server", "waitress") != "granian":
+        found.append("WCE_PROCESSES above 1 needs WCE_SERVER=granian: waitress serves with threads of one process")
+    given = [name for name in ("backup_s3_url", "backup_s3_key", "backup_s3_secret") if name in values]
+    if 0 < len(given) < 3:
+        found.append("WCE_BACKUP_S3_URL, WCE_BACKUP_S3_KEY and WCE_BACKUP_S3_SECRET must be set together")
+    if given and "backup_dir" in values:
+        found.append("WCE_BACKUP_DIR and WCE_BACKUP_S3_URL exclude each other: backups go to one of them")
+    main, content = (name_of(values.get(name, "")) for name in ("base_url", "content_host"))
+    if main and main == content:
+        found.append("WCE_CONTENT_HOST must be another host than that of WCE_BASE_URL")
+    hosts = {name_of(name) for name in values.get("hosts", ())}
+    if main and hosts and main not in hosts:
+        found.append("WCE_HOSTS must name the host of WCE_BASE_URL, too")
+    return found
+
+
+def name_of(address: str) -> str:
+    """The host of an address or of a host with its port, to be compared."""
+    return (urlsplit(address if "//" in address else f"//{address}").hostname or "").rstrip(".")
+
+
+def unknown(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Variables that look like settings and are none, each with the one that is meant, if there is one like it."""
+    known = [item.metadata["name"] for item in fields(Settings) if item.metadata]
+    found = []
+    for name in sorted(environ):
+        if name.startswith(("WCE_", "ALLOW_NEW")) and not name.startswith(CENV_PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, 1, _NEAR)
+            found.append((name, near[0] if near else ""))
+    return found
 
 
 def describe() -> list[tuple[str, str, str]]:

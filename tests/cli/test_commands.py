@@ -117,10 +117,13 @@ def test_a_broken_chain_is_exit_code_3(run, ask, store, cenv):
 
 
 def test_settings_tell_where_they_come_from_and_no_secret(run, ask):
-    done = run("config", WCE_JWT_SECRET="s" * 40, WCE_PORT="81", WCE_CENV_MAX_USERS="3")
+    redis = "redis://:hunter2@127.0.0.1/0"
+    done = run("config", WCE_JWT_SECRET="s" * 40, WCE_PORT="81", WCE_CENV_MAX_USERS="3", WCE_CENV_TITLE="", WCE_REDIS_URL=redis)
 
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
     assert rows["WCE_JWT_SECRET"] == ["(hidden)", "environment"]
+    assert rows["WCE_REDIS_URL"] == ["(hidden)", "environment"]
+    assert rows["WCE_CENV_TITLE"] == ["default"]
     assert rows["WCE_PORT"] == ["81", "environment"]
     assert rows["WCE_CENV_MAX_USERS"] == ["3", "environment"]
     assert rows["WCE_HOST"] == ["127.0.0.1", "default"]
@@ -135,13 +138,15 @@ def test_the_doctor_finds_what_is_wrong(run, ask, store, cenv, folder):
     assert ask("doctor")["ok"] is True
     folder.chmod(0o755)
 
-    done = run("doctor", WCE_CENV_MAX_USERS="none", WCE_ENV="production", WCE_JWT_SECRET="s" * 40)
+    done = run("doctor", WCE_CENV_MAX_USERS="none", WCE_ENV="production", WCE_JWT_SECRET="s" * 40, WCE_PORTS="1", WCE_DOMAIN="x")
 
     assert done.exit_code == 3
     found = done.stdout
     assert "others of this machine may look inside" in found
     assert "WCE_CENV_MAX_USERS must be a whole number" in found
     assert "WCE_BASE_URL is not https" in found
+    assert "WCE_PORTS is not a setting; WCE_PORT is" in found
+    assert "WCE_DOMAIN is not a setting\n" in found
 
 
 def test_the_doctor_of_a_healthy_server_and_of_one_that_never_ran(run, store, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.core.conftest import World
-from wce.config import SettingError, Settings
+from wce.config import Settings
 from wce.core.backups import Backups
 from wce.core.bucket import BucketVault, open_vault
 from wce.core.vault import FolderVault
@@ -62,12 +62,6 @@ def test_a_bucket_that_is_not_there_is_told(world: World, settings: Settings, ur
         backups.create(world.session, world.owner)
 
     assert caught.value.code == "busy"
-
-
-@pytest.mark.parametrize("wrong", ["s3://bucket", "https://s3.example.org", "bucket"])
-def test_a_broken_address_is_told_at_the_start(wrong: str) -> None:
-    with pytest.raises(SettingError, match="WCE_BACKUP_S3_URL"):
-        open_vault(Settings(backup_s3_url=wrong))
 
 
 def test_without_a_bucket_it_is_a_folder(tmp_path: Path) -> None:

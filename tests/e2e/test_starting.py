@@ -71,6 +71,19 @@ def test_a_port_that_is_taken_is_one_line(root: Path, tmp_path: Path) -> None:
     assert line.startswith(f"wce: cannot listen on 127.0.0.1 port {port}: ")
 
 
+@pytest.mark.parametrize("engine", ["waitress", "granian"])
+def test_a_host_that_is_none_and_what_is_only_warned_of(root: Path, tmp_path: Path, engine: str) -> None:
+    more = {"WCE_SERVER": engine, "WCE_PORTS": "1", "WCE_JWT_SECRET": ""}
+
+    done = app(root, WCE_STORAGE_DIR=str(tmp_path / "cenvs"), WCE_HOST="300.0.0.1", WCE_PORT="0", **more)
+
+    assert done.returncode == 2
+    typo, secret, host = done.stderr.splitlines()
+    assert '"variable":"WCE_PORTS","near":"WCE_PORT"' in typo
+    assert "random_jwt_secret" in secret
+    assert host.startswith("wce: WCE_HOST 300.0.0.1: ")
+
+
 def test_a_second_server_is_kept_off_the_folder(root: Path, server: Any) -> None:
     done = app(root, WCE_STORAGE_DIR=str(server.storage), WCE_PORT="0", WCE_JWT_SECRET="k" * 32)
 

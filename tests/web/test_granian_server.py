@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from tests.web.granians import Exchange, Names, Scope, Sender, wait_for
 from wce.config import SettingError, Settings
 from wce.web.admission import Admitted
-from wce.web.granian_server import Receiver, _port, believe
+from wce.web.granian_server import Receiver, _folder, _port, believe
 from wce.web.intake import Intakes
 from wce.web.turns import Turns
 
@@ -131,6 +132,13 @@ def test_a_port_that_is_taken_is_an_error_even_where_its_holder_would_share_it()
 
         with pytest.raises(SettingError, match="cannot listen on "), _port(settings):
             pass
+
+
+def test_a_folder_for_large_queries_that_is_none_is_told_by_the_parent(tmp_path: Path) -> None:
+    settings = Settings(storage_dir=tmp_path, temp_dir=tmp_path / "none")
+
+    with pytest.raises(SettingError, match=r"WCE_TEMP_DIR .*No such file"), _folder(settings):
+        raise AssertionError("served")
 
 
 def test_port_0_takes_a_free_one_that_only_sharers_may_join() -> None:

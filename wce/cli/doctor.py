@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wce.config import SettingError, Settings
+from wce.config import SettingError, Settings, unknown
 from wce.core.settings import Config
 from wce.guard import selftest
 from wce.sandbox import seccomp
@@ -58,6 +58,8 @@ def _settings(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
         found.append(Finding("warning", "settings", "WCE_ENV is development; set production where others reach the server"))
     if settings.production and not settings.base_url.startswith("https:"):
         found.append(Finding("warning", "settings", "WCE_BASE_URL is not https: cookies are not Secure"))
+    for name, near in unknown(environ):
+        found.append(Finding("warning", "settings", f"{name} is not a setting{f'; {near} is' if near else ''}"))
     try:
         Config(settings.cenv_overrides)
     except SettingError as error:

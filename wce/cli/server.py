@@ -17,7 +17,8 @@ from wce.core.settings import describe as describe_cenv
 from wce.errors import WceError
 
 _APP: Final = Path(__file__).resolve().parents[2] / "app.py"
-_SECRETS: Final = frozenset({"WCE_JWT_SECRET", "WCE_METRICS_TOKEN", "WCE_BACKUP_S3_SECRET"})
+# The address of Redis may have a password in it.
+_SECRETS: Final = frozenset({"WCE_JWT_SECRET", "WCE_METRICS_TOKEN", "WCE_BACKUP_S3_KEY", "WCE_BACKUP_S3_SECRET", "WCE_REDIS_URL"})
 
 
 @click.command("config", cls=Command)
@@ -32,7 +33,7 @@ def config(desk: Desk) -> None:
     Config(desk.settings.cenv_overrides)  # says which are broken
     for name, kind, default, description in describe_cenv():
         variable = f"WCE_CENV_{name.upper()}"
-        fixed = desk.environ.get(variable)
+        fixed = desk.environ.get(variable) or None
         source = "environment" if fixed is not None else "default"
         found.append(
             {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from wce.config import SettingError, Settings
+from wce.config import Settings
 from wce.core.vault import FolderVault, Vault, missing, vault_path
 from wce.errors import WceError
 
@@ -23,8 +23,6 @@ class BucketVault:
     def __init__(self, settings: Settings) -> None:
         parts = urlsplit(settings.backup_s3_url)
         self._bucket, _, prefix = parts.path.strip("/").partition("/")
-        if parts.scheme not in ("http", "https") or not parts.hostname or not self._bucket:
-            raise SettingError("WCE_BACKUP_S3_URL must look like https://s3.example.org/bucket/prefix")
         self._prefix = f"{prefix}/" if prefix else ""
         # Loaded only where a bucket is set: it takes a third of a second and 30 MiB.
         boto3 = importlib.import_module("boto3")

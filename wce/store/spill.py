@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
 
+from wce.config import SettingError
 from wce.store.sqlite import connect
 
 _USUAL: Final = ("/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108  # where SQLite looks, in its order
@@ -25,13 +26,21 @@ class Spill:
         return disk.f_bavail * disk.f_frsize - self._floor_bytes
 
 
+def require_folder(folder: Path) -> None:
+    """SettingError where no file can be made there."""
+    try:
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise SettingError(f"WCE_TEMP_DIR {folder}: {error.strerror}") from error
+
+
 def spill_to(folder: Path) -> None:
-    """Have SQLite use this folder; raises OSError where no file can be made there.
+    """Have SQLite use this folder; SettingError where no file can be made there.
 
     Of the whole process, and before others open connections: SQLite does not look after those that read it meanwhile. The variable
     SQLITE_TMPDIR would have to be there before Python starts.
     """
-    TemporaryFile(dir=folder).close()
+    require_folder(folder)
     wanted = str(folder.absolute())
     connection = connect("", mode="memory")
     try:

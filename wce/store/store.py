@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from wce.config import SettingError, Settings
+from wce.config import Settings
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.metrics import Metrics
@@ -67,10 +67,7 @@ class Store:
 
     def open(self) -> None:
         """Make the folder and take its lock; SettingError when another server uses it, or the folder for large queries is none."""
-        try:
-            spill_to(self.spill.folder)
-        except OSError as error:
-            raise SettingError(f"WCE_TEMP_DIR {self.spill.folder}: {error.strerror}") from error
+        spill_to(self.spill.folder)
         self.folder.make()
         self._folder_lock.acquire()
         self.processes.open()

@@ -32,12 +32,13 @@ from wce.errors import WceError
 from wce.log import LOGGER
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock
+from wce.store.spill import Spill, require_folder
 from wce.web import silence
 from wce.web.channel import USUAL
 from wce.web.exchange import Loop, environ_of
 from wce.web.factory import COUNTERS, IN_PLACE, create_app
 from wce.web.intake import Intakes, refuse
-from wce.web.server import BODY_BYTES, HEADER_BYTES, spare_the_collector, url, welcome
+from wce.web.server import BODY_BYTES, HEADER_BYTES, resolved, spare_the_collector, url, welcome
 from wce.web.turns import Turns
 
 if TYPE_CHECKING:
@@ -260,6 +261,7 @@ def _address(text: str) -> str:
 @contextmanager
 def _folder(settings: Settings) -> Iterator[None]:
     """The storage folder's lock, and a new table of rate limits: a restart forgets what was counted."""
+    require_folder(Spill(settings.temp_dir, 0).folder)
     folder = Folder(settings.storage_dir)
     folder.make()
     lock = FolderLock(folder.path, settings.instance, folder.sweep)
@@ -278,7 +280,7 @@ def _port(settings: Settings) -> Iterator[tuple[str, int]]:
     They share it by SO_REUSEPORT, which spreads connections evenly; one listening socket for all of them gave up to 32 of
     32 connections to the same worker. The option is set when the port is ours: before, another server's would be shared too.
     """
-    family, _kind, _protocol, _name, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    family, _kind, _protocol, _name, address = resolved(settings)
     with socket.socket(family, socket.SOCK_STREAM) as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

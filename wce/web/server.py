@@ -6,6 +6,7 @@ import gc
 import logging
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ from waitress import wasyncore
 from waitress.proxy_headers import proxy_headers_middleware
 from waitress.server import BaseWSGIServer
 
-from wce.config import Settings
+from wce.config import SettingError, Settings
 from wce.log import LOGGER
 from wce.web.admission import AdmitCall
 from wce.web.bodies import JSON_BYTES
@@ -54,6 +55,7 @@ class Server:
         """`admit` tells how large a body may be. `in_place` is what the thread that reads from all connections tries first."""
         self._patience = patience
         self._map: dict[int, Any] = {}
+        resolved(settings)  # waitress tells less
         self._dispatcher = Dispatcher()
         self._dispatcher.set_thread_count(settings.threads)
         chosen = options(settings, patience)
@@ -190,6 +192,14 @@ def _socket_limit(settings: Settings) -> int:
         return MAX_SOCKETS
     sqlite = 3 * min(settings.max_open_cenvs, max(8, (soft - 200) // 3))
     return max(50, min(MAX_SOCKETS, soft - sqlite - 60))
+
+
+def resolved(settings: Settings) -> Any:
+    """What getaddrinfo(3) tells of the address to listen on; SettingError where there is none."""
+    try:
+        return socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise SettingError(f"WCE_HOST {settings.host}: {getattr(error, 'strerror', None) or 'not a host name'}") from error
 
 
 def url(host: str, port: int) -> str:
