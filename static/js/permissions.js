@@ -5,12 +5,17 @@ import { act, formDialog, toast } from './ui.js';
 
 const RIGHTS = [['can_read', 'R', 'Read'], ['can_write', 'W', 'Write'], ['can_delete', 'D', 'Delete'], ['can_grant', 'G', 'Pass on']];
 const held = permission => RIGHTS.filter(([right]) => permission?.[right]);
-let grid;
+const { role, userId } = document.body.dataset, administers = ['owner', 'admin'].includes(role);
+let grid, tables;
+
+/** The rights on a table that one may give: all, or those that one holds. */
+const mayGive = table => RIGHTS.filter(([right]) => administers || tables.find(item => item.name === table)[right]);
+const open = user => administers || ![Number(userId), 'public'].includes(user.user_id);
 
 async function change(table, user, permission) {
   const done = await formDialog({
     title: `${user.username} on ${table}`, action: 'Save', text: user.role === 'viewer' || user.user_id === 'public' ? 'Viewers and the public only ever read, whatever is granted.' : 'Row policies may still narrow this down to some rows.',
-    fields: RIGHTS.map(([right, , label]) => ({ name: right, label, type: 'checkbox', value: permission?.[right] })),
+    fields: mayGive(table).map(([right, , label]) => ({ name: right, label, type: 'checkbox', value: permission?.[right] })),
     submit: async given => {
       if (Object.values(given).some(Boolean)) await post('/admin/permissions', { user_id: user.user_id, table_name: table, ...given });
       else if (permission) await del(`/admin/permissions/${permission.id}`);
@@ -25,18 +30,42 @@ function cell(table, user) {
   if (user.role === 'owner' || user.role === 'admin') return h('td', { class: 'c dim' }, 'all');
   const permission = grid.get(`${table.toLowerCase()}\n${user.user_id}`), rights = held(permission);
   const told = rights.map(([, , label]) => label.toLowerCase()).join(', ') || 'nothing';
-  return h('td', { class: 'c' }, h('button', { type: 'button', class: 'rights', 'aria-label': `${user.username} on ${table}: ${told}`, title: told, onclick: () => act(() => change(table, user, permission)) },
-    RIGHTS.map(([right, letter]) => h('i', { class: permission?.[right] ? 'on' : '' }, letter))));
+  const letters = RIGHTS.map(([right, letter]) => h('i', { class: permission?.[right] ? 'on' : '' }, letter));
+  if (!open(user)) return h('td', { class: 'c' }, h('span', { class: 'rights', role: 'img', 'aria-label': told, title: told }, letters));
+  return h('td', { class: 'c' }, h('button', { type: 'button', class: 'rights', 'aria-label': `${user.username} on ${table}: ${told}`, title: told, onclick: () => act(() => change(table, user, permission)) }, letters));
+}
+
+/** Who administers nothing is not told who has an account here: he names somebody by the number. */
+async function letIn() {
+  const done = await formDialog({
+    title: 'Let somebody in', action: 'Give the permission', text: 'You may pass on what you hold yourself. Row policies may still narrow it down to some rows.',
+    fields: [{ name: 'user_id', label: 'Number of the user', type: 'number', min: 1, required: true, hint: 'It stands in the profile of whoever it is' }, { name: 'table_name', label: 'Table', options: tables.map(table => table.name) },
+      ...RIGHTS.map(([right, , label]) => ({ name: right, label, type: 'checkbox', value: right === 'can_read' }))],
+    submit: given => post('/admin/permissions', given),
+  });
+  if (!done) return;
+  toast(`What ${done.username} may do with ${done.table_name} is changed.`);
+  await show();
+}
+
+/** Accounts by name; for who administers nothing those that hold something on the tables that he may pass on. */
+async function people(permissions) {
+  if (!administers) return [...new Map(permissions.map(({ user_id, username }) => [user_id, { user_id, username }])).values()].sort((a, b) => a.username.localeCompare(b.username));
+  const { users } = await get('/admin/users');
+  return [{ user_id: 'public', username: 'public', role: 'not signed in' }, ...users.sort((a, b) => a.username.localeCompare(b.username))];
 }
 
 async function show() {
-  const [{ tables }, { permissions }, { users }] = await Promise.all([get('/tables'), get('/admin/permissions'), get('/admin/users')]);
+  const [found, { permissions }] = await Promise.all([get('/tables'), get('/admin/permissions')]), all = await people(permissions);
+  tables = found.tables.filter(table => administers || table.can_grant);
   grid = new Map(permissions.map(item => [`${item.table_name.toLowerCase()}\n${item.user_id}`, item]));
-  const all = [{ user_id: 'public', username: 'public', role: 'not signed in' }, ...users.sort((a, b) => a.username.localeCompare(b.username))];
-  const head = user => h('th', { class: 'c', scope: 'col' }, h('b', {}, user.username), h('small', {}, user.role));
+  const head = user => h('th', { class: 'c', scope: 'col' }, h('b', {}, user.username), user.role && h('small', {}, user.role));
   fill($('#matrix'), tables.length
     ? h('table', { class: 'list matrix' }, h('thead', {}, h('tr', {}, h('th', {}, 'Table'), all.map(head))), h('tbody', {}, tables.map(({ name }) => h('tr', {}, h('th', { scope: 'row', class: 'mono' }, name), all.map(user => cell(name, user))))))
+    : !administers ? empty('key-round', 'Nothing to pass on', 'Whoever holds the right to pass on a table gives it to others here. You hold it on none.')
     : empty('key-round', 'No tables yet', 'Permissions are given on tables. Make one with CREATE TABLE first.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console'))).removeAttribute('aria-busy');
+  $('#let-in').hidden = administers || !tables.length;
 }
 
+$('#let-in').addEventListener('click', () => act(letIn));
 act(show);

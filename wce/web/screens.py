@@ -19,7 +19,7 @@ from flask import Response
 from wce.errors import WceError
 from wce.model import Role
 from wce.web import responses
-from wce.web.context import actor, cenv, cenv_settings, current
+from wce.web.context import actor, cenv, cenv_settings, current, grants
 from wce.web.current import request
 from wce.web.services import services
 
@@ -31,13 +31,17 @@ _CLIMBS: Final = re.compile(r"\.\.|%2e|%5c", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One line of the sidebar and of the palette. `path` is within the cenv, `lowest` the least role that may open it."""
+    """One line of the sidebar and of the palette. `path` is within the cenv, `lowest` the least role that may open it.
+
+    `passing`: it is also for whoever may pass on what he holds.
+    """
 
     group: str
     title: str
     icon: str
     path: str
     lowest: Role = Role.VIEWER
+    passing: bool = False
 
 
 LINKS: Final = (
@@ -47,7 +51,7 @@ LINKS: Final = (
     Link("Build", "Scripts", "file-code-2", "/editor/scripts", Role.ADMIN),
     Link("Build", "Pages", "app-window", "/editor/templates", Role.ADMIN),
     Link("Access", "Users", "users", "/admin/users", Role.ADMIN),
-    Link("Access", "Permissions", "key-round", "/admin/permissions", Role.ADMIN),
+    Link("Access", "Permissions", "key-round", "/admin/permissions", Role.ADMIN, passing=True),
     Link("Access", "Row policies", "shield-check", "/admin/policies", Role.ADMIN),
     Link("System", "Configuration", "settings-2", "/admin/config", Role.ADMIN),
     Link("System", "Backups", "archive", "/admin/backups", Role.ADMIN),
@@ -85,7 +89,8 @@ def is_screen(view: Callable[..., Any] | None) -> bool:
 def show(template: str) -> Response:
     """The page in its frame, with the links that the actor's role may open."""
     who, place = actor(), request().path.removeprefix(f"/{cenv()}")
-    links = [link for link in LINKS if who.role.rank >= link.lowest.rank]
+    passes = any(rights.can_grant for rights in grants().rights.values())
+    links = [link for link in LINKS if who.role.rank >= link.lowest.rank or (link.passing and passes)]
     here = max((link.path for link in links if place == link.path or place.startswith(link.path.rstrip("/") + "/")), key=len)
     csrf = services().tokens.csrf(who.session_id) if current().by_cookie and who.session_id else ""
     name = cenv_settings().title or f"cenv {cenv()[:8]}"
