@@ -1,10 +1,10 @@
 // The one way to the server: JSON over fetch, with the session's CSRF token, a bar while it takes long, and errors as Problem.
-const { cenv = '', csrf = '' } = document.body.dataset;
+const { cenv = '', userId } = document.body.dataset;
 export const CENV = cenv; // "/{cenv}", or "" outside of one
 const BAR_AFTER_MS = 300;
-let running = 0, timer;
+let { csrf = '' } = document.body.dataset, running = 0, timer, signIn, asking;
 
-/** An error that the server told: code, detail, errors [{field, message}], position {line, column}. */
+/** An error that the server told: code, detail, errors [{field, message}], position {line, column}; `wait`: seconds until it may be asked again. */
 export class Problem extends Error {
   constructor(status, body) {
     super(body.detail || body.title || `The server answered ${status}.`);
@@ -19,8 +19,28 @@ function bar(change) {
   else timer = setTimeout(() => document.body.classList.add('loading'), BAR_AFTER_MS);
 }
 
+/** Say what asks for the password when the session has ended: it answers whether somebody signed in, and the page stays as it is. */
+export const whenEnded = ask => { signIn = ask; };
+
+/** Take the token of the session that the browser has now; it must be the same person's. */
+async function renew() {
+  const me = await (await once('GET', '/me', undefined, {})).json();
+  if (String(me.user_id) !== userId) throw new Problem(403, { code: 'other_user', detail: `${me.username} has signed in in this browser meanwhile, so nothing is sent from this page. Take along what you typed, then load it anew.` });
+  csrf = me.csrf_token;
+}
+
 /** Send a request; `path` is of this cenv. `body` becomes JSON unless it is FormData, a Blob or a text. Answers the Response. */
-export async function send(method, path, body, { accept = 'application/json', signal, headers = {}, quiet = false } = {}) {
+export async function send(method, path, body, options = {}) {
+  try { return await once(method, path, body, options); } catch (error) {
+    const ended = ['not_signed_in', 'bad_token'].includes(error.code); // a wrong password is 401 as well, and is told where it was typed
+    if (!userId || !(ended || error.code === 'csrf')) throw error;
+    if (ended && !await (asking ??= signIn().finally(() => { asking = undefined; }))) throw error;
+    await renew(); // another tab may have signed in, too
+    return once(method, path, body, options);
+  }
+}
+
+async function once(method, path, body, { accept = 'application/json', signal, headers = {}, quiet = false }) {
   const raw = body instanceof Blob || body instanceof FormData || typeof body === 'string' || body === undefined;
   const all = { Accept: accept, ...(raw ? {} : { 'Content-Type': 'application/json' }), ...(csrf && method !== 'GET' ? { 'X-CSRF-Token': csrf } : {}), ...headers };
   if (!quiet) bar(1);
@@ -28,9 +48,7 @@ export async function send(method, path, body, { accept = 'application/json', si
     const answer = await fetch(path.startsWith(cenv || '/') ? path : cenv + path, { method, headers: all, body: raw ? body : JSON.stringify(body), signal });
     if (answer.ok) return answer;
     const told = (answer.headers.get('Content-Type') ?? '').includes('json') ? await answer.json() : {};
-    const ended = ['not_signed_in', 'bad_token'].includes(told.code); // a wrong password is 401 as well, and is told where it was typed
-    if (ended && document.body.dataset.user) location.assign(`${cenv}/login?next=${encodeURIComponent(location.pathname + location.search)}`);
-    throw new Problem(answer.status, told);
+    throw new Problem(answer.status, { wait: Number(answer.headers.get('Retry-After')) || 1, ...told });
   } catch (error) {
     if (error instanceof TypeError) throw new Problem(0, { title: 'No connection', detail: 'The server cannot be reached. Check the connection and try again.' });
     throw error;

@@ -1,6 +1,7 @@
 // The frame of every page: theme, drawers, palette, signing out.
-import { CENV, get, post } from './api.js';
+import { CENV, get, post, whenEnded } from './api.js';
 import { $, $$, fill, h, icon } from './dom.js';
+import { again } from './sign-in.js';
 import { act } from './ui.js';
 
 const root = document.documentElement;
@@ -29,6 +30,8 @@ function toggleTheme() {
 }
 $('#theme')?.addEventListener('click', toggleTheme);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', themed);
+
+whenEnded(again);
 
 const signOut = () => act(async () => { await post('/logout'); location.assign(`${CENV}/login`); });
 $('#sign-out')?.addEventListener('click', signOut);

@@ -1,6 +1,7 @@
 // Ways in: a new cenv, one by its address, signing in, registering.
 import { CENV, Problem, api, post } from './api.js';
 import { $, $$, button, h } from './dom.js';
+import { logIn } from './sign-in.js';
 import { dialog, toastNext, wire } from './ui.js';
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
@@ -26,16 +27,8 @@ const forms = {
     const goOn = () => location.assign(`/${id}/`);
     if (Object.keys(users).length) tellOnce(users, goOn); else goOn();
   },
-  async login({ username, password, code }) {
-    const second = code ? { [/^[0-9]{6}$/.test(code) ? 'totp' : 'recovery_code']: code } : {};
-    try { await post('/login', { username, password, ...second }); } catch (error) {
-      const field = $('[data-field="code"]');
-      if (error.code !== 'totp_required' || !field.hidden) throw error;
-      field.hidden = false; // the password was right
-      $('input', field).focus();
-      return;
-    }
-    location.assign(place.dataset.next);
+  async login(given) {
+    if (await logIn($('[data-form="login"]'), given)) location.assign(place.dataset.next);
   },
   async register({ username, password, email }) {
     await post('/register', { username, password, ...(email ? { email } : {}) });

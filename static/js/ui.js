@@ -76,18 +76,38 @@ export function values(form) {
   return Object.fromEntries([...form.elements].filter(el => el.name).map(el => [el.name, el.type === 'checkbox' ? el.checked : el.type === 'number' ? (el.value === '' ? null : Number(el.value)) : el.value]));
 }
 
+/** Take an error away from its field. */
+function calm(place) {
+  const line = $('.field-error', place);
+  for (const input of place.querySelectorAll('[aria-invalid]')) {
+    const told = input.getAttribute('aria-describedby').replace(line.id, '').trim();
+    if (told) input.setAttribute('aria-describedby', told); else input.removeAttribute('aria-describedby');
+    input.removeAttribute('aria-invalid');
+  }
+  line.hidden = true;
+  line.textContent = '';
+}
+
+// What was wrong with a field says nothing about what stands in it now.
+document.addEventListener('input', ({ target }) => {
+  const place = target.closest?.('[data-field]'), line = target.form && $('.form-error', target.form);
+  if (place) calm(place);
+  if (line) line.hidden = true;
+});
+
 /** Write an error of the server to its fields; what belongs to none goes to the form's own line. */
 export function showErrors(form, error) {
-  for (const el of form.querySelectorAll('.field-error')) el.hidden = true;
-  form.querySelectorAll('[aria-invalid]').forEach(el => el.removeAttribute('aria-invalid'));
+  form.querySelectorAll('[data-field]').forEach(calm);
   if (!error) return;
   const rest = [];
   for (const { field: name, message } of error.errors ?? []) {
     const place = form.querySelector(`[data-field="${CSS.escape(name)}"]`);
-    if (!place) { rest.push(`${name}: ${message}`); continue; }
+    if (!place || place.hidden) { rest.push(`${name}: ${message}`); continue; }
     const line = $('.field-error', place), input = $('input, select, textarea', place);
-    line.textContent = message.charAt(0).toUpperCase() + message.slice(1) + '.';
+    line.id ||= `${input.id}-error`;
+    line.textContent = `${line.textContent} ${message.charAt(0).toUpperCase()}${message.slice(1).replace(/\.$/, '')}.`.trim();
     line.hidden = false;
+    if (!input.hasAttribute('aria-invalid')) input.setAttribute('aria-describedby', `${input.getAttribute('aria-describedby') ?? ''} ${line.id}`.trim());
     input.setAttribute('aria-invalid', 'true');
   }
   const first = form.querySelector('[aria-invalid]');
@@ -113,15 +133,20 @@ export function wire(form, submit) {
   });
 }
 
-/** A dialog with fields; `submit(values)` may throw a Problem, which is shown at its fields. Answers what submit answered, or undefined. */
+/** A dialog with fields; `submit(values)` may throw a Problem, which is shown at its fields, or answer false to stay. Answers what submit answered, or undefined. */
 export function formDialog({ title, text, fields, action, danger = false, submit, wide }) {
   return new Promise(resolve => {
     let answer;
     const form = h('form', { class: 'form' }, h('div', { class: 'dialog-body' }, text && h('p', {}, text), fields.map(item => (item instanceof Element ? item : field(item))), h('p', { class: 'form-error', role: 'alert', hidden: true })),
       h('footer', {}, button('Cancel', { onclick: () => el.close() }), h('button', { type: 'submit', class: `btn primary${danger ? ' danger' : ''}` }, action)));
-    wire(form, async given => { answer = (await submit(given)) ?? true; el.close(); });
+    wire(form, async given => {
+      const found = (await submit(given)) ?? true;
+      if (found === false) return;
+      answer = found;
+      el.close();
+    });
     const el = dialog(title, form, { wide, onclose: () => resolve(answer) });
-    ($('input:not([type="checkbox"]), select, textarea', form) ?? $('input', form))?.focus();
+    ($('input:not([type="checkbox"], [type="hidden"]), select, textarea', form) ?? $('input', form))?.focus();
   });
 }
 

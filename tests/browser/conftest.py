@@ -16,6 +16,7 @@ WATCH = """window.violations = [];
 document.addEventListener('securitypolicyviolation', e =>
   violations.push(`${e.effectiveDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`));"""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+REFUSED = ("the server responded with a status of 4", "net::ERR_INTERNET_DISCONNECTED")
 FREELY = "100000 per minute"
 Open = Callable[..., Page]
 PATIENCE_MS = 30_000  # a busy machine is slow; a page that works never waits so long
@@ -62,8 +63,8 @@ def open_page(browser: Browser, place: Place) -> Iterator[Open]:
 
 
 def _bad(message: ConsoleMessage) -> list[str]:
-    """Chromium itself writes a line for each refused request; those are answers and no mistakes."""
-    refused = message.text.startswith("Failed to load resource: the server responded with a status of 4")
+    """Chromium itself writes a line for each request that is refused or finds no network; that is no mistake of a page."""
+    refused = message.text.startswith(tuple(f"Failed to load resource: {why}" for why in REFUSED))
     return [message.text] if message.type == "error" and not refused else []
 
 

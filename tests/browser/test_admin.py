@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
-from tests.browser.place import PASSWORD, Place
+from tests.browser.place import PASSWORD, Place, token
 
 
 def in_dialog(page: Page, action: str, **fields: str) -> None:
@@ -23,8 +28,14 @@ def in_dialog(page: Page, action: str, **fields: str) -> None:
 def test_somebody_is_invited_given_a_table_and_held_to_some_rows(open_page: Open, place: Place) -> None:
     page = open_page("/admin/users")
     page.get_by_role("button", name="Invite").click()
-    in_dialog(page, "Create", username="grace", password=PASSWORD)
-    expect(page.locator("dialog .form-error, dialog .field-error").filter(visible=True)).to_contain_text("grace")
+    in_dialog(page, "Create", username="x", password="short")
+    wrong = page.locator("dialog .form-error, dialog .field-error").filter(visible=True)
+    expect(wrong).to_have_text(["Must have 3 to 32 letters, digits or underscores.", "Must have 8 to 72 bytes."])
+    expect(page.get_by_label("User name")).to_have_accessible_description(re.compile("Must have 3 to 32 letters"))
+    page.get_by_label("User name").fill("grace")
+    expect(wrong).to_have_text(["Must have 8 to 72 bytes."])
+    in_dialog(page, "Create", password=PASSWORD)
+    expect(wrong).to_contain_text("grace")
     assert_accessible(page)
     in_dialog(page, "Create", username="nina", password=PASSWORD, role="editor")
     expect(page.locator("#users")).to_contain_text("nina")
@@ -41,6 +52,7 @@ def test_somebody_is_invited_given_a_table_and_held_to_some_rows(open_page: Open
     expect(page.locator("dialog .field-error, dialog .form-error").filter(visible=True)).to_be_visible()
     page.get_by_label("Try it as").select_option(label="nina")
     page.locator("dialog [name=sql_condition]").fill("status = 'open' OR $username <> 'nina'")
+    expect(page.locator("dialog .field-error, dialog .form-error").filter(visible=True)).to_have_count(0)
     expect(page.get_by_role("dialog")).to_contain_text("nina would see 127 rows of 1400.")
     in_dialog(page, "Create", table_name="orders")
     orders = page.locator("section", has_text="orders").last
@@ -52,6 +64,31 @@ def test_somebody_is_invited_given_a_table_and_held_to_some_rows(open_page: Open
     page.get_by_role("button", name="Delete the policy status").click()
     in_dialog(page, "Delete the policy")
     expect(page.locator("#policies")).not_to_contain_text("status = 'open'")
+
+
+def test_who_may_pass_on_a_table_lets_others_in(open_page: Open, place: Place) -> None:
+    for name in ("olga", "otto"):
+        user = place.made("/admin/users", {"username": name, "password": PASSWORD, "role": "editor"})
+        place.tokens.update({name: token(place, name), f"{name}.id": str(user)})
+    rights = {"can_read": True, "can_write": True, "can_grant": True}
+    place.made("/admin/permissions", {"user_id": int(place.tokens["olga.id"]), "table_name": "products", **rights})
+    page = open_page("/me", who="otto")
+    expect(page.get_by_text(f"user number {place.tokens['otto.id']}")).to_be_visible()
+    assert page.get_by_role("link", name="Permissions").count() == 0
+
+    page = open_page("/", who="olga")
+    page.get_by_role("link", name="Permissions").click()
+    expect(page.locator("#matrix")).not_to_contain_text("otto")
+    page.get_by_role("button", name="Let somebody in").click()
+    in_dialog(page, "Give the permission", user_id=place.tokens["otto.id"])
+    page.get_by_role("button", name="otto on products: read").click()
+    expect(page.get_by_role("checkbox")).to_have_count(3)  # she may not delete, so she cannot let others
+    page.get_by_role("checkbox", name="Write").check()
+    assert_accessible(page)
+    in_dialog(page, "Save")
+
+    expect(page.get_by_role("button", name="otto on products: read, write")).to_be_visible()
+    assert page.get_by_role("button", name="olga on products").count() == 0
 
 
 def test_an_account_is_disabled_and_deleted_by_its_name(open_page: Open, place: Place) -> None:
@@ -98,9 +135,36 @@ def test_the_log_is_filtered_read_and_verified(open_page: Open) -> None:
     expect(page.get_by_role("dialog")).to_contain_text("Action")
     page.keyboard.press("Escape")
 
+    page.reload()
+    expect(page.get_by_label("Action")).to_have_value("user.*")
+    page.get_by_label("User").fill("nobody")
+    page.get_by_label("To", exact=True).fill("2001-02-03")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator("#entries")).to_contain_text("No entry fits these filters.")
+    page.go_back()
+    expect(page.locator("#entries tbody tr").first).to_contain_text("user.")
+    expect(page.get_by_label("User")).to_have_value("")
+    page.go_forward()
+    expect(page.get_by_label("To", exact=True)).to_have_value("2001-02-03")
+    page.get_by_role("button", name="Clear filters").click()
     page.get_by_role("button", name="Verify the chain").click()
 
     expect(page.locator(".toast").first).to_contain_text("follow from one another")
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_the_log_is_taken_away_whole_however_many_pages_it_has(open_page: Open, place: Place, kind: str) -> None:
+    entries = place.send("GET", "/admin/audit?action=user.*&limit=1000").json()["entries"]
+    page = open_page("/admin/audit?action=user.*")
+    page.route("**/admin/audit?*limit=1000*", lambda route: route.continue_(url=route.request.url.replace("limit=1000", "limit=1")))
+    with page.expect_download() as download:
+        page.get_by_role("button", name=kind.upper(), exact=True).click()
+
+    text = download.value.path().read_text()
+
+    read = csv.DictReader(io.StringIO(text)) if kind == "csv" else map(json.loads, text.splitlines())
+    assert [int(entry["id"]) for entry in read] == [entry["id"] for entry in entries]
+    assert len(entries) > 1
 
 
 @pytest.mark.parametrize("path", ["/admin/users", "/admin/permissions", "/admin/policies", "/admin/config", "/admin/audit"])
