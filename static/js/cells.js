@@ -15,9 +15,18 @@ export function shown(value) {
   return text.length > LONG ? `${text.slice(0, LONG)}…` : text;
 }
 
+const isNumeric = type => /INT|REAL|NUM|DOUB|FLOA|DEC|BOOL/i.test(type);
+
+/** What to say of a text that a column of numbers would keep as a text; undefined where all is well. */
+export function misfit(text, type) {
+  if (!isNumeric(type) || text.trim() === '' || Number.isFinite(Number(text))) return undefined;
+  const meant = text.trim().replace(/^(-?\d+),(\d+)$/, '$1.$2');
+  return `${meant === text.trim() ? 'This is no number' : `A number has a point: ${meant}`}. Enter once more keeps it as a text.`;
+}
+
 /** What somebody typed, as the column's type would have it: numbers stay numbers, an empty text of a column that is no text is NULL. */
 export function typed(text, type) {
-  const numeric = /INT|REAL|NUM|DOUB|FLOA|DEC|BOOL/i.test(type);
+  const numeric = isNumeric(type);
   if (text === '' && (numeric || /BLOB|DATE|TIME/i.test(type))) return null;
   if (numeric && /^\s*-?\d{1,15}\s*$/.test(text)) return Number(text);
   return numeric && text.trim() !== '' && Number.isFinite(Number(text)) && !/^\s*-?\d+\s*$/.test(text) ? Number(text) : text;

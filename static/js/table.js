@@ -1,6 +1,7 @@
 // One table: its rows page by page, sorted and filtered, edited in place.
-import { CENV, get, ident, post, query, save, send } from './api.js';
-import { condition, isBlob, shown, typed } from './cells.js';
+import { CENV, Problem, get, ident, post, query, save, send } from './api.js';
+import { editCell } from './cell-edit.js';
+import { condition, isBlob, misfit, shown, typed } from './cells.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { num, plural } from './format.js';
 import { content } from './grid.js';
@@ -16,11 +17,12 @@ const chosen = new Set();
 let drawn = 0, loads = 0;
 
 const column = wanted => table.columns.find(item => item.name === wanted);
-const mayEdit = () => table.type === 'table' && table.can_write && table.key.length > 0;
-const mayDelete = () => table.type === 'table' && table.can_delete && table.key.length > 0;
-const valueOf = (row, wanted) => row[table.columns.findIndex(item => item.name === wanted)];
-const whereKey = () => table.key.map(part => `${ident(part)} IS ?`).join(' AND ');
-const keyOf = row => table.key.map(part => valueOf(row, part));
+const key = () => (table.rowid ? [table.rowid] : table.key); // a rowid stands behind the columns of its row
+const mayEdit = () => table.type === 'table' && table.can_write && key().length > 0;
+const mayDelete = () => table.type === 'table' && table.can_delete && key().length > 0;
+const valueOf = (row, wanted) => row.at(table.columns.findIndex(item => item.name === wanted));
+const whereKey = () => key().map(part => `${ident(part)} IS ?`).join(' AND ');
+const keyOf = row => key().map(part => valueOf(row, part));
 
 /** WHERE and its parameters out of filters and search. */
 function where() {
@@ -36,12 +38,12 @@ function where() {
 
 function order() {
   const [, down, by] = /^(-?)(.*)$/.exec(sort);
-  if (by && column(by)) return ` ORDER BY ${ident(by)}${down ? ' DESC' : ''}${table.key.length ? ', ' + table.key.map(ident).join(', ') : ''}`;
-  return table.key.length ? ` ORDER BY ${table.key.map(ident).join(', ')}` : '';
+  if (by && column(by)) return ` ORDER BY ${ident(by)}${down ? ' DESC' : ''}${key().map(part => `, ${ident(part)}`).join('')}`;
+  return key().length ? ` ORDER BY ${key().map(ident).join(', ')}` : '';
 }
 
 // A view that does not work has no columns; asked for all, it says why.
-const select = () => `SELECT ${table.columns.map(item => ident(item.name)).join(', ') || '*'} FROM ${ident(table.name)}${where()[0]}${order()}`;
+const select = (...more_) => `SELECT ${[...table.columns.map(item => item.name), ...more_].map(ident).join(', ') || '*'} FROM ${ident(table.name)}${where()[0]}${order()}`;
 
 /** Keep the view in the address, so that it can be shared and the browser's Back goes back. */
 function remember() {
@@ -55,7 +57,7 @@ function remember() {
 
 async function load() {
   const [condition_, params] = where(), mine = ++loads;
-  const found = await query(`${select()} LIMIT ${PAGE + 1} OFFSET ${page * PAGE}`, params, { max_rows: PAGE + 1 });
+  const found = await query(`${select(...(table.rowid ? [table.rowid] : []))} LIMIT ${PAGE + 1} OFFSET ${page * PAGE}`, params, { max_rows: PAGE + 1 });
   if (mine !== loads) return; // what was asked for since is already on its way
   more = found.rows.length > PAGE;
   rows = found.rows.slice(0, PAGE);
@@ -70,24 +72,17 @@ const reload = () => act(load);
 const restart = () => { page = 0; return reload(); };
 
 async function write(row, item, text) {
-  const value = typed(text, item.type);
-  const { changes } = await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = ? WHERE ${whereKey()}`, params: [value, ...keyOf(row)] });
-  if (!changes) toast('The row is no longer there, or no longer yours to change.', { kind: 'error' });
-  await load();
+  const old = valueOf(row, item.name), exact = typeof old === 'string' && /^-?\d{16,}$/.test(old) ? [] : [old]; // digits that stand for an integer are not what is there
+  const params = [typed(text, item.type), ...keyOf(row), ...exact];
+  const { changes } = await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = ? WHERE ${whereKey()}${exact.length ? ` AND ${ident(item.name)} IS ?` : ''}`, params });
+  if (!changes) throw new Problem(409, { detail: 'This was changed or removed meanwhile, or is not yours to change. Escape shows what is there now.' });
 }
 
-/** Turn a cell into an input; Enter writes it, Escape leaves it. */
+/** Turn a cell into an input. */
 function edit(cell, row, item) {
   const value = valueOf(row, item.name);
-  if (!mayEdit() || item.generated || isBlob(value) || cell.querySelector('.cell-input')) return;
-  const text = value === null ? '' : String(value), lines = text.split(/\r\n|[\r\n]/).length; // an input would drop the ends of lines
-  const input = h(lines > 1 ? 'textarea' : 'input', { class: 'cell-input', value: text, rows: lines > 1 && Math.min(lines, 8), 'aria-label': `${item.name}, Enter to save` }), before = input.value;
-  let done = false;
-  const end = keep => { if (done) return; done = true; if (keep && input.value !== before) act(() => write(row, item, input.value)).then(body); else body(); };
-  input.addEventListener('keydown', event => { event.stopPropagation(); if (event.key === 'Enter' && !event.shiftKey) end(true); if (event.key === 'Escape') end(false); });
-  input.addEventListener('blur', () => end(true));
-  fill(cell, input);
-  input.select();
+  if (!mayEdit() || item.generated || isBlob(value) || $('.cell-input', cell)) return;
+  editCell(cell, { name: item.name, type: item.type, value, write: text => write(row, item, text), leave: stale => (stale ? reload().then(body) : body()) });
 }
 
 function view(row, item) {
@@ -141,11 +136,14 @@ function head() {
 }
 
 async function insert() {
-  const open = table.columns.filter(item => !item.generated);
+  const open = table.columns.filter(item => !item.generated), doubted = new Map();
   const done = await formDialog({
     title: `Insert into ${table.name}`, action: 'Insert the row', wide: open.length > 6, text: 'What stays empty gets its default.',
     fields: open.map(item => ({ name: item.name, label: `${item.name}${item.type ? ` · ${item.type}` : ''}`, placeholder: item.default ?? (item.primary_key ? 'given by the database' : item.not_null ? '' : 'NULL'), mono: true })),
     submit: async given => {
+      const odd = open.filter(item => misfit(given[item.name], item.type) && doubted.get(item.name) !== given[item.name]);
+      for (const item of odd) doubted.set(item.name, given[item.name]);
+      if (odd.length) throw new Problem(422, { errors: odd.map(item => ({ field: item.name, message: misfit(given[item.name], item.type) })) });
       const set = open.filter(item => given[item.name] !== '');
       const sql = set.length ? `(${set.map(item => ident(item.name)).join(', ')}) VALUES (${set.map(() => '?').join(', ')})` : 'DEFAULT VALUES';
       await post('/query', { sql: `INSERT INTO ${ident(table.name)} ${sql}`, params: set.map(item => typed(given[item.name], item.type)) });
@@ -199,7 +197,7 @@ act(async () => {
   $('.bar').inert = false; // its controls are about the table
   document.title = `${table.name} · ${document.title.split(' · ').slice(1).join(' · ')}`;
   $('#name').textContent = $('#crumb').textContent = table.name;
-  fill($('#kind'), table.type === 'table' ? (table.key.length ? (table.can_write ? 'double click to edit' : 'read only') : 'no key: read only') : table.type);
+  fill($('#kind'), table.type === 'table' ? (key().length ? (table.can_write ? 'double click to edit' : 'read only') : 'no key: read only') : table.type);
   $('#insert').hidden = table.type === 'view' || !table.can_write;
   if (!table.can_read) { fill($('#grid'), empty('lock', 'You may not read this table', 'Somebody who administers this cenv can let you.')).removeAttribute('aria-busy'); return; }
   head();

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
-from tests.browser.place import Place
+from tests.browser.place import PASSWORD, Place
 
 IS_RED = "at => { const own = getComputedStyle(at).color; at.style.color = 'var(--red)'; return own === getComputedStyle(at).color }"
 
@@ -113,6 +113,110 @@ def test_lines_and_large_integers_stay_as_they_are(open_page: Open, place: Place
     expected = [{"id": key - 1, "text": "other"}, {"id": key, "text": "one\ntwo\n3"}]
     assert place.send("POST", "/query", rows).json()["rows"] == expected
     place.made("/query", {"sql": "DROP TABLE mail"})
+
+
+def test_a_text_among_numbers_is_asked_about_also_where_there_is_no_key(open_page: Open, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE TABLE tools (name TEXT, price REAL)"})  # as imported ones are
+    place.made("/query", {"sql": "INSERT INTO tools VALUES ('saw', 3), ('axe', 4)"})
+    rows = {"sql": "SELECT name, price, typeof(price) AS kind FROM tools ORDER BY rowid"}
+    page = open_page("/data/tools")
+    typing, told = page.locator(".cell-input"), page.locator(".cell-error")
+    cell(page, "3").dblclick()
+    typing.fill("12,5")
+    typing.press("Enter")
+    expect(told).to_have_text("A number has a point: 12.5. Enter once more keeps it as a text.")
+    assert_accessible(page)
+    page.get_by_label("Search every column").click()
+    expect(typing).to_have_value("12,5")
+    assert place.send("POST", "/query", rows).json()["rows"][0] == {"name": "saw", "price": 3.0, "kind": "real"}
+    typing.fill("12.5")
+    expect(told).to_have_count(0)
+    typing.press("Enter")
+    expect(cell(page, "12.5")).to_be_visible()
+    cell(page, "4").dblclick()
+    typing.fill("about 4")
+    for _ in range(2):
+        typing.press("Enter")
+    expect(cell(page, "about 4")).to_be_visible()
+
+    page.get_by_role("button", name="Insert").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("[name=name]").fill("vice")
+    dialog.locator("[name=price]").fill("1,5")
+    dialog.get_by_role("button", name="Insert the row").click()
+    expect(dialog.locator("[data-field=price] .field-error")).to_contain_text("1.5")
+    dialog.locator("[name=price]").fill("1.5")
+    dialog.get_by_role("button", name="Insert the row").click()
+    expect(cell(page, "vice")).to_be_visible()
+    page.get_by_label("Choose row 1").check()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#count")).to_contain_text("of 2 rows")
+
+    left = [{"name": "axe", "price": "about 4", "kind": "text"}, {"name": "vice", "price": 1.5, "kind": "real"}]
+    assert place.send("POST", "/query", rows).json()["rows"] == left
+    place.made("/query", {"sql": "DROP TABLE tools"})
+
+
+def test_what_is_refused_stays_in_its_cell_and_says_why(open_page: Open, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE TABLE bench (id INTEGER PRIMARY KEY, name TEXT UNIQUE)"})
+    place.made("/query", {"sql": "INSERT INTO bench VALUES (1, 'saw'), (2, 'axe')"})
+    page = open_page("/data/bench")
+    typing, told = page.locator(".cell-input"), page.locator(".cell-error")
+    cell(page, "saw").dblclick()
+    typing.fill("axe")
+    typing.press("Enter")
+    expect(told).to_contain_text("UNIQUE")
+    page.context.set_offline(True)
+    typing.fill("drill")
+    typing.press("Enter")
+    expect(told).to_contain_text("The server cannot be reached")
+    page.context.set_offline(False)
+    place.made("/query", {"sql": "UPDATE bench SET name = 'file' WHERE name = 'saw'"})
+    typing.press("Enter")
+    expect(told).to_contain_text("changed or removed meanwhile")
+    expect(typing).to_have_value("drill")
+    typing.press("Escape")
+    expect(cell(page, "file")).to_be_visible()
+
+    place.made("/query", {"sql": "DROP TABLE bench"})
+
+
+def test_a_session_that_ends_while_somebody_types_takes_nothing_with_it(open_page: Open, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE TABLE draft (id INTEGER PRIMARY KEY, text TEXT)"})
+    place.made("/query", {"sql": "INSERT INTO draft VALUES (1, 'old')"})
+    page = open_page("/data/draft")
+    cell(page, "old").dblclick()
+    page.locator(".cell-input").fill("What I wrote")
+    session = {"name": f"wce_{place.cenv[:8]}", "domain": "127.0.0.1", "path": f"/{place.cenv}/"}
+    page.context.add_cookies([{**session, "value": "ended"}])
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Sign in again")
+    expect(dialog.get_by_label("Password")).to_be_focused()
+    assert_accessible(page)
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".cell-error")).to_be_visible()
+    expect(page.locator(".cell-input")).to_have_value("What I wrote")
+    page.keyboard.press("Enter")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(cell(page, "What I wrote")).to_be_visible()
+
+    page.context.add_cookies(
+        [{**session, "value": place.tokens["ada"]}]
+    )  # as another tab does; the token of this page is of the session before
+    cell(page, "What I wrote").dblclick()
+    page.locator(".cell-input").fill("More")
+    page.keyboard.press("Enter")
+    expect(cell(page, "More")).to_be_visible()
+    page.context.add_cookies([{**session, "value": place.tokens["grace"]}])
+    cell(page, "More").dblclick()
+    page.locator(".cell-input").fill("Not hers")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".cell-error")).to_contain_text("grace has signed in")
+    expect(page.locator(".cell-input")).to_have_value("Not hers")
+    place.made("/query", {"sql": "DROP TABLE draft"})
 
 
 def test_what_is_not_there_or_does_not_work_says_so(open_page: Open, place: Place) -> None:

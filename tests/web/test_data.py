@@ -58,6 +58,29 @@ def test_everybody_else_sees_what_leads_to_his_own_tables_only(built: Caller, in
     assert (seen[1]["indexes"], seen[1]["sql"]) == ([], None)
 
 
+def test_rows_without_a_key_are_told_apart_by_their_rowid_unless_a_policy_hides_it(owner: Caller, invite: Callable[..., Caller]) -> None:
+    for sql in (
+        "CREATE TABLE loose (rowid TEXT, a TEXT)",
+        "CREATE TABLE full (rowid, oid, _rowid_)",
+        "CREATE TABLE kept (id INTEGER PRIMARY KEY)",
+    ):
+        owner.sql(sql)
+    grace = invite("grace", "editor")
+    owner.post("/admin/permissions", {"user_id": grace.user_id, "table_name": "loose", "can_read": True, "can_write": True})
+
+    def rowid(caller: Caller, table: str = "loose") -> str | None:
+        found: str | None = caller.get(f"/data/{table}").json["rowid"]
+        return found
+
+    assert [rowid(owner, table) for table in ("loose", "full", "kept")] == ["oid", None, None]
+    assert rowid(grace) == "oid"
+    owner.post("/admin/policies", {"table_name": "loose", "policy_type": "write", "sql_condition": "a <> 'x'"})
+    assert rowid(grace) == "oid"
+    assert grace.sql("SELECT oid FROM loose")["rows"] == []
+    owner.post("/admin/policies", {"table_name": "LOOSE", "policy_type": "read", "sql_condition": "a <> 'x'"})
+    assert (rowid(grace), rowid(owner)) == (None, "oid")
+
+
 @pytest.mark.parametrize("name", ["places", "_wce_users", "sqlite_schema", "nothing", "a%22b"])
 def test_what_is_hidden_is_absent(built: Caller, invite: Callable[..., Caller], name: str) -> None:
     answer = invite("grace", "editor").get(f"/data/{name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wce.core.tables import find_table, rights_on
-from wce.guard.catalogue import Catalogue
+from wce.guard.catalogue import Catalogue, Table
 from wce.model import Grants
 from wce.store.session import Session
 from wce.store.sqlite import fold
@@ -32,9 +32,13 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """`key` are the columns of the primary key in their order. `sql` is the definition, for administrators only."""
+    """`key` are the columns of the primary key in their order. `sql` is the definition, for administrators only.
+
+    `rowid` is the name that tells rows apart where there is no key: None under read policies, which leave the columns only.
+    """
 
     key: tuple[str, ...]
+    rowid: str | None
     references: tuple[Reference, ...]
     indexes: tuple[Index, ...]
     sql: str | None
@@ -45,9 +49,15 @@ def structure(session: Session, catalogue: Catalogue, grants: Grants, name: str)
     found = find_table(catalogue, grants, name)
     table = catalogue.tables.get(fold(name))
     if table is None or table.module:
-        return Structure((), (), (), _definition(session, grants, found.name))
+        return Structure((), None, (), (), _definition(session, grants, found.name))
     indexes = _indexes(session, found.name) if grants.role.administers else ()
-    return Structure(table.key, _references(session, catalogue, grants, found.name), indexes, _definition(session, grants, found.name))
+    references = _references(session, catalogue, grants, found.name)
+    return Structure(table.key, _rowid(table, grants), references, indexes, _definition(session, grants, found.name))
+
+
+def _rowid(table: Table, grants: Grants) -> str | None:
+    narrowed = any(policy.policy_type == "read" and fold(policy.table_name) == fold(table.name) for policy in grants.policies)
+    return None if table.key or narrowed else table.rowid
 
 
 def _definition(session: Session, grants: Grants, name: str) -> str | None:

@@ -29,10 +29,14 @@ class Index(Answer):
 
 
 class BuiltTable(Table):
-    """A table or view with its key, its references to tables that the caller sees, and for administrators indexes and definition."""
+    """A table or view with its key, its references to tables that the caller sees, and for administrators indexes and definition.
+
+    Where there is no key, `rowid` is the name that tells rows apart.
+    """
 
     columns: list[BuiltColumn]  # type: ignore[assignment]  # each has all that Column has
     key: list[str]
+    rowid: str | None
     references: list[Reference]
     indexes: list[Index]
     sql: str | None
