@@ -19,8 +19,6 @@ from wce.sandbox.page import Page
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(?:\.\.\.)?\}")
 _INDEX: Final = re.compile(r"(|.*/)index")
-_DOTS: Final = frozenset({".", ".."})
-_TOLD: Final = 80  # characters of a value
 _RANDOM: Final = random.SystemRandom()
 
 
@@ -64,7 +62,7 @@ class Functions:
             if name not in params:
                 raise ValueError(f"url_for_page: {page} needs {name}")
             used.add(name)
-            return _filled(page, found[0], params[name])
+            return str(params[name])
 
         # A name that only ends so is no folder, and what a row calls index is none either.
         folder = _INDEX.fullmatch(page)
@@ -83,16 +81,6 @@ class Functions:
     def random(self, values: Any) -> Any:
         self._page().note("random")
         return _RANDOM.choice(list(values))
-
-
-def _filled(page: str, place: str, value: Any) -> str:
-    """The value for a placeholder, if its address leads to the page: HTTP reads %2F as a slash, and browsers take segments of dots away."""
-    text = "" if value is None else str(value)
-    one = not place.endswith("...}")
-    if not text or text.endswith("/") or (one and "/" in text) or not _DOTS.isdisjoint(text.split("/")):
-        wanted = "one segment of an address, so no /" if one else "segments of an address, so no / at the end"
-        raise ValueError(f"url_for_page: {place} in {page} cannot be {text[:_TOLD]!r}: it takes {wanted}, nothing empty, no . and no ..")
-    return text
 
 
 TABLE: Final = (
