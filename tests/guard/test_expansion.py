@@ -7,8 +7,9 @@ import time
 import pytest
 
 from wce.errors import WceError
-from wce.guard.expansion import MAX_WEIGHT, check_arguments, definitions, short, weigh
+from wce.guard.expansion import check_arguments, definitions, short
 from wce.guard.tokens import tokenize
+from wce.guard.weights import MAX_WEIGHT, weigh
 
 
 def weight(sql: str, **weights: int) -> int:

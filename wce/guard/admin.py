@@ -8,7 +8,7 @@ from wce.errors import WceError
 from wce.guard import ddl
 from wce.guard.catalogue import Catalogue
 from wce.guard.definitions import names_in
-from wce.guard.expansion import check_arguments, definitions, weigh
+from wce.guard.expansion import check_arguments, definitions
 from wce.guard.faults import Faults
 from wce.guard.functions import STATEFUL
 from wce.guard.head import Head, parse
@@ -19,6 +19,7 @@ from wce.guard.plan import MAX_SQL, Plan
 from wce.guard.settle import settle
 from wce.guard.silent import merges, through
 from wce.guard.tokens import NAMES, Token, emit, nest, place, scan
+from wce.guard.weights import weigh
 from wce.store.sqlite import fold
 
 

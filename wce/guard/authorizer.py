@@ -10,11 +10,11 @@ from wce.errors import WceError
 from wce.guard import actions
 from wce.guard.actions import DENY, OK
 from wce.guard.catalogue import OWN
-from wce.guard.expansion import too_complex
 from wce.guard.functions import ALLOWED, TABLE_FUNCTIONS
 from wce.guard.plan import Plan
 from wce.guard.principal import Principal
 from wce.guard.rewrite import no_table
+from wce.guard.weights import too_complex
 from wce.store.sqlite import fold
 
 _MAX_CALLS: Final = 20_000

@@ -13,12 +13,12 @@ from wce.guard import policies
 from wce.guard.admin import AdminRules
 from wce.guard.catalogue import MAX_DEFINITIONS, Catalogue, load
 from wce.guard.ddl import object_name
-from wce.guard.expansion import MAX_WEIGHT
 from wce.guard.fetch import fetch
 from wce.guard.link import Link
 from wce.guard.plan import Plan
 from wce.guard.tokens import Token, scan
 from wce.guard.watchdog import Watch
+from wce.guard.weights import MAX_WEIGHT
 from wce.model import Limits, Params, Value
 from wce.store.sqlite import fold, sqlite3
 

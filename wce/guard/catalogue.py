@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from wce.errors import WceError
 from wce.guard.classify import leakproof_body
 from wce.guard.definitions import Module, ViewText, joined, module, names_in, shadow_names, tables_in, trigger_body, view, without_rowid
-from wce.guard.expansion import MAX_WEIGHT, ctes_in, definitions, weigh
+from wce.guard.expansion import ctes_in
 from wce.guard.references import ForeignKey, Reaches
 from wce.guard.silent import copies, merges, reached
-from wce.guard.tokens import scan
+from wce.guard.weights import MAX_WEIGHT, tables_among, weigh_views
 from wce.store.sqlite import fold, quote, sqlite3
 
 OWN: Final = ("_wce_", "sqlite_")  # names that are never a user's table
@@ -67,12 +66,15 @@ class Table:
 class View:
     """A view; `text` is None where its SQL is not surely understood. `columns` are unknown where it does not work.
 
+    `names` are all in its text, `mentioned` those that may stand for a table.
+
     `silent`: it may read what SQLite does not ask about. `leaky`: its own text could tell about rows that a policy hides.
     """
 
     name: str
     text: ViewText | None
     names: frozenset[str]
+    mentioned: frozenset[str]
     silent: bool
     leaky: bool
     columns: tuple[Column, ...] = ()
@@ -149,7 +151,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
     found = _read(ask, schema)
     tables, shadows, unreadable = _tables(ask, schema, found)
     views = {fold(name): _view(name, sql) for name, sql in found.views}
-    weights, trigger_weight = _weights(views, found.triggers)
+    weights, trigger_weight = weigh_views(views, (sql for *_, sql in found.triggers))
     for name, item in views.items():
         if weights[name] <= MAX_WEIGHT:
             views[name] = replace(item, columns=_columns_of(ask, schema, item.name))
@@ -251,38 +253,13 @@ def _foreign_keys(ask: Ask, schema: str, found: _Schema) -> list[ForeignKey]:
 
 def _view(name: str, sql: str) -> View:
     text, body = view(sql) or (None, [])
-    return View(name, text, names_in(body), silent=text is None or merges(body), leaky=not leakproof_body(body))
+    return View(name, text, names_in(body), tables_among(body), silent=text is None or merges(body), leaky=not leakproof_body(body))
 
 
 def _trigger(name: str, table: str, sql: str) -> Trigger:
     body = trigger_body(sql)
     silent = body is None or merges(body) or copies(body)
     return Trigger(name, fold(table), None if body is None else tables_in(body), silent, joined(body or ()))
-
-
-def _weights(views: Mapping[str, View], triggers: Iterable[tuple[str, str, str]]) -> tuple[dict[str, int], int]:
-    """What it costs to mention each view, counted through the views that it is made of; above the bound for what is too much."""
-    weights: dict[str, int] = {}
-
-    def weight(name: str, open_: tuple[str, ...]) -> int:
-        if name not in weights and name not in open_:
-            text = views[name].text
-            inner = {other: weight(other, (*open_, name)) for other in views[name].names if other in views}
-            plain = not inner and "as" not in views[name].names  # no CTE either
-            weights[name] = MAX_WEIGHT + 1 if text is None or len(open_) > 60 else 1 + (0 if plain else _bounded(text.text, inner))
-        return weights.get(name, 1)
-
-    for name in views:
-        weight(name, ())
-    return weights, sum(_bounded(sql, weights) for _, _, sql in triggers)
-
-
-def _bounded(text: str, weights: Mapping[str, int]) -> int:
-    try:
-        tokens = scan(text)
-        return weigh(tokens, definitions(tokens), weights)
-    except WceError:
-        return MAX_WEIGHT + 1
 
 
 def _fired(views: Mapping[str, View], triggers: Mapping[str, Trigger]) -> frozenset[str]:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from wce.errors import WceError
 from wce.guard.tokens import LITERALS, NAMES, Token, place, scan
 
-MAX_CTES: Final = 40
-# SQLite copies a CTE or view for each mention of it before it calls anything of ours: 22 that each name the one before
-# twice kept one prepare busy for more than 200 seconds.
-MAX_WEIGHT: Final = 3_000
-_MAX_DEPTH: Final = 60
 _SHORT: Final = 200
 # One call of these with two large arguments runs for seconds, and SQLite looks at no interrupt inside: 5.4 s for instr and
 # replace with 1 MB each. The numbers are the arguments that must be short.
@@ -23,10 +18,6 @@ _FORMATS: Final = frozenset({"printf", "format"})
 _TOO_SLOW: Final = frozenset({"json_patch"})  # 23.6 s for two documents of 1 MB
 _SLOW: Final[frozenset[str | None]] = _FORMATS | _TOO_SLOW | frozenset(_PATTERNS)
 _WIDE: Final = re.compile(r"\*|[0-9]{4}")
-
-
-def too_complex() -> WceError:
-    return WceError("too_large", "the statement is too complex")
 
 
 class Definition:
@@ -77,43 +68,6 @@ def _before_as(tokens: Sequence[Token]) -> Iterator[int]:
             before = tokens[before].match - 1
         if before >= 0 and tokens[before].kind in NAMES:
             yield before
-
-
-def weigh(tokens: Sequence[Token], found: Sequence[Definition], weights: Mapping[str, int]) -> int:
-    """How often SQLite copies something to prepare these tokens, at most; `weights` says what each outside name costs.
-
-    Raises WceError `too_large` above the bound.
-    """
-    if len(found) > MAX_CTES:
-        raise too_complex()
-    if not found and not any(token.name in weights for token in tokens):
-        return 0
-    by_name: dict[str, list[Definition]] = {}
-    for definition in found:
-        by_name.setdefault(definition.name, []).append(definition)
-    sizes: dict[str, int] = {}
-
-    def size(name: str, depth: int) -> int:
-        known = sizes.get(name)
-        if known is not None:
-            return known
-        if depth > _MAX_DEPTH:
-            raise too_complex()
-        sizes[name] = 1  # a recursive CTE is not copied for its mention of itself
-        sizes[name] = 1 + sum(cost(token, depth + 1, name) for part in by_name[name] for token in tokens[part.start + 1 : part.end])
-        return sizes[name]
-
-    def cost(token: Token, depth: int, within: str = "") -> int:
-        if token.kind not in NAMES or token.name is None or token.name == within:
-            return 0
-        return size(token.name, depth) if token.name in by_name else weights.get(token.name, 0)
-
-    total = 0
-    for token in tokens:
-        total += cost(token, 0)
-        if total > MAX_WEIGHT:
-            raise too_complex()
-    return total
 
 
 def check_arguments(sql: str, tokens: Sequence[Token]) -> list[Token]:

@@ -9,10 +9,10 @@ from wce.errors import WceError
 from wce.guard import actions
 from wce.guard.actions import DENY, OK
 from wce.guard.catalogue import SCHEMA, Catalogue
-from wce.guard.expansion import too_complex
 from wce.guard.functions import ALLOWED, OF_DDL, TABLE_FUNCTIONS
 from wce.guard.plan import Plan
 from wce.guard.principal import EPONYMOUS
+from wce.guard.weights import too_complex
 from wce.store.sqlite import fold
 
 OWN_TABLES: Final = "_wce_"

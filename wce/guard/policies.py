@@ -11,9 +11,10 @@ from typing import Final
 from wce.errors import WceError
 from wce.guard.catalogue import OWN, Catalogue, Table
 from wce.guard.definitions import names_in, unqualified
-from wce.guard.expansion import check_arguments, definitions, weigh
+from wce.guard.expansion import check_arguments, definitions
 from wce.guard.functions import IN_POLICIES, TABLE_FUNCTIONS
 from wce.guard.tokens import IDENTIFIERS, NAMES, Token, place, tokenize
+from wce.guard.weights import weigh
 from wce.model import RowPolicy, Value
 from wce.store.sqlite import fold, quote, sqlite3
 

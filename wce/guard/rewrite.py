@@ -9,13 +9,14 @@ from wce.errors import WceError
 from wce.guard import pushdown, shadows
 from wce.guard.classify import leakproof, length_sensitive
 from wce.guard.definitions import names_in, unqualified
-from wce.guard.expansion import MAX_WEIGHT, check_arguments, definitions, too_complex, weigh
+from wce.guard.expansion import check_arguments, definitions
 from wce.guard.functions import STATEFUL, TABLE_FUNCTIONS
 from wce.guard.head import Head, parse
 from wce.guard.params import layout
 from wce.guard.plan import MAX_SQL, Plan
 from wce.guard.principal import Principal
 from wce.guard.tokens import IDENTIFIERS, NAMES, Token, misplaced, nest, place, tokenize
+from wce.guard.weights import MAX_WEIGHT, too_complex, weigh
 from wce.store.sqlite import fold, quote
 
 _CATALOGUES: Final = frozenset({"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"})

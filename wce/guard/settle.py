@@ -7,9 +7,9 @@ from typing import Final
 from wce.errors import WceError
 from wce.guard import policies
 from wce.guard.catalogue import MAX_DEFINITIONS, Catalogue
-from wce.guard.expansion import MAX_WEIGHT
 from wce.guard.link import Link
 from wce.guard.plan import Plan
+from wce.guard.weights import MAX_WEIGHT
 
 _BY_TABLE: Final = ("_wce_table_permissions", "_wce_row_policies")
 
