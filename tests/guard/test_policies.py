@@ -58,6 +58,7 @@ def test_values_without_a_literal_are_refused(value) -> None:
         "lower(title) LIKE '%' || $username || '%'",
         "id IN (SELECT value FROM json_each('[1,2]'))",
         "owner_id IS NOT DISTINCT FROM $user_id",
+        '"owner_id" = $user_id OR id IN (SELECT m."grp" FROM "members" AS "m" WHERE "m"."user_id" = notes."id")',
         "1",
     ],
 )
@@ -98,6 +99,7 @@ def test_good_conditions_pass(club, condition: str) -> None:
         "count(*) > 1",
         "rowid = 1",
         "id, owner_id",
+        'title <> "draft"',
         "id IN (SELECT grp FROM v WHERE user_id = $user_id)",
     ],
 )
@@ -107,6 +109,7 @@ def test_bad_conditions_are_refused(club, condition: str) -> None:
 
 def test_a_refusal_says_what_is_wrong(club) -> None:
     assert refusal(club, "nosuch = 1").detail == "no such column: nosuch"
+    assert refusal(club, 'title = "draft"').detail == "no such column: draft; a text stands in single quotes"
     assert "directly after FROM or JOIN" in refusal(club, "id IN members").detail
     assert "$user" in refusal(club, "a = $user").detail
 

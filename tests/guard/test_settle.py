@@ -126,3 +126,42 @@ def test_all_definitions_together_have_a_bound(admin) -> None:
     assert caught.value.code == "too_large"
     admin.run("DROP VIEW v9")
     admin.run("CREATE VIEW v10 AS SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("condition", "change"),
+    [
+        ("\"title\" <> 'draft'", "ALTER TABLE notes RENAME COLUMN title TO name"),
+        ("id IN (SELECT shared FROM shares WHERE owner_id = $user_id)", "ALTER TABLE shares RENAME COLUMN owner_id TO whom"),
+        ("id IN (SELECT shared FROM shares WHERE owner_id = $user_id)", "ALTER TABLE shares DROP COLUMN owner_id"),
+        ("EXISTS (SELECT 1 FROM shares WHERE shared = id AND title = $username)", "ALTER TABLE shares ADD COLUMN Title"),
+    ],
+)
+def test_a_policy_does_not_come_to_mean_something_else(new_cenv, condition: str, change: str) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, owner_id INTEGER, title TEXT)",
+        "CREATE TABLE shares (shared INTEGER, owner_id INTEGER)",
+    )
+    cenv.guard.validate_policy(cenv.id, "notes", condition)
+    quoted = condition.replace("'", "''")
+    cenv.execute(POLICY + f"(7, 'notes', 'read', '{quoted}', 0)")
+
+    with pytest.raises(WceError) as caught:
+        cenv.admin().run(change)
+
+    assert caught.value.code == "bad_policy"
+    assert "policy 7 on notes" in str(caught.value.detail)
+
+
+def test_columns_that_no_policy_looks_at_come_and_go(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT, label TEXT)",
+        "CREATE TABLE shares (shared INTEGER, label TEXT, whom INTEGER)",
+    )
+    cenv.execute(
+        POLICY + "(7, 'notes', 'read', 'label = 1 AND id IN (SELECT shared FROM shares s WHERE s.whom = $user_id AND notes.title = 1)', 0)"
+    )
+    admin = cenv.admin()
+
+    for change in ("ADD COLUMN text", "ADD COLUMN title", "DROP COLUMN text"):
+        admin.run(f"ALTER TABLE shares {change}")

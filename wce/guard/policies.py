@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,10 +64,11 @@ def literal(value: Value) -> str:
     return repr(int(value) if isinstance(value, bool) else value)
 
 
-def translate(condition: str, catalogue: Catalogue, schema: str, variables: Mapping[str, Value]) -> str:
+def translate(condition: str, catalogue: Catalogue, schema: str, variables: Mapping[str, Value], *, exact: bool = False) -> str:
     """A condition with values for its variables, and with every table after FROM or JOIN bound to the file itself.
 
     So sub-selects of a policy read the real tables, whatever the principal may read, and no WITH of his can stand in for them.
+    `exact`: "x" is a name, while SQLite takes it for a text as soon as no column is called so any more.
     """
     tokens = _read(condition)
     parts = []
@@ -82,6 +83,8 @@ def translate(condition: str, catalogue: Catalogue, schema: str, variables: Mapp
             raise bad(f"{token.spelled} is a view: a policy names tables")  # a view is opened with the rights of who reads
         elif token.kind in NAMES and token.name in TABLE_FUNCTIONS and (_follows_from(tokens, index) or _is_called(tokens, index)):
             parts.append(f"{quote(schema)}.{token.name}")
+        elif exact and token.text[0] == '"':
+            parts.append(f"`{token.spelled.replace('`', '``')}`")
         else:
             parts.append(token.text)
     return " ".join(parts)
@@ -186,7 +189,7 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
     it must also be so flat that it holds for writes, together with others.
     """
     target = restrictable(catalogue, fold(table))
-    sql = translate(condition, catalogue, schema, VARIABLES)
+    sql = translate(condition, catalogue, schema, VARIABLES, exact=True)
     tokens = tokenize(condition)
     _refuse_rowid(condition, tokens, target)
     try:
@@ -206,7 +209,7 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
     except sqlite3.Error as error:
         if marker in str(error):
             raise bad("every table in a sub-select must stand directly after FROM or JOIN") from None
-        raise bad(str(error).replace(f"{schema}.", "")) from None
+        raise bad(_reason(str(error).replace(f"{schema}.", ""), tokens)) from None
     for event in events:
         _check(event, catalogue, schema)
     if room:
@@ -219,6 +222,28 @@ def _require_room(probe: Probe, sql: str) -> None:
         probe(f"EXPLAIN {sql}")
     except sqlite3.Error:
         raise bad("it has too many levels; in place of OR after OR write IN (…), or put the values into a table") from None
+
+
+def shifted(condition: str, changed: Mapping[str, Collection[str]]) -> str | None:
+    """A name that could have come to mean another column; `changed` are the columns that tables gained or lost.
+
+    A column of a sub-select that has gone is looked for in the table of the policy, and one of that is hidden by a new one.
+    """
+    tokens = tokenize(condition)
+    sources = {token.name for index, token in enumerate(tokens) if _is_source(tokens, index)}
+    moved = set[str]().union(*(columns for table, columns in changed.items() if table in sources))
+    for index, token in enumerate(tokens):
+        if token.kind in IDENTIFIERS and token.name in moved and not (index and tokens[index - 1].keyword == "."):
+            return token.spelled
+    return None
+
+
+def _reason(message: str, tokens: Sequence[Token]) -> str:
+    """What SQLite says, and what to do about a text in the quotes of names."""
+    for token in tokens:
+        if token.text[0] == '"' and message == f"no such column: {token.spelled}":
+            return f"{message}; a text stands in single quotes"
+    return message
 
 
 def _refuse_rowid(condition: str, tokens: Sequence[Token], table: Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from wce.errors import WceError
@@ -10,6 +11,7 @@ from wce.guard.catalogue import MAX_DEFINITIONS, Catalogue
 from wce.guard.link import Link
 from wce.guard.plan import Plan
 from wce.guard.weights import MAX_WEIGHT
+from wce.store.sqlite import fold
 
 _BY_TABLE: Final = ("_wce_table_permissions", "_wce_row_policies")
 
@@ -33,7 +35,7 @@ def settle(link: Link, plan: Plan, before: Catalogue, after: Catalogue) -> None:
             _forget(link, name)
     for name in set(before.triggers) ^ set(after.triggers):
         link.execute("DELETE FROM _wce_triggers WHERE name = ?", (name,))
-    _require_policies(link, after)
+    _require_policies(link, after, _moved_columns(before, after, moved))
 
 
 def _forget(link: Link, name: str) -> None:
@@ -52,10 +54,24 @@ def _require_light(before: Catalogue, catalogue: Catalogue) -> None:
         raise WceError("too_large", "the triggers use too many views")
 
 
-def _require_policies(link: Link, catalogue: Catalogue) -> None:
+def _moved_columns(before: Catalogue, after: Catalogue, renamed: tuple[str, str] | None) -> dict[str, set[str]]:
+    """The columns that each table has gained or lost."""
+    found = {}
+    for name, table in after.tables.items():
+        old = before.tables.get(renamed[0] if renamed is not None and name == renamed[1] else name)
+        if old is not None and old.columns != table.columns:
+            found[name] = {fold(column.name) for column in old.columns} ^ {fold(column.name) for column in table.columns}
+    return found
+
+
+def _require_policies(link: Link, catalogue: Catalogue, moved: Mapping[str, Collection[str]]) -> None:
     rows = link.ask("SELECT min(id), table_name, sql_condition FROM _wce_row_policies GROUP BY table_name, sql_condition")
     for number, table, condition in rows:
         try:
             policies.validate(link.probe, catalogue, link.hidden.schema, table, condition)
         except WceError as error:
             raise WceError("bad_policy", f"policy {number} on {table} would no longer work: {error.detail}") from error
+        column = policies.shifted(condition, moved)
+        if column is not None:
+            detail = f"{column} in policy {number} on {table} may come to mean another column: write table.{column} there"
+            raise WceError("bad_policy", detail)
