@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wce.guard.explain import explain
-from wce.model import Rights
+from wce.model import Rights, Role
 
 ALL = Rights(can_read=True, can_write=True, can_delete=True)
 
@@ -43,6 +43,12 @@ def test_a_write_is_judged_by_its_own_right(cenv) -> None:
     found = explained(reader, "DELETE FROM notes")
 
     assert (found.allowed, found.code, found.plan) == (False, "table_forbidden", ())
+    (use,) = found.tables
+    assert (use.right, use.allowed) == ("delete", False)
+    assert [(rule.reason, rule.allowed) for rule in use.rules if rule.rule == "permission"] == [
+        ("can_delete on notes is not granted", False),
+        ("can_read on notes is granted", True),
+    ]
     assert cenv.all("SELECT count(*) FROM notes") == [(3,)]
 
 
@@ -60,6 +66,38 @@ def test_a_hidden_table_is_explained_like_one_that_is_not_there(ann, table: str)
 
     assert (found.allowed, found.code, found.tables, found.plan) == (False, "no_such_table", (), ())
     assert found.reason == f"no such table: {table}"
+
+
+@pytest.mark.parametrize(
+    ("sql", "missing"),
+    [
+        ("SELECT * FROM hidden", ["can_read"]),
+        ("INSERT INTO hidden (x) VALUES (1)", ["can_write"]),
+        ("INSERT INTO hidden (x) VALUES (1) RETURNING x", ["can_write", "can_read"]),
+        ("UPDATE hidden SET x = 1", ["can_write", "can_read"]),
+        ("DELETE FROM hidden", ["can_delete", "can_read"]),
+    ],
+)
+def test_an_administrator_is_told_what_another_one_lacks_on_a_table_that_is_hidden_from_him(cenv, sql: str, missing: list[str]) -> None:
+    editor = cenv.person({"notes": ALL})
+
+    found = explained(editor, sql, frank=True)
+
+    assert (found.allowed, found.code) == (False, "no_such_table")
+    (use,) = found.tables
+    assert (use.table, use.allowed) == ("hidden", False)
+    assert [rule.reason for rule in use.rules if not rule.allowed] == [f"{right} on hidden is not granted" for right in missing]
+    assert explained(editor, "SELECT * FROM _wce_users", frank=True).tables == ()
+
+
+def test_the_role_is_the_reason_where_the_role_is_what_stops_it(cenv) -> None:
+    viewer = cenv.person({"notes": ALL}, role=Role.VIEWER)
+
+    (use,) = explained(viewer, "UPDATE notes SET title = 'x'").tables
+
+    assert [(rule.rule, rule.reason) for rule in use.rules if not rule.allowed] == [
+        ("role", "the role viewer only reads, whatever was granted")
+    ]
 
 
 def test_what_a_policy_looks_up_is_not_shown(cenv) -> None:

@@ -133,6 +133,8 @@ def test_a_view_reads_the_model_that_the_description_has(app: Flask, owner: Call
     (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     path = re.sub(r"<(?:\w+:)?(\w+)>", "1", rule.rule.replace("<cenv:cenv_id>", owner.cenv))
 
+    owner.put("/admin/config", {"allow_registration": True})
+
     answer = owner.client.open(path, method=method, json={"no_such_field": 1}, headers={"Authorization": f"Bearer {owner.token}"})
 
     assert answer.status_code == 422, answer.text

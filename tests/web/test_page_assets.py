@@ -61,6 +61,20 @@ def test_a_form_brings_a_file_under_its_own_name_or_another(owner: Caller) -> No
     assert owner.post("/admin/assets", {"path": "x"}).status_code == 415
 
 
+def test_what_is_sent_compressed_is_not_taken_for_what_it_is_not(owner: Caller) -> None:
+    gzipped = {"Content-Encoding": "gzip"}
+    form = {"data": {"file": (io.BytesIO(b"hello"), "a.txt")}, "content_type": "multipart/form-data"}
+
+    for answer in (
+        owner.put("/admin/assets/a.css", data=gzip.compress(b"p {}"), headers=gzipped),
+        owner.post("/admin/assets", **form, headers=gzipped),
+        owner.post("/admin/tables/import", **form | {"data": {"file": (io.BytesIO(b"a"), "a.csv")}}, headers=gzipped),
+        owner.post("/query", {"sql": "SELECT 1"}, headers=gzipped),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (415, "unsupported_media_type")
+    assert owner.post("/query", {"sql": "SELECT 1"}, headers={"Content-Encoding": "identity"}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "content_type"),
     [

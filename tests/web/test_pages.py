@@ -46,7 +46,8 @@ def test_a_page_is_html_in_a_sandbox(owner: Caller, visitor: Caller) -> None:
     assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
     assert answer.headers["Cache-Control"] == "public, no-cache"
     assert "RateLimit-Limit" in answer.headers
-    assert visitor.get("/pages").headers["Location"].endswith("/pages/")
+    assert visitor.get("/pages?a=%2F").headers["Location"] == f"/{visitor.cenv}/pages/?a=%2F"
+    assert visitor.get("", headers={"Host": "evil.example"}).headers["Location"] == f"/{visitor.cenv}/"
 
 
 def test_a_page_that_nobody_changed_is_not_made_again(notes: Caller, visitor: Caller) -> None:

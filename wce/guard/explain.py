@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from wce.errors import Position, WceError
+from wce.guard.catalogue import OWN
 from wce.guard.definitions import names_in
+from wce.guard.head import Head, parse
 from wce.guard.plan import Plan
 from wce.guard.principal import Principal
 from wce.guard.session import LIMITS, GuardedSession
-from wce.guard.tokens import Token, scan
-from wce.model import Limits, Params
+from wce.guard.tokens import Token, scan, tokenize
+from wce.model import Limits, Params, Role
 from wce.store.sqlite import fold, quote, sqlite3
 
-_RIGHTS: Final = {"INSERT": "write", "UPDATE": "write", "DELETE": "delete"}
+_RIGHTS: Final = {"INSERT": ("write",), "UPDATE": ("write", "read"), "DELETE": ("delete", "read")}  # on the target
+_READ: Final = ("read",)
 _WORD: Final = re.compile(r"[A-Za-z0-9_$\x80-\U0010ffff]+")
 _BEHIND: Final = "(what a policy looks up)"
 
@@ -34,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class TableUse:
-    """A table or view that the statement names: `right` is read, write or delete."""
+    """A table or view that the statement names: `right` is read, write or delete; to write or delete by a condition needs read, too."""
 
     table: str
     right: str
@@ -85,7 +88,7 @@ def explain(session: GuardedSession, sql: str, params: Params | None = None, *, 
         reason=refusal.detail if refusal else "",
         code=refusal.code if refusal else "",
         position=refusal.position if refusal else None,
-        tables=_uses(session, plan, tokens, frank),
+        tables=_uses(session, sql, tokens, hidden=frank and refusal is not None, frank=frank),
         plan=rows,
     )
 
@@ -137,22 +140,35 @@ class _Scrub:
         return _BEHIND if own in text else text
 
 
-def _uses(session: GuardedSession, plan: Plan | None, tokens: list[Token], frank: bool) -> tuple[TableUse, ...]:
-    """What the statement does with each table that it names and that the principal may know of."""
+def _uses(session: GuardedSession, sql: str, tokens: list[Token], *, hidden: bool, frank: bool) -> tuple[TableUse, ...]:
+    """What the statement does with each table that it names and that the principal may know of; with `hidden` with the others, too."""
     catalogue = session.catalogue
     principal = session.rules.principal
     names = names_in(tokens)
-    target = plan.target_name if plan else None
+    head = _head(sql)
     touched = _columns(session, names, tokens)
     uses = []
     for name in sorted(names):
         known = catalogue.tables.get(name) or catalogue.views.get(name)
-        if known is None or (principal is not None and not principal.sees(name)):
+        if known is None or (principal is not None and not principal.sees(name) and (not hidden or name.startswith(OWN))):
             continue
-        right = _RIGHTS[plan.kind] if plan and name == target and plan.kind in _RIGHTS else "read"
-        rules = _rules(principal, name, known.name, right, frank)
-        uses.append(TableUse(known.name, right, touched[name], all(rule.allowed for rule in rules), rules))
+        rights = _needs(head) if head is not None and name == head.target else _READ
+        rules = _rules(principal, name, known.name, rights, frank)
+        uses.append(TableUse(known.name, rights[0], touched[name], all(rule.allowed for rule in rules), rules))
     return tuple(uses)
+
+
+def _head(sql: str) -> Head | None:
+    """The outline of a statement, also of one that is refused; None where it cannot be read."""
+    try:
+        return parse(sql, tokenize(sql))
+    except WceError:
+        return None
+
+
+def _needs(head: Head) -> tuple[str, ...]:
+    """The rights on its target, the one that it is about first."""
+    return (*_RIGHTS[head.kind], "read") if head.kind == "INSERT" and (head.upserts or head.returning) else _RIGHTS[head.kind]
 
 
 def _columns(session: GuardedSession, names: frozenset[str], tokens: list[Token]) -> dict[str, tuple[str, ...]]:
@@ -170,16 +186,19 @@ def _columns(session: GuardedSession, names: frozenset[str], tokens: list[Token]
     return touched
 
 
-def _rules(principal: Principal | None, name: str, spelled: str, right: str, frank: bool) -> tuple[Rule, ...]:
+def _rules(principal: Principal | None, name: str, spelled: str, rights: tuple[str, ...], frank: bool) -> tuple[Rule, ...]:
     if principal is None:
         return (Rule("role", True, "administrators may do everything with every table"),)
+    role = principal.grants.role
+    if rights != _READ and role is not Role.EDITOR:
+        return (Rule("role", False, f"the role {role} only reads, whatever was granted"),)
     held = principal.right(name)
-    allowed = {"read": held.can_read, "write": held.can_write, "delete": held.can_delete}[right]
-    rules = [
-        Rule("role", True, f"the role {principal.grants.role} has the permissions that were granted"),
-        Rule("permission", allowed, f"can_{right} on {spelled} is {'granted' if allowed else 'not granted'}"),
+    has = {"read": held.can_read, "write": held.can_write, "delete": held.can_delete}
+    rules = [Rule("role", True, f"the role {role} has the permissions that were granted")]
+    rules += [
+        Rule("permission", has[right], f"can_{right} on {spelled} is {'granted' if has[right] else 'not granted'}") for right in rights
     ]
-    wanted = {"read"} if right == "read" else {"read", right}
+    wanted = {"read", *rights}
     for policy in principal.grants.policies:
         if fold(policy.table_name) == name and policy.policy_type in wanted:
             condition = f": {policy.sql_condition}" if frank else ""

@@ -68,6 +68,7 @@ def delete_asset(cenv_id: str, path: str) -> Response:
 
 
 def _save(cenv_id: str, path: str, content: bytes) -> Response:
+    bodies.require_plain()
     with services().store.session(cenv_id) as session:
         made, fresh = assets.save_asset(session, cenv_settings(), actor(), path, content)
     shown = _shown(cenv_id, made)

@@ -7,8 +7,9 @@ Flask's, no signals, no subdomains, no coroutines, nothing to tear down; whoever
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Request, Response
 from flask.ctx import AppContext, RequestContext
@@ -126,6 +127,15 @@ class MatchedRule(Rule):
         return build
 
 
+class _Adapter(MapAdapter):
+    """Redirects stay on the host that was asked: a whole URL would repeat whatever the Host header says."""
+
+    def make_redirect_url(self, path_info: str, query_args: Mapping[str, Any] | str | None = None, domain_part: str | None = None) -> str:
+        """The path and the query."""
+        place = urlsplit(super().make_redirect_url(path_info, query_args, domain_part))
+        return urlunsplit(("", "", "/" + place.path.lstrip("/"), place.query, ""))
+
+
 class Application(Flask):
     """What is registered is read once, with the first request."""
 
@@ -142,7 +152,7 @@ class Application(Flask):
         if request is None:
             return None
         host, query = request.environ.get("HTTP_HOST", ""), request.environ.get("QUERY_STRING")
-        return MapAdapter(self.url_map, host, request.root_path, "", request.scheme, request.path, request.method, query)
+        return _Adapter(self.url_map, host, request.root_path, "", request.scheme, request.path, request.method, query)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """As Flask's, in one step."""

@@ -175,10 +175,18 @@ def read(model: type[Model], limit_bytes: int = JSON_BYTES) -> Model:
 
 def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
     """The request's body as an object of any shape."""
+    require_plain()
     request = current.request()
     if request.environ.get("CONTENT_TYPE") != _JSON and request.mimetype != _JSON:  # parsing the header costs, and is rarely needed
         raise WceError("unsupported_media_type", "Send JSON, with Content-Type: application/json.")
     return jsonbody.parse(raw(limit_bytes))
+
+
+def require_plain() -> None:
+    """Raise `unsupported_media_type` for a body that is compressed: it would be read, or kept, for what it is not."""
+    coding = current.request().environ.get("HTTP_CONTENT_ENCODING", "")
+    if coding.strip().lower() not in ("", "identity"):
+        raise WceError("unsupported_media_type", "Send the body as it is, without Content-Encoding.")
 
 
 def raw(limit_bytes: int) -> bytes:

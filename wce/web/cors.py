@@ -17,7 +17,16 @@ from wce.web.headers import MORE_KEY
 ALLOW_ORIGIN: Final = core.ACL_ORIGIN
 _MAX_AGE_SECONDS: Final = 600
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-_MAY_SEND: Final = ["Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Modified-Since", "If-None-Match", "X-Request-ID"]
+_MAY_SEND: Final = [
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Modified-Since",
+    "If-None-Match",
+    "X-Query-ID",
+    "X-Request-ID",
+]
 _MAY_READ: Final = [
     "Content-Disposition",
     "ETag",

@@ -14,7 +14,7 @@ from werkzeug.wsgi import get_input_stream
 
 from wce.errors import WceError, invalid
 from wce.store.folder import Folder
-from wce.web import current
+from wce.web import bodies, current
 
 MULTIPART: Final = "multipart/form-data"
 FORM_BYTES: Final = 64 * 1024  # of all fields that are no file
@@ -42,6 +42,7 @@ class Upload:
 @contextmanager
 def received(folder: Folder, limit_bytes: int) -> Iterator[Upload]:
     """`with` the form of this request; its file is on the disk and gone afterwards. Raises `too_large`, `malformed`."""
+    bodies.require_plain()
     request = current.request()
     if request.mimetype != MULTIPART:
         raise WceError("unsupported_media_type", f"Send {MULTIPART}.")

@@ -64,7 +64,7 @@ ASSETS: Final[Mapping[str, Operation]] = {
     ),
     "admin_assets.put": Operation(
         {201: page_answers.AssetEntry, 200: page_answers.AssetEntry},
-        errors=("validation", "too_large", "malformed", "quota_exceeded", "disk_full", "busy"),
+        errors=("unsupported_media_type", "validation", "too_large", "malformed", "quota_exceeded", "disk_full", "busy"),
         summary="Keep a file, which is the body.",
     ),
     "admin_assets.delete_asset": Operation({204: None}, errors=_MISSING, summary="Remove a file."),
