@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 
@@ -86,6 +87,15 @@ def test_what_is_hidden_is_absent(built: Caller, invite: Callable[..., Caller], 
     answer = invite("grace", "editor").get(f"/data/{name}")
 
     assert (answer.status_code, answer.json["code"]) == (404, "no_such_table")
+
+
+@pytest.mark.parametrize("name", ["km/h", "50 %", "Straße", ".."])
+def test_a_table_of_any_name_has_an_address(owner: Caller, name: str) -> None:
+    owner.sql(f'CREATE TABLE "{name}" (a)')
+    place = quote(name, safe="")
+
+    assert owner.get(f"/data/{place}").json["name"] == name
+    assert [table["name"] for table in owner.get(f"/tables/{place}").json["tables"]] == [name]
 
 
 def test_the_tables_of_wce_are_not_even_an_administrators(built: Caller) -> None:

@@ -186,6 +186,10 @@ def test_a_transaction_is_all_or_nothing(note: Caller) -> None:
     assert (refused.status_code, refused.json["code"], refused.json["statement"]) == (422, "constraint", 3)
     assert note.sql("SELECT count(*) AS n FROM note")["rows"] == [{"n": 3}]
 
+    body["statements"][2] = {"sql": "SELECT ?", "params": [{"no": "value"}]}
+    unread = note.post("/transaction", body).json
+    assert (unread["code"], unread["errors"][0]["field"], unread["statement"]) == ("validation", "statements.2.params.0", 2)
+
 
 @pytest.mark.parametrize(
     ("body", "field"),

@@ -34,7 +34,7 @@ def list_tables(cenv_id: str) -> Response:
     return responses.json({"tables": found})
 
 
-@bp.get("/<table_name>")
+@bp.get("/<file:table_name>")
 @screen("table.html")
 @access("user", keys="sql")
 def show_table(cenv_id: str, table_name: str) -> Response:

@@ -144,7 +144,7 @@ class IdConverter(BaseConverter):
 
 
 class FileConverter(PathConverter):
-    """The path of a file, which is no folder: one address for each."""
+    """The path of a file, which is no folder, or the name of a table: one address for each."""
 
     regex = "[^/](?:.*?[^/])?"
 

@@ -65,9 +65,7 @@ def cancel(cenv_id: str, query_id: str) -> Response:
 def transaction(cenv_id: str) -> Response:
     """Many statements, all or nothing."""
     body = bodies.read(bodies.Transaction)
-    statements = [
-        Statement(item.sql, bodies.parameters(item.params, f"statements.{index}.params")) for index, item in enumerate(body.statements)
-    ]
+    statements = [_statement(index, item) for index, item in enumerate(body.statements)]
 
     def encode(results: Sequence[Result]) -> bytes:
         return b'{"results":[' + b",".join(responses.result_json(item, body.format) for item in results) + b"]}"
@@ -94,12 +92,21 @@ def list_tables(cenv_id: str) -> Response:
     return responses.json({"tables": [_table(table) for table in found]})
 
 
-@bp.get("/tables/<table_name>")
+@bp.get("/tables/<file:table_name>")
 @access("user", keys="sql")
 def find_table(cenv_id: str, table_name: str) -> Response:
     """One table that the caller may see."""
     found = tables.find_table(services().guard.catalogue(cenv_id), grants(), table_name)
     return responses.json({"tables": [_table(found)]})
+
+
+def _statement(index: int, asked: bodies.Statement) -> Statement:
+    """One of a transaction; an error says which."""
+    try:
+        return Statement(asked.sql, bodies.parameters(asked.params, f"statements.{index}.params"))
+    except WceError as error:
+        error.statement = index
+        raise
 
 
 def _user_id(cenv_id: str, named: int | str) -> int:
