@@ -80,6 +80,16 @@ def test_a_hook_is_told_who_wrote_what(yard: Any) -> None:
     assert (run.error, run.user_id) == (None, yard.world.owner.user_id)
 
 
+def test_an_event_has_the_fields_of_one_and_no_others(yard: Any) -> None:
+    hook = add_hook(yard, "print(*sorted(event))")
+    write(yard)
+
+    yard.jobs.run_one(yard.world.cenv)
+
+    (run,) = yard.last("hook", hook.id)
+    assert run.prints[0]["text"] == "at attempt commit depth id kind name tables user user_id"
+
+
 def test_a_hook_acts_with_the_rights_of_whoever_wrote(yard: Any) -> None:
     edna = yard.world.add("edna", Role.EDITOR)
     hook = add_hook(yard, NOTE)

@@ -94,6 +94,19 @@ def test_it_may_be_tried_with_an_event(notes: Caller) -> None:
     assert notes.sql("SELECT count(*) AS n FROM notes")["rows"] == [{"n": 1}]
 
 
+def test_a_tried_event_reaches_the_script_as_it_is(notes: Caller) -> None:
+    answer = notes.post("/admin/hooks/test", {"script": "def handler(event):\n    return event\n", "event": {"a": [1, "x"]}})
+
+    assert answer.json["body"] == '{"a":[1,"x"]}'
+
+
+@pytest.mark.parametrize("value", ["a\0b", {"a\0": 1}, 2**64, [10**30]])
+def test_an_event_that_would_reach_it_otherwise_is_refused(notes: Caller, value: Any) -> None:
+    answer = notes.post("/admin/hooks/test", {"script": "def handler(event):\n    return event\n", "event": {"a": value}})
+
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "event")
+
+
 def test_it_runs_after_a_commit_and_leaves_its_run_in_the_log(notes: Caller) -> None:
     notes.sql("CREATE TABLE seen (tables TEXT)")
     script = (

@@ -20,7 +20,7 @@ from wce.model import PUBLIC_ID, Actor
 from wce.sandbox import faults
 from wce.sandbox.answers import HIT, MISS, PRIVATE, Answers, Question
 from wce.sandbox.ends import End, Stopped, end_of
-from wce.sandbox.fields import Texts, has_body, key_of
+from wce.sandbox.fields import EVENT, Texts, has_body, key_of
 from wce.sandbox.messages import Budget, Fault, Job, Print, Reply, Template
 from wce.sandbox.pool import NO_CENV, Pool
 from wce.sandbox.principal import Parties
@@ -173,15 +173,22 @@ class Scripts:
         """Run a hook or a schedule; raises WceError as `call`."""
         parties = Parties(task.item.modified_by, task.caller.user_id, task.run_as, task.caller.scope)
         terms = Terms(cenv, task.caller, parties, config, -1, {task.kind: task.item.id}, task.depth)
-        script = replace(self._script(task.kind, task.item), fields=None)  # an event has fields of its own
+        script = replace(self._script(task.kind, task.item), fields=EVENT)
         request_id = str(task.event.get("id", ""))
         return self._logged(script, terms, request_id, lambda: self._run(script, terms, task.event, b"", task.settle)[0])
 
     def test(
-        self, cenv: str, who: Authenticated, config: CenvSettings, source: str, request: Mapping[str, Any], body: bytes = b""
+        self,
+        cenv: str,
+        who: Authenticated,
+        config: CenvSettings,
+        source: str,
+        request: Mapping[str, Any],
+        body: bytes = b"",
+        fields: frozenset[str] | None = None,
     ) -> dict[str, Any]:
-        """What a text that is not saved would answer to a request of its author's. Nothing of its effect stays."""
-        script = _Script("test", 0, source, key_of(source))
+        """What a text that is not saved would answer to a request of its author's, or to an EVENT. Nothing of its effect stays."""
+        script = _Script("test", 0, source, key_of(source), fields)
         parties = Parties(who.actor.user_id, who.actor.user_id, CALLER, who.actor.scope)
         terms = Terms(cenv, who.actor, parties, config, who.state.grants)
         started = time.perf_counter()

@@ -15,6 +15,7 @@ from wce.sandbox.api import REQUEST
 _COMMENT: Final = re.compile(r"^[ \t]*#[^\n\r\"']*$", re.MULTILINE)  # with a quote in it, it could be the end of a text
 _HANDLER: Final = re.compile(r"^def handler\(([A-Za-z_][A-Za-z0-9_]*)\):", re.MULTILINE)
 _GLOBAL: Final = "request"  # of a script without a handler
+EVENT: Final = frozenset[str]()  # of an event, which has fields of its own, and no body
 _RAW: Final = frozenset({"body", "body_base64", "json"})
 _BYTES: Final = 16 * 1024 * 1024  # of the texts that one process knows
 _ENTRY_BYTES: Final = 1_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlencode
 
 from flask import Response
@@ -12,6 +12,8 @@ from flask import Response
 from wce import values
 from wce.core.authoring import check_script
 from wce.errors import WceError, invalid
+from wce.sandbox.fields import EVENT
+from wce.sandbox.library import without_nul
 from wce.web import bodies, incoming, problems, responses, script_bodies
 from wce.web.context import actor, cenv_settings, current, public_url, read_script, request_id, who
 from wce.web.services import services
@@ -29,13 +31,13 @@ def of_request(cenv_id: str) -> Response:
 def of_event(cenv_id: str) -> Response:
     """Try the script of a hook or a schedule with an event."""
     trial = bodies.read(script_bodies.EventTrial, script_bodies.MAX_BYTES)
-    return _run(cenv_id, trial.script, trial.event, b"")
+    return _run(cenv_id, trial.script, _event(trial.event), b"", EVENT)
 
 
-def _run(cenv_id: str, script: str, request: dict[str, Any], raw: bytes) -> Response:
+def _run(cenv_id: str, script: str, request: dict[str, Any], raw: bytes, fields: frozenset[str] | None = None) -> Response:
     app = services()
     check_script(actor(), script, read_script)
-    found = app.scripts.test(cenv_id, who(), cenv_settings(), script, request, raw)
+    found = app.scripts.test(cenv_id, who(), cenv_settings(), script, request, raw, fields)
     shown = dict(found)
     if isinstance(shown["body"], bytes):
         shown["body"] = _text(shown["body"])
@@ -74,6 +76,17 @@ def _request(cenv_id: str, tried: script_bodies.TriedRequest) -> tuple[dict[str,
         "ip": current().ip_address,
     }
     return given, raw
+
+
+def _event(given: dict[str, Any]) -> dict[str, Any]:
+    """The event, if all of it reaches the script as it is."""
+    try:
+        values.encode(given)
+        return cast("dict[str, Any]", without_nul(given))
+    except TypeError as error:
+        raise invalid("event", "has a number of more than 64 bits") from error
+    except ValueError as error:
+        raise invalid("event", str(error)) from error
 
 
 def _body(tried: script_bodies.TriedRequest) -> tuple[bytes, str]:
