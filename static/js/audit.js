@@ -2,7 +2,7 @@
 import { get, save, send } from './api.js';
 import { $, button, empty, fill, h } from './dom.js';
 import { ago, date, num } from './format.js';
-import { act, dialog, toast } from './ui.js';
+import { act, begin, dialog, toast } from './ui.js';
 
 const PAGE = 50, MOST = 1000, KINDS = { csv: 'text/csv', ndjson: 'application/x-ndjson' };
 const form = $('#filters');
@@ -39,7 +39,7 @@ function details(entry) {
     h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Details' }, JSON.stringify(entry.details, null, 2))), { wide: true });
 }
 
-const row = entry => h('tr', {}, h('td', { class: 'dim', title: date(entry.timestamp) }, ago(entry.timestamp)), h('td', {}, h('b', {}, entry.username || '–')), h('td', { class: 'mono' }, entry.action), h('td', {}, `${entry.resource_type} ${entry.resource_id}`),
+const row = entry => h('tr', {}, h('td', { class: 'dim', title: date(entry.timestamp) }, ago(entry.timestamp)), h('td', {}, h('b', {}, entry.username || '–')), h('td', { class: 'mono' }, entry.action), h('td', { class: 'name', title: entry.resource_id }, `${entry.resource_type} ${entry.resource_id}`),
   h('td', { class: 'mono dim' }, entry.ip_address), h('td', {}, button('Details', { kind: 'sm ghost', 'aria-label': `Details of entry ${entry.id}`, onclick: () => details(entry) })));
 
 async function page(cursor) {
@@ -95,4 +95,4 @@ $('#verify').addEventListener('click', event => act(async () => {
   else toast(`Entry ${first_bad_id} does not follow from the one before: ${reason}`, { kind: 'error' });
 }, event.currentTarget));
 read();
-act(() => page());
+begin(() => page(), $('#entries'));

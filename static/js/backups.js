@@ -2,7 +2,7 @@
 import { CENV, del, get, post, send } from './api.js';
 import { $, button, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, bytes, date, num, plural } from './format.js';
-import { act, confirm, dialog, field, formDialog, toast, toastNext } from './ui.js';
+import { act, begin, confirm, dialog, field, formDialog, toast, toastNext } from './ui.js';
 
 const KINDS = { manual: 'made by hand', schedule: 'by the clock', import: 'before an import', restore: 'before a restore' };
 const owner = document.body.dataset.role === 'owner', id = CENV.slice(1);
@@ -90,4 +90,4 @@ async function end() {
 $('#create').addEventListener('click', event => act(create, event.currentTarget));
 $('#import')?.addEventListener('click', () => act(replace));
 $('#delete')?.addEventListener('click', () => act(end));
-act(show);
+begin(show, $('#backups'));

@@ -1,7 +1,7 @@
 // The settings of a cenv, each with what it means and where its value comes from.
 import { get, put } from './api.js';
 import { $, button, fill, h, icon } from './dom.js';
-import { act, showErrors, toast } from './ui.js';
+import { act, begin, showErrors, toast } from './ui.js';
 
 const GROUPS = [['Accounts', /^(session|allow|registration|max_users|max_sessions|totp)/], ['Limits of requests', /^rate_/], ['Queries', /^(query|max_connections|max_database|max_assets)/], ['Scripts and pages', /^(script|page)/], ['Backups', /^backup/], ['Other', /./]];
 const CHOICES = { registration_role: ['viewer', 'editor'] }; // what the server takes
@@ -63,4 +63,4 @@ function show(config) {
   fill($('#config'), cards).removeAttribute('aria-busy');
 }
 
-act(async () => show((await get('/admin/config')).config));
+begin(async () => show((await get('/admin/config')).config), $('#config'));

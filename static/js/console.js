@@ -10,7 +10,7 @@ import { $, debounce, fill, h, icon } from './dom.js';
 import { buildQuery } from './query-builder.js';
 import { wireSplit } from './split.js';
 import { name, proposals, statements } from './sql.js';
-import { act, formDialog, menu, toast } from './ui.js';
+import { act, begin, formDialog, menu, toast } from './ui.js';
 
 const KEY = `console ${CENV} ${document.body.dataset.user}`, WRITES = /^\s*(?:CREATE|ALTER|DROP)/i;
 
@@ -199,7 +199,7 @@ const search = new URLSearchParams(location.search), asked = search.get('sql');
 if (asked) open(asked, unnamed());
 else show(docs[stored?.active] ?? docs[0]);
 wireResults();
-act(() => start({ open, build: doBuild, insert: text => { pane.insert(text); pane.focus(); }, name }));
+begin(() => start({ open, build: doBuild, insert: text => { pane.insert(text); pane.focus(); }, name }), $('#side-list'));
 act(startAs);
 if (search.has('build')) doBuild(search.get('build'));
 document.body.dataset.ready = '';

@@ -2,7 +2,7 @@
 import { CENV, api, del, get, post } from './api.js';
 import { $, button, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, date, plural } from './format.js';
-import { act, confirm, dialog, field, formDialog, toast } from './ui.js';
+import { act, begin, confirm, dialog, field, formDialog, toast } from './ui.js';
 
 const password = { name: 'password', label: 'Your password', type: 'password', required: true, autocomplete: 'current-password' };
 
@@ -82,5 +82,5 @@ async function showKeys() {
 }
 
 $('#new-key').addEventListener('click', () => act(newKey));
-act(showFactor);
-act(showKeys);
+begin(showFactor, $('#totp'));
+begin(showKeys, $('#keys'));

@@ -3,7 +3,7 @@ import { CENV, get } from './api.js';
 import { draw } from './charts.js';
 import { $, $$, empty, fill, h, icon, s } from './dom.js';
 import { ago, bytes, compact, date, duration, num, plural } from './format.js';
-import { act } from './ui.js';
+import { act, begin } from './ui.js';
 
 const TONES = { user: 'accent', session: 'teal', login: 'teal', config: 'amber', permission: 'accent', policy: 'accent', endpoint: 'teal', hook: 'teal', schedule: 'teal', template: 'accent', table: 'teal' };
 const ICONS = { user: 'users', session: 'log-in', login: 'log-in', config: 'settings-2', permission: 'key-round', policy: 'shield-check', endpoint: 'file-code-2', hook: 'webhook', schedule: 'calendar-clock', template: 'app-window', table: 'table-2', cenv: 'database', backup: 'archive' };
@@ -116,4 +116,4 @@ $$('#ranges button').forEach((button, i, all) => button.addEventListener('click'
   if (found) show();
 }));
 $('#refresh')?.addEventListener('click', event => act(load, event.currentTarget));
-act(load);
+begin(load, $('#dashboard'));

@@ -6,7 +6,7 @@ import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { ago, bytes } from './format.js';
 import { askFront } from './front-matter.js';
 import { name as sqlName } from './sql.js';
-import { act, confirm, dialog, formDialog, menu, toast } from './ui.js';
+import { act, begin, confirm, dialog, formDialog, menu, toast } from './ui.js';
 import { listVersions } from './versions.js';
 
 const LANGUAGES = { jinja: 'jinja', markdown: 'jinja-md', html: 'html' };
@@ -200,11 +200,11 @@ $('#more').addEventListener('click', event => menu(event.currentTarget, [{ label
 addEventListener('beforeunload', event => { if (items.some(isDirty)) event.preventDefault(); });
 addCommand({ label: 'New template or file', icon: 'plus', group: 'Pages', run: () => $('#new').click() });
 
-act(async () => {
+begin(async () => {
   const [list, found] = await Promise.all([get('/admin/templates'), get('/admin/assets')]);
   items = list.templates.sort((a, b) => a.name.localeCompare(b.name));
   files = found;
   const asked = items.find(item => `#${item.name}` === decodeURIComponent(location.hash)) ?? items[0];
   if (asked) await choose(asked); else nothing();
   document.body.dataset.ready = '';
-});
+}, $('#list'));

@@ -1,7 +1,7 @@
 // Permissions as a matrix: a line for each table, a column for each user and for the public.
 import { CENV, del, get, post } from './api.js';
 import { $, empty, fill, h, icon } from './dom.js';
-import { act, formDialog, toast } from './ui.js';
+import { act, begin, formDialog, toast } from './ui.js';
 
 const RIGHTS = [['can_read', 'R', 'Read'], ['can_write', 'W', 'Write'], ['can_delete', 'D', 'Delete'], ['can_grant', 'G', 'Pass on']];
 const held = permission => RIGHTS.filter(([right]) => permission?.[right]);
@@ -61,11 +61,11 @@ async function show() {
   grid = new Map(permissions.map(item => [`${item.table_name.toLowerCase()}\n${item.user_id}`, item]));
   const head = user => h('th', { class: 'c', scope: 'col' }, h('b', {}, user.username), user.role && h('small', {}, user.role));
   fill($('#matrix'), tables.length
-    ? h('table', { class: 'list matrix' }, h('thead', {}, h('tr', {}, h('th', {}, 'Table'), all.map(head))), h('tbody', {}, tables.map(({ name }) => h('tr', {}, h('th', { scope: 'row', class: 'mono' }, name), all.map(user => cell(name, user))))))
+    ? h('table', { class: 'list matrix' }, h('thead', {}, h('tr', {}, h('th', {}, 'Table'), all.map(head))), h('tbody', {}, tables.map(({ name }) => h('tr', {}, h('th', { scope: 'row', class: 'mono name', title: name }, name), all.map(user => cell(name, user))))))
     : !administers ? empty('key-round', 'Nothing to pass on', 'Whoever holds the right to pass on a table gives it to others here. You hold it on none.')
     : empty('key-round', 'No tables yet', 'Permissions are given on tables. Make one with CREATE TABLE first.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console'))).removeAttribute('aria-busy');
   $('#let-in').hidden = administers || !tables.length;
 }
 
 $('#let-in').addEventListener('click', () => act(letIn));
-act(show);
+begin(show, $('#matrix'));

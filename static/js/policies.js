@@ -2,7 +2,7 @@
 import { CENV, Problem, del, get, ident, post } from './api.js';
 import { $, button, debounce, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, date, plural } from './format.js';
-import { act, confirm, dialog, formDialog, toast, values } from './ui.js';
+import { act, begin, confirm, dialog, formDialog, toast, values } from './ui.js';
 
 const TYPES = { read: 'Rows that may be seen', write: 'Rows that may be written', delete: 'Rows that may be deleted' };
 const SEEN_ROWS = 50;
@@ -97,4 +97,4 @@ async function show() {
 }
 
 $('#add').addEventListener('click', () => act(add));
-act(show);
+begin(show, $('#policies'));

@@ -1,7 +1,7 @@
 // One's own account.
 import { get, post } from './api.js';
 import { $, empty, fill, h, icon } from './dom.js';
-import { act, toastNext, wire } from './ui.js';
+import { begin, toastNext, wire } from './ui.js';
 
 const RIGHTS = [['can_read', 'Read'], ['can_write', 'Write'], ['can_delete', 'Delete'], ['can_grant', 'Pass on']];
 
@@ -13,11 +13,11 @@ wire(form, async ({ current_password, new_password }) => {
 });
 
 const mark = yes => h('td', { class: 'c' }, yes ? h('span', { class: 'good' }, icon('check'), h('span', { class: 'sr' }, 'yes')) : h('span', { class: 'dim' }, '–', h('span', { class: 'sr' }, 'no')));
-act(async () => {
+begin(async () => {
   const { permissions } = await get('/me');
   const names = Object.keys(permissions);
   fill($('#rights'), names.length
     ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, h('th', {}, 'Table'), RIGHTS.map(([, label]) => h('th', { class: 'c' }, label)))),
-      h('tbody', {}, names.map(name => h('tr', {}, h('td', { class: 'mono' }, name), RIGHTS.map(([right]) => mark(permissions[name][right]))))))
+      h('tbody', {}, names.map(name => h('tr', {}, h('td', { class: 'mono name', title: name }, name), RIGHTS.map(([right]) => mark(permissions[name][right]))))))
     : empty('table-2', 'No tables yet', 'Tables that you may use will be listed here.')).removeAttribute('aria-busy');
-});
+}, $('#rights'));

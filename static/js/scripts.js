@@ -7,7 +7,7 @@ import { ago } from './format.js';
 import { about, route, show, startPanel, tryIt } from './scripts-panel.js';
 import { KINDS, fieldsOf } from './snippets.js';
 import { wireSplit } from './split.js';
-import { act, confirm, formDialog, menu, toast } from './ui.js';
+import { act, begin, confirm, formDialog, menu, toast } from './ui.js';
 
 const ADDRESS = { endpoint: '/admin/endpoints', hook: '/admin/hooks', schedule: '/admin/schedules' };
 let items = [], names = [], request = {}, current = null;
@@ -158,11 +158,11 @@ whenLoaded(({ complete, monaco }) => {
 });
 
 startPanel({ text: () => textOf(current).value, mark: problem => pane.mark(problem && { ...problem, message: problem.detail ?? problem.message }), restored: item => { const kind = current.kind; textOf(current).value = item.script; choose(take(item, kind)); show('versions'); } });
-act(async () => {
+begin(async () => {
   const found = await get('/editor/scripts');
   ({ names, request } = found);
   for (const [kind, list] of [['endpoint', found.endpoints], ['hook', found.hooks], ['schedule', found.schedules]]) for (const item of list) take(item, kind);
   const asked = items.find(item => `#${keyOf(item)}` === location.hash) ?? items[0];
   if (asked) choose(asked); else nothing();
   document.body.dataset.ready = '';
-});
+}, $('#list'));

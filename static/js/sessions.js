@@ -2,7 +2,7 @@
 import { CENV, del, get } from './api.js';
 import { $, button, fill, h, icon } from './dom.js';
 import { ago, date, device } from './format.js';
-import { act, confirm, toast } from './ui.js';
+import { act, begin, confirm, toast } from './ui.js';
 
 async function end(session) {
   const name = `${device(session.user_agent)} (${session.ip_address})`;
@@ -31,4 +31,4 @@ $('#end-all').addEventListener('click', event => act(async () => {
   await del('/sessions');
   location.assign(`${CENV}/login`);
 }, event.currentTarget));
-act(show);
+begin(show, $('#sessions'));

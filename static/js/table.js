@@ -6,7 +6,7 @@ import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { num, plural } from './format.js';
 import { content } from './grid.js';
 import { structure } from './structure.js';
-import { act, confirm, dialog, formDialog, toast } from './ui.js';
+import { act, begin, confirm, dialog, formDialog, toast } from './ui.js';
 
 const PAGE = 100, IN_VIEW = 40;
 const name = decodeURIComponent(location.pathname.slice(`${CENV}/data/`.length));
@@ -189,17 +189,28 @@ $('#clear').addEventListener('click', () => { filters.clear(); search = ''; $('#
 $('#search').value = search;
 $('#search').addEventListener('input', debounce(() => { search = $('#search').value.trim(); restart(); }));
 
-act(async () => {
+/** What the page is about, as its head, in the path and as its title. */
+function call(text) {
+  $('#name').textContent = $('#name').title = $('#crumb').textContent = text;
+  document.title = `${text} · ${document.title.split(' · ').slice(1).join(' · ')}`;
+}
+
+call(name);
+begin(async () => {
   try { table = await get(`/data/${encodeURIComponent(name)}`); } catch (error) {
-    if (error.status === 404) { fill($('#grid'), empty('table-2', 'No such table', `Nothing is called ${name} here, or it is not yours to see.`)).removeAttribute('aria-busy'); return; }
+    if (error.status === 404) {
+      for (const el of [...$('.bar').children, $('.pager')]) el.hidden = el.id !== 'name';
+      $('.bar').inert = false;
+      fill($('#grid'), empty('table-2', 'No such table', `Nothing is called ${name} here, or it is not yours to see.`)).removeAttribute('aria-busy');
+      return;
+    }
     throw error;
   }
   $('.bar').inert = false; // its controls are about the table
-  document.title = `${table.name} · ${document.title.split(' · ').slice(1).join(' · ')}`;
-  $('#name').textContent = $('#crumb').textContent = table.name;
+  call(table.name);
   fill($('#kind'), table.type === 'table' ? (key().length ? (table.can_write ? 'double click to edit' : 'read only') : 'no key: read only') : table.type);
   $('#insert').hidden = table.type === 'view' || !table.can_write;
   if (!table.can_read) { fill($('#grid'), empty('lock', 'You may not read this table', 'Somebody who administers this cenv can let you.')).removeAttribute('aria-busy'); return; }
   head();
   await load();
-});
+}, $('#grid'));

@@ -5,7 +5,7 @@ import { diagram } from './diagram.js';
 import { plural } from './format.js';
 import { importFile } from './import.js';
 import { newTable } from './new-table.js';
-import { act } from './ui.js';
+import { act, begin } from './ui.js';
 
 const ICONS = { table: 'table-2', view: 'eye', virtual: 'search' };
 const RIGHTS = [['can_read', 'read'], ['can_write', 'write'], ['can_delete', 'delete'], ['can_grant', 'pass on']];
@@ -13,8 +13,8 @@ const RIGHTS = [['can_read', 'read'], ['can_write', 'write'], ['can_delete', 'de
 function row(table) {
   const rights = RIGHTS.filter(([right]) => table[right]).map(([, text]) => text).join(', ');
   const leads = [...new Set(table.references.map(reference => reference.table))];
-  return h('tr', {}, h('td', {}, h('a', { class: 'object', href: `${CENV}/data/${encodeURIComponent(table.name)}` }, icon(ICONS[table.type]), h('b', { class: 'mono' }, table.name))), h('td', { class: 'dim' }, table.type),
-    h('td', {}, plural(table.columns.length, 'column')), h('td', { class: 'mono dim' }, table.key.join(', ')), h('td', { class: 'mono' }, leads.map((name, i) => [i ? ', ' : '', h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(name)}` }, name)])), h('td', { class: 'dim' }, rights));
+  return h('tr', {}, h('td', { class: 'name', title: table.name }, h('a', { class: 'object', href: `${CENV}/data/${encodeURIComponent(table.name)}` }, icon(ICONS[table.type]), h('b', { class: 'mono' }, table.name))), h('td', { class: 'dim' }, table.type),
+    h('td', {}, plural(table.columns.length, 'column')), h('td', { class: 'mono dim name' }, table.key.join(', ')), h('td', { class: 'mono name' }, leads.map((name, i) => [i ? ', ' : '', h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(name)}` }, name)])), h('td', { class: 'dim' }, rights));
 }
 
 async function create() {
@@ -39,7 +39,7 @@ function view(picture, tables) {
 
 $('#import')?.addEventListener('click', () => act(load));
 $('#new')?.addEventListener('click', () => act(create));
-act(async () => {
+begin(async () => {
   const { tables } = await get('/data');
   fill($('#tables'), tables.length
     ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Name', 'Kind', 'Columns', 'Key', 'Refers to', 'You may'].map(text => h('th', {}, text)))), h('tbody', {}, tables.map(row)))
@@ -47,4 +47,4 @@ act(async () => {
   $('#views').hidden = !tables.some(table => table.type === 'table');
   $('#as-list').addEventListener('click', () => view(false, tables));
   $('#as-picture').addEventListener('click', () => view(true, tables));
-});
+}, $('#tables'));

@@ -1,6 +1,6 @@
 // Toasts and dialogs.
 import { Problem } from './api.js';
-import { $, button, fill, h, icon } from './dom.js';
+import { $, button, empty, fill, h, icon } from './dom.js';
 
 const TOAST_MS = 5000, UNDO_MS = 10_000;
 
@@ -32,12 +32,24 @@ export async function act(run, el) {
   try { return await run(); } catch (error) { fail(error); } finally { if (el) el.disabled = false; }
 }
 
+/** Run what fills `box` first; where it fails, the box says why and offers to try again, instead of looking busy for ever. */
+export async function begin(run, box) {
+  try { await run(); } catch (error) {
+    if (!(error instanceof Problem) || !box.hasAttribute('aria-busy')) { fail(error); return; }
+    const again = button('Try again', { icon: 'rotate-ccw', onclick: () => { box.setAttribute('aria-busy', 'true'); box.replaceChildren(); begin(run, box); } });
+    const told = empty('circle-alert', 'This could not be loaded', error.message, again);
+    fill(box, box.tagName === 'UL' ? h('li', {}, told) : told).removeAttribute('aria-busy');
+  }
+}
+
 /** A dialog with a title, content and buttons; answers its element. `close` in the content's events ends it. */
 export function dialog(title, content, { wide = false, onclose } = {}) {
+  let touched = false;
   const el = h('dialog', { class: `dialog${wide ? ' broad' : ''}`, 'aria-label': title },
     h('header', {}, h('h2', {}, title), h('button', { type: 'button', class: 'btn ghost icon-only', 'aria-label': 'Close', onclick: () => el.close() }, icon('x'))), content);
   el.addEventListener('close', () => { el.remove(); onclose?.(); });
-  el.addEventListener('mousedown', event => { if (event.target === el) el.close(); });
+  el.addEventListener('input', () => { touched = true; });
+  el.addEventListener('mousedown', event => { if (event.target === el && !touched) el.close(); }); // a click beside it must not cost what was typed
   document.body.append(el);
   el.showModal();
   return el;

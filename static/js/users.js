@@ -2,7 +2,7 @@
 import { CENV, del, get, post, put } from './api.js';
 import { $, fill, h, icon, iconButton } from './dom.js';
 import { ago, date } from './format.js';
-import { act, confirm, formDialog, menu, toast } from './ui.js';
+import { act, begin, confirm, formDialog, menu, toast } from './ui.js';
 
 const RANKS = ['viewer', 'editor', 'admin', 'owner'];
 const ROLES = { viewer: 'Viewer: reads as permissions say', editor: 'Editor: reads and writes as permissions say', admin: 'Admin: all data, users and settings' };
@@ -92,4 +92,4 @@ async function show() {
 
 $('#invite').addEventListener('click', () => act(invite));
 if (location.hash === '#invite') act(invite);
-act(show);
+begin(show, $('#users'));

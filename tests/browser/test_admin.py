@@ -8,7 +8,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
 from tests.browser.place import PASSWORD, Place, token
@@ -89,6 +89,27 @@ def test_who_may_pass_on_a_table_lets_others_in(open_page: Open, place: Place) -
 
     expect(page.get_by_role("button", name="otto on products: read, write")).to_be_visible()
     assert page.get_by_role("button", name="olga on products").count() == 0
+
+
+def test_a_screen_that_cannot_be_loaded_says_why_and_tries_again(open_page: Open) -> None:
+    page = open_page("/me")
+    limited = {"code": "rate_limited", "detail": "Too many requests; try again in 9 s."}
+    page.route("**/admin/users", lambda route: route.fulfill(status=429, json=limited) if is_fetch(route) else route.continue_())
+    page.get_by_role("link", name="Users").click()
+    expect(page.locator("#users")).to_contain_text("try again in 9 s.")
+    assert_accessible(page)
+    page.unroute("**/admin/users")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#users tbody")).to_contain_text("ada")
+
+    page.get_by_role("button", name="Invite").click()
+    page.get_by_label("User name").fill("half typed")
+    page.mouse.click(5, 600)  # beside the dialog
+    expect(page.get_by_label("User name")).to_have_value("half typed")
+
+
+def is_fetch(route: Route) -> bool:
+    return route.request.resource_type == "fetch"
 
 
 def test_an_account_is_disabled_and_deleted_by_its_name(open_page: Open, place: Place) -> None:

@@ -222,6 +222,7 @@ def test_a_session_that_ends_while_somebody_types_takes_nothing_with_it(open_pag
 def test_what_is_not_there_or_does_not_work_says_so(open_page: Open, place: Place) -> None:
     page = open_page("/data/nothing")
     expect(page.locator("#grid")).to_contain_text("Nothing is called nothing here")
+    expect(page.get_by_role("heading", level=1)).to_have_text("nothing")
     place.made("/query", {"sql": "CREATE VIEW odd AS SELECT missing FROM customers"})
     page.goto(page.url.replace("nothing", "odd"))
 
@@ -291,8 +292,15 @@ def test_data_is_for_everybody(open_page: Open, path: str) -> None:
     assert_accessible_in_both_themes(page)
 
 
-def test_data_fits_a_phone(open_page: Open) -> None:
-    page = open_page("/data/orders", viewport={"width": 390, "height": 844})
-    expect(page.locator("#grid tbody tr").first).to_be_visible()
+def test_data_fits_a_phone_however_long_its_names_are(open_page: Open, place: Place) -> None:
+    name = "<img src=x onerror=alert(1)>" + "n" * 170
+    place.made("/query", {"sql": f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY, "{name}" TEXT)'})
+    page = open_page("/data", viewport={"width": 390, "height": 844})
+    kind = page.get_by_role("row", name=name).locator("td").nth(1)
+    expect(kind).to_be_in_viewport()
+    page.get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    expect(page.get_by_role("button", name="Insert")).to_be_in_viewport(ratio=1)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    place.made("/query", {"sql": f'DROP TABLE "{name}"'})
