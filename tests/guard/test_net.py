@@ -187,3 +187,17 @@ def test_a_trigger_may_remove_the_row_that_fired_it(new_cenv) -> None:
 
     assert ann.run("INSERT INTO inbox VALUES (1, '1')").changes == 1
     assert inbox.all("SELECT * FROM inbox") == []
+
+
+def test_keys_that_a_column_takes_for_equal_are_different_rows(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE words (word TEXT COLLATE NOCASE, author INTEGER, text TEXT, PRIMARY KEY (word COLLATE BINARY)) WITHOUT ROWID",
+        "INSERT INTO words VALUES ('a', 1, 'mine'), ('A', 2, 'theirs')",
+    )
+    ann = cenv.person({"words": ALL}, [("words", kind, "author = $user_id") for kind in ("read", "write", "delete")])
+
+    assert ann.run("UPDATE words SET text = 'x' WHERE word = 'A'").changes == 1
+    assert code(ann, "REPLACE INTO words VALUES ('A', 1, 'y')") == "row_policy"
+    assert code(ann, "INSERT INTO words VALUES ('b', 1, 'z'), ('B', 2, 'z')") == "row_policy"
+    assert ann.run("DELETE FROM words").changes == 1
+    assert cenv.all("SELECT * FROM words") == [("A", 2, "theirs")]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from wce.guard.principal import Principal
-from wce.guard.shadows import keys, source
+from wce.guard.shadows import keys, same_row, source
 from wce.store.sqlite import quote
 
 MESSAGE: Final = "wce-policy"  # what RAISE says; `faults` knows it again
@@ -95,5 +95,5 @@ class Net:
         """The row is looked up by its key: the columns of OLD and NEW have no types, so that a condition would compare otherwise."""
         principal = self._principal
         name = quote(principal.table(table).name)
-        same = " AND ".join(f"{name}.{column} IS {row}.{column}" for column, _ in keys(principal, table))
+        same = same_row(principal, table, [(f"{name}.{column}", f"{row}.{column}") for column, _ in keys(principal, table)])
         return f"WHEN NOT EXISTS(SELECT 1 FROM {source(principal, table)} WHERE {same} AND {condition})"

@@ -5,7 +5,7 @@ A name in FROM, JOIN, IN, EXISTS and in sub-selects of any clause means the CTE 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wce.errors import WceError
@@ -98,8 +98,17 @@ def guarded(principal: Principal, table: str, kind: str, reference: str) -> str:
     It is looked up by key in a scope of its own, where nothing that the client calls by a name can be meant instead.
     """
     scope = quote(principal.hidden.own + "s")
-    same = " AND ".join(f"{scope}.{quote(key)} IS {reference}.{column}" for column, key in keys(principal, table))
-    return f"EXISTS(SELECT 1 FROM {quote(principal.hidden.own + kind)} AS {scope} WHERE {same})"
+    own = [(f"{scope}.{quote(key)}", f"{reference}.{column}") for column, key in keys(principal, table)]
+    return f"EXISTS(SELECT 1 FROM {quote(principal.hidden.own + kind)} AS {scope} WHERE {same_row(principal, table, own)})"
+
+
+def same_row(principal: Principal, table: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """Whether two rows of a table have the same key: without a rowid letter by letter, as the column may take more for equal than the key.
+
+    The first comparison is the one that an index answers.
+    """
+    exact = [f"{left} IS {right} COLLATE BINARY" for left, right in pairs if principal.table(table).without_rowid]
+    return " AND ".join([*(f"{left} IS {right}" for left, right in pairs), *exact])
 
 
 def view_closure(principal: Principal, names: Iterable[str]) -> set[str]:
