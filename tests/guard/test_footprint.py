@@ -69,6 +69,14 @@ def test_every_table_behind_an_answer_is_in_it(admin: Person, sql: str, tables: 
     assert of(admin, sql) == Footprint(frozenset(tables | {SCHEMA}), fleeting=False)
 
 
+def test_a_long_statement_rests_on_as_much_as_a_short_one(admin: Person, reader: Person) -> None:
+    long = " " * 10_000
+
+    assert of(reader, f"SELECT title{long}FROM posts").tables == {"posts", "friends", SCHEMA}
+    assert of(admin, f"SELECT 1{long}WHERE random()").fleeting
+    assert of(admin, f"SELECT at{long}FROM (SELECT datetime() AS at)").fleeting
+
+
 def test_a_policy_brings_its_own_tables_along(reader: Person) -> None:
     assert of(reader, "SELECT title FROM posts").tables == {"posts", "friends", SCHEMA}
     assert of(reader, "SELECT title FROM outer_view").tables == {"outer_view", "named", "posts", "authors", "friends", SCHEMA}

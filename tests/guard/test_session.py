@@ -335,7 +335,22 @@ def test_plans_are_kept_by_text_and_bounded(ann) -> None:
         for number in range(300):
             session.plan(f"SELECT {number} AS a")
         assert session.plan("SELECT 1") is not first
-        assert len(session._plans) == 256
+        assert session.plan("SELECT 299 AS a") is session.plan("SELECT 299 AS a")
+
+
+def test_plans_of_long_texts_last_as_long_as_somebody_has_the_session(ann) -> None:
+    texts = ["SELECT 1" + " " * length for length in (9_000, 90_000, 99_000)]
+    with ann.session() as session, session.transaction(ann.actor):
+        first = session.plan(texts[0])
+        assert session.plan(texts[0]) is first
+        for _ in range(6):
+            texts += [f"{text}AS a{len(texts)}" for text in texts[1:3]]
+        for text in texts:
+            session.plan(text)
+        assert session.plan(texts[0]) is not first
+        last = session.plan(texts[-1])
+    with ann.session() as session:
+        assert session.plan(texts[-1]) is not last
 
 
 def test_a_nested_use_is_part_of_the_open_transaction(ann) -> None:

@@ -133,7 +133,7 @@ class Guard:
 class Opened:
     """`with` a session; a class and not a generator because every statement goes through it."""
 
-    __slots__ = ("_cenv", "_connections", "_grants", "_key", "_limits", "_open", "_use", "_version")
+    __slots__ = ("_cenv", "_connections", "_grants", "_key", "_limits", "_open", "_session", "_use", "_version")
 
     def __init__(
         self,
@@ -166,9 +166,11 @@ class Opened:
         except BaseException:
             self._use.__exit__(None, None, None)
             raise
+        self._session = session
         return session
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._session.plans.rest()
         self._use.__exit__(kind, error, trace)
 
     def _renew(self, session: GuardedSession) -> GuardedSession:

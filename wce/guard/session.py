@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -19,6 +18,7 @@ from wce.guard.kept import Part
 from wce.guard.link import Link
 from wce.guard.params import total_size
 from wce.guard.plan import Plan
+from wce.guard.plans import Plans
 from wce.guard.rules import Rules
 from wce.guard.watchdog import Watch
 from wce.model import Actor, Grants, Limits, Params, Result
@@ -27,8 +27,6 @@ from wce.store.store import WAIT_SECONDS
 from wce.store.transaction import STATE_AND_HEAD, Handle, Transaction
 
 LIMITS: Final = Limits()
-_MAX_PLANS: Final = 256
-_MAX_CACHED: Final = 8_192  # characters; longer texts are rarely run twice
 _SLOW_SECONDS: Final = 0.001  # from which other requests should not wait for the next run of the same text
 _LARGE: Final = 500  # characters in all parameters, from which patterns could become slow
 
@@ -57,7 +55,7 @@ class GuardedSession:
         self._keep = keep
         self._carried = Carried(link)
         self.glances = Glances(link.index, kept)
-        self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self.plans = Plans()
         self._rules: Rules | None = None
         self._catalogue: Catalogue | None = None
         self._version = -1
@@ -119,16 +117,11 @@ class GuardedSession:
         """What kind of statement this is, and what it becomes; raises WceError for one that may not run."""
         if self._unsure:
             self._refresh()
-        plan = self._plans.get(sql)
-        if plan is not None:
-            self._plans.move_to_end(sql)
-            return plan
-        self._refresh()
-        plan = self._known()[1].plan(sql)
-        if len(sql) <= _MAX_CACHED:
-            self._plans[sql] = plan
-            if len(self._plans) > _MAX_PLANS:
-                self._plans.popitem(last=False)
+        plan = self.plans.find(sql)
+        if plan is None:
+            self._refresh()
+            plan = self._known()[1].plan(sql)
+            self.plans.keep(sql, plan)
         return plan
 
     def run(self, sql: str, params: Params = (), limits: Limits = LIMITS) -> Result:
@@ -224,7 +217,7 @@ class GuardedSession:
         link = self.link
         if self._rules is not None:
             self._rules.close()
-        self._plans.clear()
+        self.plans.clear()
         schema = link.hidden.schema
         self._catalogue = self._keep(digest(link.ask, schema), lambda: load(link.ask, schema))
         self._rules = self._build(link, self._catalogue)
