@@ -248,3 +248,14 @@ def test_a_policy_without_columns_leaves_counting_alone(club) -> None:
     assert ann.run("UPDATE notes SET title = 'x'").changes == 3
     assert bob.run("UPDATE notes SET title = 'x'").changes == 0
     assert ann.run("DELETE FROM notes ORDER BY id LIMIT 2").changes == 2
+
+
+def test_a_table_called_by_main_is_never_a_with_of_that_name(club) -> None:
+    ann = club.person({"notes": ALL, "members": ALL}, [("notes", "read", "owner_id = $user_id")])
+
+    for name in ("notes", "members", "nowhere"):
+        with pytest.raises(WceError, match=f"{name} is a table here and a name in WITH") as caught:
+            ann.run(f"WITH {name} AS (SELECT 9 AS id) SELECT * FROM main.{name}")
+        assert caught.value.position is not None
+    assert ann.rows("WITH n AS (SELECT * FROM main.notes) SELECT id FROM n") == [(1,)]
+    assert ann.run("WITH notes AS (SELECT 'x' AS t) UPDATE main.notes SET title = (SELECT t FROM notes)").changes == 1

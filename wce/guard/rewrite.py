@@ -33,7 +33,7 @@ class Rewriter:
     def plan(self, sql: str, *, strict: bool = False) -> Plan:
         """Raises WceError for what the principal may not run. `strict` puts the barrier in place whatever the text."""
         principal = self._principal
-        tokens = self._read(sql)
+        tokens, tables_of_main = self._read(sql)
         brief = check_arguments(sql, tokens)
         found = definitions(tokens)
         weight = weigh(tokens, found, principal.weights)
@@ -57,6 +57,7 @@ class Rewriter:
         for view in views:
             tables |= principal.view(view).names & principal.restricted
         self._refuse_capture(plan, views)
+        _refuse_hiding(head, plan, tables_of_main)
         self._refuse_silent(plan)
         plan.strict = bool(tables) and (strict or not self._leakproof(head, tables, views))
         plan.length_sensitive = bool(tables) and not plan.strict and length_sensitive(tokens)
@@ -64,7 +65,8 @@ class Rewriter:
         plan.sql = f"/*{next(self._numbers)}*/" + self._text(head, plan, tables, views)
         return plan
 
-    def _read(self, sql: str) -> list[Token]:
+    def _read(self, sql: str) -> tuple[list[Token], list[Token]]:
+        """The tokens without `main.`, and those of them that stood after one."""
         if len(sql) > MAX_SQL:
             raise WceError("too_large", f"a statement may have at most {MAX_SQL} characters")
         folded = fold(sql)
@@ -74,9 +76,12 @@ class Rewriter:
         kept = unqualified(tokens)
         if kept is None:
             raise _bad_qualifier(sql, tokens)
-        if len(kept) != len(tokens):
-            nest(sql, kept)
-        return kept
+        if len(kept) == len(tokens):
+            return kept, []
+        nest(sql, kept)
+        return kept, [
+            token for main, dot, token in zip(tokens, tokens[1:], tokens[2:], strict=False) if main.name == "main" and dot.text == "."
+        ]
 
     def _refuse_names(self, sql: str, tokens: list[Token], names: frozenset[str]) -> None:
         """Names that never mean anything to a client, refused before SQLite could find a meaning."""
@@ -171,6 +176,14 @@ class Rewriter:
             for where, end in head.upserts:
                 texts |= _guarded_upsert(head, where, end, guard, quote(principal.hidden.own + "deny"))
         return texts
+
+
+def _refuse_hiding(head: Head, plan: Plan, tables_of_main: list[Token]) -> None:
+    """By `main.x` the client means the table x even where a WITH of his has that name; without the qualifier it would not."""
+    for token in tables_of_main:
+        if token.name in plan.ctes and (head.target is None or token is not head.tokens[head.target_end - 1]):
+            detail = f"{token.spelled} is a table here and a name in WITH: choose another name there"
+            raise WceError("sql_error", detail, position=place(head.sql, token.offset))
 
 
 def _only_targets(head: Head, tables: set[str], views: set[str]) -> bool:
