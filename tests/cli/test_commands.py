@@ -66,6 +66,8 @@ def test_users_are_added_and_changed_beside_a_running_server(ask, run, store, ce
     made = ask("user", "add", cenv, "grace", "--role", "editor", "--email", "grace@example.org", "--password", PASSWORD)
     assert (made["username"], made["role"], made["email"]) == ("grace", "editor", "grace@example.org")
 
+    with store.session(cenv) as session:
+        session.execute("INSERT INTO _wce_api_keys (user_id, name, key_hash, scope, created_at) VALUES (1, 'k', 'h', '{}', 0)")
     assert run("user", "password", cenv, "ADA", "--password", "battery staple").exit_code == 0
     assert run("user", "role", cenv, "grace", "owner").stdout == "grace (owner), id 2\n"
     assert run("user", "role", cenv, "ada", "viewer").exit_code == 0
@@ -74,6 +76,7 @@ def test_users_are_added_and_changed_beside_a_running_server(ask, run, store, ce
     assert "grace  owner" in run("user", "list", cenv).stdout
     with store.session(cenv) as session:
         assert {name for (name,) in session.all("SELECT username FROM _wce_audit_log WHERE id > 1")} == {"(operator)"}
+        assert session.all("SELECT 1 FROM _wce_api_keys") == []
 
 
 def test_the_only_owner_stays_and_nobody_disabled_becomes_one(run, store, cenv):

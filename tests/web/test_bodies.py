@@ -23,6 +23,10 @@ def test_every_bad_field_is_named() -> None:
     assert found.keys() == {"username", "password", "role", "extra"}
 
 
+def test_an_object_that_is_none_is_told_without_a_word_of_python() -> None:
+    assert refused(bodies.Transaction, {"statements": ["SELECT 1"]}) == {"statements.0": "Input should be an object"}
+
+
 def test_of_many_bad_fields_the_first_hundred_are_named() -> None:
     assert list(refused(bodies.Query, {"sql": "SELECT 1"} | {f"x{number}": 1 for number in range(150)})) == [f"x{n}" for n in range(100)]
 

@@ -62,12 +62,13 @@ def find_by_name(session: Session | Transaction, username: str) -> User:
 
 
 def set_password(session: Session, passwords: Passwords, username: str, password: str) -> User:
-    """Give anybody a new password, the owner too; all his sessions end."""
+    """Give anybody a new password, the owner too; all his sessions and keys end."""
     password_hash = passwords.hash(password)
     with session.transaction(OPERATOR) as transaction:
         user = find_by_name(transaction, username)
         transaction.execute("UPDATE _wce_users SET password_hash = ? WHERE user_id = ?", (password_hash, user.user_id))
         ended = end_sessions(transaction, user.user_id)
+        transaction.execute("DELETE FROM _wce_api_keys WHERE user_id = ?", (user.user_id,))
         _record(transaction, "user.update", user, sessions_ended=ended, **_CHANGED)
         return user
 

@@ -21,6 +21,8 @@ LOGIN_BYTES: Final = 4 * 1024
 JSON_BYTES: Final = 1024 * 1024
 _LENGTH_DIGITS: Final = 15
 MAX_STATEMENTS: Final = 1000
+# Where pydantic speaks of Python.
+_SAYINGS: Final = dict.fromkeys(("model_type", "dict_type"), "Input should be an object")
 _MOST_ERRORS: Final = 100  # told of one body; a million bytes of unknown fields would make ten million of answer
 
 Model = TypeVar("Model", bound="Body")
@@ -227,7 +229,7 @@ def validate(model: type[Model], value: dict[str, Any]) -> Model:
         return model.model_validate(value)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
-        errors = tuple(FieldError(".".join(map(str, item["loc"])), item["msg"]) for item in found)
+        errors = tuple(FieldError(".".join(map(str, item["loc"])), _SAYINGS.get(item["type"], item["msg"])) for item in found)
         raise WceError("validation", "; ".join(f"{item.field}: {item.message}" for item in errors), errors=errors) from error
 
 
