@@ -146,6 +146,7 @@ def test_two_paths_that_match_the_same_requests_are_refused(world, fields):
     assert error.errors[0].field == "path"
     assert "GET /notes/{id}" in error.detail
     assert "GET /notes/{id}" in refused(change, world, other, path="/notes/{x}").detail
+    assert refused(change, world, other, path="/notes/{id}").code == "name_taken"
 
 
 def test_what_differs_in_method_or_in_how_specific_it_is_lives_side_by_side(world):
@@ -169,7 +170,9 @@ def test_a_method_changed_into_anothers_is_refused(world):
     save(world, method="GET")
     other, _ = save(world, method="POST")
 
-    assert refused(change, world, other, method="GET").errors[0].field == "path"
+    error = refused(change, world, other, method="GET")
+
+    assert (error.code, error.errors[0].field) == ("name_taken", "path")
 
 
 @pytest.mark.parametrize("role", [Role.EDITOR, Role.VIEWER])

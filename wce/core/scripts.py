@@ -12,7 +12,7 @@ from wce.core import paths
 from wce.core.authoring import CALLER, DEFINER, Check, Shelf, check_script, check_words, given_only
 from wce.core.paths import Routes
 from wce.core.roles import require_administrator
-from wce.errors import invalid
+from wce.errors import FieldError, WceError, invalid
 from wce.model import Actor
 from wce.store.session import Session
 from wce.store.transaction import Transaction
@@ -175,5 +175,8 @@ def _require_alone(transaction: Transaction, path: str, method: str, own_id: int
     """Raise unless it is clear which of two endpoints answers, whether they are enabled or not."""
     rows = transaction.execute("SELECT path FROM _wce_endpoints WHERE method = ? AND id <> ?", (method, own_id)).fetchall()
     other = paths.ambiguous(paths.parse(path), (row[0] for row in rows))
+    if other == path:
+        detail = f"There is an endpoint {method} {path} already."
+        raise WceError("name_taken", detail, errors=(FieldError("path", "is taken under this method"),))
     if other is not None:
         raise invalid("path", f"matches the same requests as {method} {other}")
