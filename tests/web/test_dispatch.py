@@ -13,10 +13,16 @@ from wce.web.dispatch import Dispatcher
 SECONDS = 30.0  # how long a test waits for what must happen
 
 
+class Request:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+
 class Task:
     """What waitress hands over: something to do."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], None], path: str = "/") -> None:
+        self.requests = [Request(path)]
         self._work = work
         self.done = threading.Event()
         self.cancelled = False
@@ -113,6 +119,23 @@ def test_more_slow_requests_than_threads_are_all_answered(dispatcher: Dispatcher
         dispatcher.add_task(task)
 
     assert all(task.done.wait(SECONDS) for task in tasks)
+
+
+def test_slow_requests_of_one_cenv_leave_threads_to_another_and_are_all_answered(dispatcher: Dispatcher) -> None:
+    one, other = (f"/00000000-0000-4000-8000-00000000000{number}/" for number in (1, 2))
+    release = threading.Event()
+    slow = [Task(lambda: release.wait(SECONDS) and None, one) for _ in range(20)]
+    for task in slow:
+        dispatcher.add_task(task)
+
+    for _ in range(3):
+        quick = Task(lambda: None, other)
+        dispatcher.add_task(quick)
+        assert quick.done.wait(SECONDS)
+
+    assert not any(task.done.is_set() for task in slow)
+    release.set()
+    assert all(task.done.wait(SECONDS) for task in slow)
 
 
 def test_a_request_that_raises_costs_no_thread(dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture) -> None:

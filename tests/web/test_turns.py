@@ -173,6 +173,24 @@ def test_no_more_requests_than_threads_are_at_work(make: Callable[..., Pool], kn
     on.set()
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_slow_requests_of_one_cenv_leave_threads_to_another_and_are_all_answered(make: Callable[..., Pool], known: bool) -> None:
+    made = make(4)
+    if known:
+        for exchange in [made.call(lambda: time.sleep(0.01)) for _ in range(16)]:
+            exchange.wait()
+    release = threading.Event()
+    slow = [made.call(lambda: release.wait(SECONDS) and None, path=KEPT + "slow") for _ in range(10)]
+
+    for _ in range(3):
+        made.call(path="/00000000-0000-4000-8000-000000000001/x").wait()
+
+    assert not any(exchange.answered.is_set() for exchange in slow)
+    release.set()
+    for exchange in slow:
+        exchange.wait()
+
+
 def test_of_threads_that_gave_kept_answers_one_receives_and_the_others_rest(make: Callable[..., Pool]) -> None:
     together = threading.Barrier(3)
 

@@ -3,7 +3,8 @@
 waitress wakes a thread for each request. Only one of them can run Python, `sqlite3` gives the interpreter away at every step of a
 statement, and each thread has connections of its own to keep warm: with eight threads a read by key cost 2.4 ms of CPU, with one
 1.5 ms. So one thread works through the queue, and the next is called when it says that it waits (`wce.lane`) or when it has been
-busy with one request for `PATIENCE_SECONDS`. Threads are called last in, first out, so the warmest comes first.
+busy with one request for `PATIENCE_SECONDS`. Threads are called last in, first out, so the warmest comes first. How many of them one
+cenv may hold says `wce.web.shares`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final
 from waitress.task import ThreadedTaskDispatcher
 
 from wce import lane
+from wce.web.shares import NOBODY, Shares, cenv_of
 
 PATIENCE_SECONDS: Final = 0.003
 # How long a thread that computes keeps the interpreter when another one wants it. Five milliseconds, Python's own, are far more than
@@ -29,6 +31,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         super().__init__()
+        self.queue: Shares[Any] = Shares(_cenv, 0)
         self._patience_seconds = patience_seconds
         self._resting: list[threading.Condition] = []
         self._runner: threading.Condition | None = None  # who works through the queue
@@ -42,6 +45,8 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         """As the parent does; it wakes only threads that wait for its own condition."""
         if self._watcher.ident is None:
             self._watcher.start()
+        with self.lock:
+            self.queue.threads = count
         super().set_thread_count(count)
         with self.lock:
             while self._resting and self.stop_count:
@@ -51,6 +56,8 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         """Queue a request."""
         with self.lock:
             self.queue.append(task)
+            if not self.queue.ready:
+                return
             if self._runner is None:
                 self._call()
             elif not self._behind.is_set():
@@ -60,11 +67,14 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         """One thread, until it is told to stop."""
         me = threading.Condition(self.lock)
         lane.on_waiting(partial(self._step_aside, me))
-        while (task := self._next(me, thread_no)) is not None:
+        done: str | None = None
+        while (found := self._next(me, thread_no, done)) is not None:
+            done, task = found
             try:
                 task.service()
             except BaseException:  # whatever a request does, the thread goes on
                 self.logger.exception("Exception when servicing %r", task)
+            found = task = None  # who rests does not keep it
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         """As the parent does."""
@@ -75,13 +85,17 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         self._watcher.join(timeout)
         return bool(done)
 
-    def _next(self, me: threading.Condition, thread_no: int) -> Any:
-        """The next request for this thread; None when it is to stop."""
+    def _next(self, me: threading.Condition, thread_no: int, done: str | None) -> tuple[str, Any] | None:
+        """The next request for this thread, and whose it is; None when it is to stop. `done` tells whose it has just ended."""
         with self.lock:
             if self._runner is me:
                 self._runner = None
+            if done is not None:
+                self.queue.end(done)
+                if self._runner is not None and self.queue.ready:
+                    self._behind.set()
             called = False  # a thread that was called takes a request even if it woke so late that another was called, too
-            while not self.stop_count and not (self.queue and (called or self._runner is None)):
+            while not self.stop_count and not (self.queue.ready and (called or self._runner is None)):
                 if self._runner is me:
                     self._runner = None
                 self._resting.append(me)
@@ -96,10 +110,10 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
                 self.thread_exit_cv.notify()
                 return None
             self._runner, self._since = me, time.monotonic()
-            task = self.queue.popleft()
-            if self.queue and not self._behind.is_set():
+            found = self.queue.next()
+            if self.queue.ready and not self._behind.is_set():
                 self._behind.set()
-            return task
+            return found
 
     def _call(self) -> None:
         """Let the thread that rested last be the runner."""
@@ -111,7 +125,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         with self.lock:
             if self._runner is me:
                 self._runner = None
-                if self.queue:
+                if self.queue.ready:
                     self._call()
 
     def _watch(self) -> None:
@@ -123,8 +137,14 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
             with self.lock:
                 if self._ended.is_set():
                     return
-                if not self.queue:
+                if not self.queue.ready:
                     self._behind.clear()
                 elif self._runner is None or time.monotonic() - self._since > self._patience_seconds:
                     self._runner = None
                     self._call()
+
+
+def _cenv(channel: Any) -> str:
+    """Whose request waits on a channel of waitress's; one that could not be read has no path."""
+    requests = getattr(channel, "requests", None)
+    return cenv_of(getattr(requests[0], "path", "")) if requests else NOBODY

@@ -25,6 +25,7 @@ from wce.web.dispatch import PATIENCE_SECONDS, SWITCH_SECONDS
 from wce.web.exchange import Exchange
 from wce.web.headers import NO_BANNER, Headers, InPlace, refusal
 from wce.web.quick import QUICK
+from wce.web.shares import Shares, cenv_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -40,12 +41,13 @@ _AT_ONCE: Final = 512 * 1024  # bytes of an answer that is handed over whole
 class _Errand:
     """One request on its way."""
 
-    __slots__ = ("_environ", "_exchange", "_headers", "_status", "_turns")
+    __slots__ = ("_environ", "_exchange", "_headers", "_status", "_turns", "cenv")
 
     def __init__(self, turns: Turns, environ: WSGIEnvironment, exchange: Exchange) -> None:
         self._turns = turns
         self._environ = environ
         self._exchange = exchange
+        self.cenv = cenv_of(environ["PATH_INFO"])
 
     def service(self) -> None:
         """Do it and answer."""
@@ -111,7 +113,7 @@ class Turns:
         self._working = 0
         self._runner = 0  # who works and has neither waited nor been slow so far
         self._since = 0.0
-        self._queue: deque[_Errand] = deque()
+        self._queue: Shares[_Errand] = Shares(lambda errand: errand.cenv, threads)
         self._resting: list[threading.Lock] = []  # last in, first out: the warmest comes back first
         self._files: deque[tuple[float, FileWrapper]] = deque()
         self._closing = threading.Event()
@@ -130,9 +132,8 @@ class Turns:
             return
         errand: _Errand | None = _Errand(self, environ, exchange)
         with self._lock:
-            later = self._runner != 0 or self._working >= self._threads
-            if later:
-                self._queue.append(errand)  # type: ignore[arg-type]  # it is one
+            if self._runner != 0 or self._working >= self._threads or not self._queue.begin(errand):  # type: ignore[arg-type]  # it is one
+                self._queue.append(errand)  # type: ignore[arg-type]
                 if self._closing.is_set() or (self._receiving == 1 and self._all_known()):
                     return
                 errand = None  # somebody has to rest who can be called for it, and others receive
@@ -153,7 +154,7 @@ class Turns:
         self._awake.set()
         self._watcher.join()
         with self._lock:
-            cancelled, self._queue = self._queue, deque()
+            cancelled = [self._queue.popleft() for _ in range(len(self._queue))]
             while self._resting:
                 self._resting.pop().release()
         for errand in cancelled:
@@ -205,7 +206,7 @@ class Turns:
     def _work(self, me: int, errand: _Errand | None) -> None:
         """Do that and what else waits; return when this thread shall receive."""
         while True:
-            done = errand is not None
+            done = None if errand is None else errand.cenv
             if errand is not None:
                 errand.service()
             errand = None  # who rests does not keep it
@@ -213,20 +214,21 @@ class Turns:
             if errand is None:
                 return
 
-    def _next(self, me: int, done: bool) -> _Errand | None:
-        """What waits, as soon as it is this thread's turn; None where it shall receive."""
+    def _next(self, me: int, done: str | None) -> _Errand | None:
+        """What waits, as soon as it is this thread's turn; None where it shall receive. `done` tells whose request has just ended."""
         while True:
             with self._lock:
-                if done:
-                    done = False
+                if done is not None:
+                    self._queue.end(done)
+                    done = None
                     self._working -= 1
                     if self._runner == me:
                         self._runner = 0
-                if self._queue and not self._runner and self._working < self._threads:
+                if not self._runner and self._working < self._threads and (found := self._queue.next()) is not None:
                     self._begin(me)
-                    return self._queue.popleft()
+                    return found[1]
                 # While requests wait, as many rest as there are; granian starts another thread to receive, until it has all.
-                if self._closing.is_set() or (not self._receiving and (not self._queue or self._all_known())):
+                if self._closing.is_set() or (not self._receiving and (not self._queue.ready or self._all_known())):
                     self._receiving += 1
                     return None
                 gate = threading.Lock()
@@ -242,7 +244,7 @@ class Turns:
 
     def _call(self) -> None:
         """Let the thread that rested last do what waits, or receive; the lock is held. Where none rests, granian starts one."""
-        if self._resting and (self._queue or not self._receiving):
+        if self._resting and (self._queue.ready or not self._receiving):
             self._resting.pop().release()
 
     def _watch(self) -> None:
@@ -258,7 +260,7 @@ class Turns:
                 if self._runner and now - self._since > self._patience_seconds:
                     self._runner = 0
                     self._call()
-                if not self._runner and not self._queue and now - self._since > _WATCH_SECONDS:
+                if not self._runner and not self._queue.ready and now - self._since > _WATCH_SECONDS:
                     self._awake.clear()
             while self._files and now - self._files[0][0] > _OPENED_SECONDS:
                 self._files.popleft()[1].close()

@@ -1,0 +1,99 @@
+"""No cenv holds so many threads that nothing is left for another one."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from wce.web.shares import NOBODY, Shares, cenv_of
+
+ID = "00000000-0000-4000-8000-000000000000"
+
+
+def line(threads: int, waiting: str) -> Shares[str]:
+    """Requests that wait; the first letter of each is its cenv, and `-` is nobody's."""
+    shares: Shares[str] = Shares(lambda request: request[0].strip("-"), threads)
+    for number, cenv in enumerate(waiting):
+        shares.append(f"{cenv}{number}")
+    return shares
+
+
+def begun(shares: Shares[str]) -> str:
+    """All that may begin while none ends."""
+    found = ""
+    while (item := shares.next()) is not None:
+        found += item[1][0]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("threads", "waiting", "expected"),
+    [
+        (8, "a" * 20, "aaaa"),
+        (8, "a" * 20 + "b" * 20, "ababab"),
+        (8, "abcdefghij", "abcdefgh"),
+        (1, "aab", "a"),
+        (2, "aab", "ab"),
+        (4, "aaaa----", "a-a---"),
+        (8, "", ""),
+    ],
+)
+def test_a_cenv_begins_while_more_is_free_than_it_holds(threads: int, waiting: str, expected: str) -> None:
+    assert begun(line(threads, waiting)) == expected
+
+
+def test_what_waits_for_its_cenv_keeps_no_other_waiting() -> None:
+    shares = line(8, "a" * 20)
+    begun(shares)
+    assert not shares.ready
+
+    shares.append("b0")
+
+    assert shares.ready
+    assert shares.next() == ("b", "b0")
+
+
+def test_one_that_ends_makes_room() -> None:
+    shares = line(8, "a" * 6)
+    begun(shares)
+
+    shares.end("a")
+
+    assert shares.next() == ("a", "a4")
+    assert shares.next() is None
+    assert len(shares) == 1
+
+
+def test_one_that_has_not_waited_begins_at_once_or_not() -> None:
+    shares = line(2, "")
+
+    assert [shares.begin(request) for request in ("a0", "a1", "b0", "-0")] == [True, False, True, True]
+
+
+def test_those_that_are_not_to_begin_come_out_one_by_one() -> None:
+    shares = line(2, "aba")
+
+    assert sorted(shares.popleft() for _ in range(len(shares))) == ["a0", "a2", "b1"]
+    assert not shares.ready
+
+
+def test_in_the_end_all_have_been_answered_whatever_the_order() -> None:
+    chance = random.Random(5)
+    shares, running, answered = line(5, "".join(chance.choices("abcd-", k=300))), [], 0
+
+    while len(shares) or running:
+        while (item := shares.next()) is not None:
+            running.append(item[0])
+        assert running
+        shares.end(running.pop(chance.randrange(len(running))))
+        answered += 1
+
+    assert answered == 300
+
+
+@pytest.mark.parametrize(
+    ("path", "cenv"), [(f"/{ID}/query", ID), (f"/{ID}/", ID), (f"/{ID}", NOBODY), ("/health", NOBODY), ("", NOBODY), (f"/{ID}x/", NOBODY)]
+)
+def test_whose_a_request_is(path: str, cenv: str) -> None:
+    assert cenv_of(path) == cenv

@@ -1,0 +1,95 @@
+"""Requests that wait for a thread: cenvs take turns, and none holds so many threads that nothing is left for the others.
+
+Threads that compute, or wait for a script, cannot be taken back. So a cenv begins another request only while more threads are free
+than it holds already: alone it has half of them, the next one half of the rest, and so on. What it has beyond that waits here, where
+it costs nobody a thread.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+NOBODY: Final = ""  # whose requests are no cenv's, and quick
+_ID_ENDS: Final = 37  # in /{cenv}/…
+
+
+def cenv_of(path: str) -> str:
+    """What stands where a cenv's id does."""
+    return path[1:_ID_ENDS] if path[_ID_ENDS : _ID_ENDS + 1] == "/" else NOBODY
+
+
+class Shares(Generic[T]):
+    """The line, and who holds how many of the `threads`; its owner's lock guards every call."""
+
+    def __init__(self, cenv: Callable[[T], str], threads: int) -> None:
+        """`cenv` tells whose a request is."""
+        self.threads = threads
+        self._cenv = cenv
+        self._lines: OrderedDict[str, deque[T]] = OrderedDict()  # whose turn it is stands first
+        self._held: dict[str, int] = {}
+        self._total = 0
+
+    def append(self, request: T) -> None:
+        """It waits."""
+        cenv = self._cenv(request)
+        line = self._lines.get(cenv)
+        if line is None:
+            self._lines[cenv] = deque((request,))
+        else:
+            line.append(request)
+
+    @property
+    def ready(self) -> bool:
+        """Whether one of those that wait may begin."""
+        return bool(self._lines) and any(map(self._may, self._lines))
+
+    def next(self) -> tuple[str, T] | None:
+        """The next that may begin, and the cenv that holds it then."""
+        for cenv, line in self._lines.items():
+            if self._may(cenv):
+                request = line.popleft()
+                if line:
+                    self._lines.move_to_end(cenv)
+                else:
+                    del self._lines[cenv]
+                self._take(cenv)
+                return cenv, request
+        return None
+
+    def begin(self, request: T) -> bool:
+        """Begin with one that has not waited, unless it has to."""
+        cenv = self._cenv(request)
+        if not self._may(cenv):
+            return False
+        self._take(cenv)
+        return True
+
+    def end(self, cenv: str) -> None:
+        """One of the cenv's has ended."""
+        self._total -= 1
+        left = self._held[cenv] - 1
+        if left:
+            self._held[cenv] = left
+        else:
+            del self._held[cenv]
+
+    def popleft(self) -> T:
+        """Any that waits, which is not to begin."""
+        cenv, line = next(iter(self._lines.items()))
+        request = line.popleft()
+        if not line:
+            del self._lines[cenv]
+        return request
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    def _may(self, cenv: str) -> bool:
+        return cenv == NOBODY or self._held.get(cenv, 0) < self.threads - self._total
+
+    def _take(self, cenv: str) -> None:
+        self._held[cenv] = self._held.get(cenv, 0) + 1
+        self._total += 1
