@@ -48,6 +48,18 @@ def test_who_has_his_share_is_passed_over() -> None:
     assert turns.next() is None
 
 
+def test_whoever_has_just_run_waits_behind_those_who_came_meanwhile() -> None:
+    turns: Turns[None] = Turns(2, 16)
+    for cenv in "ac":
+        turns.start(cenv)
+        turns.join(cenv)
+    newcomer = turns.join("b")
+
+    turns.end("a")
+
+    assert turns.next() is newcomer
+
+
 def test_the_line_has_an_end_and_one_cenv_fills_half_of_it() -> None:
     turns: Turns[None] = Turns(2, 4)
     turns.join("a")

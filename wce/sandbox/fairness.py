@@ -43,10 +43,13 @@ class Turns(Generic[T]):
         return True
 
     def end(self, cenv: str) -> None:
+        """One has run; the cenv's others go behind those who came meanwhile."""
         self.busy -= 1
         left = self._running.pop(cenv) - 1
         if left:
             self._running[cenv] = left
+        if cenv in self._lines:
+            self._lines.move_to_end(cenv)
 
     def join(self, cenv: str) -> Ticket[T]:
         """Wait in the line, of which half is the most for one cenv; raises `busy` where it is full."""

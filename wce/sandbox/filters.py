@@ -130,7 +130,9 @@ TABLE: Final = (
         "date", "(format='%Y-%m-%d')", "A date: Unix seconds, ISO text or `now()`, as text in UTC; the letters are those of strftime.", date
     ),
     Filter("number", "(decimals=0, comma=',', point='.')", "A number with so many decimals and its thousands apart.", number),
-    Filter("json", "", "The value as JSON that can stand in a `<script>`, or as an attribute in single quotes; `tojson` is the same.", to_json),
+    Filter(
+        "json", "", "The value as JSON that can stand in a `<script>`, or as an attribute in single quotes; `tojson` is the same.", to_json
+    ),
     Filter("format", "(*values)", "Values put into a text as by `%`; no width of four or more digits.", format_text),
     Filter("center", "(width=80)", "Text in the middle of a line of at most 1,000 characters.", center),
     Filter("indent", "(width=4, first=false, blank=false)", "Text with its lines further right, by at most 1,000 characters.", indent),
