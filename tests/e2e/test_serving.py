@@ -164,6 +164,15 @@ def test_no_answer_names_the_server(server: Any, dial: Callable[[str], Any], sen
     assert [line for line in head if line.startswith((b"server:", b"via:", b"x-powered-by:")) and line != b"server: "] == []
 
 
+def test_nothing_more_is_read_where_a_body_has_both_a_length_and_chunks(server: Any, dial: Callable[[str], Any]) -> None:
+    twice = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    with dial(server.url) as connection:
+        connection.sendall(b"POST /new HTTP/1.1\r\nHost: x\r\n" + twice + b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_a_body_that_is_too_large_is_refused_by_its_announced_length(server: Any, dial: Callable[[str], Any]) -> None:
     with dial(server.url) as connection:
         connection.sendall(b"POST /new HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n")

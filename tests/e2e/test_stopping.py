@@ -21,7 +21,7 @@ SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <
 ROUNDS = 1_500_000
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_lets_what_runs_finish_and_ends_with_0(
     start_server: Callable[..., Any], make_owner: Callable[[str], Owner], number: signal.Signals
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from wce.config import SettingError, Settings
 from wce.web.admission import Admitted
 from wce.web.granian_server import Receiver, _folder, _port, believe
 from wce.web.intake import Intakes
+from wce.web.server import stop_signals
 from wce.web.turns import Turns
 
 PROXY = "10.0.0.1"
@@ -132,6 +134,15 @@ def test_a_port_that_is_taken_is_an_error_even_where_its_holder_would_share_it()
 
         with pytest.raises(SettingError, match="cannot listen on "), _port(settings):
             pass
+
+
+def test_the_end_of_the_terminal_asks_for_a_stop_unless_the_server_shall_outlive_it() -> None:
+    assert signal.SIGHUP in stop_signals()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert stop_signals() == [signal.SIGINT, signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_folder_for_large_queries_that_is_none_is_told_by_the_parent(tmp_path: Path) -> None:

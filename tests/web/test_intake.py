@@ -19,7 +19,7 @@ from tests.web.granians import Coming, Sender, wait_for
 from wce.errors import WceError
 from wce.web import intake as intake_module
 from wce.web.admission import Admitted, Head
-from wce.web.channel import USUAL
+from wce.web.bounds import USUAL
 from wce.web.intake import Intakes
 from wce.web.limits import PAID_KEY
 

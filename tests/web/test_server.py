@@ -16,9 +16,9 @@ import pytest
 import requests
 
 from wce.config import Settings
-from wce.web.channel import USUAL, Patience
+from wce.web.bounds import BODY_BYTES, HEADER_BYTES, USUAL, Patience
 from wce.web.headers import POLICIES, ResponseClass
-from wce.web.server import BODY_BYTES, HEADER_BYTES, Server, options, welcome
+from wce.web.server import Server, options, welcome
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +18,7 @@ from wce.errors import WceError
 from wce.log import LOGGER
 from wce.web import limits
 from wce.web.admission import AdmitCall, Admitted, Head
+from wce.web.bounds import PIECE_BYTES, Patience
 from wce.web.headers import Headers, InPlace, refusal
 from wce.web.quick import LOOKED_KEY, QUICK
 from wce.web.statuses import STATUSES
@@ -28,20 +28,6 @@ if TYPE_CHECKING:
 
 _ERROR_CODES: Final = {400: "malformed", 413: "too_large", 431: "too_large", 501: "malformed"}
 _BLANKS: Final = b" " * 100  # in a row; waitress's pattern for a header takes the square of their number, and nobody is served meanwhile
-PIECE_BYTES: Final = 128 * 1024  # of a large answer
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the server waits for the other side."""
-
-    header_seconds: float = 20.0  # from the first byte of a request to the end of its headers
-    request_seconds: float = 300.0  # from there to the end of its body
-    idle_seconds: float = 120.0  # without a byte in either direction
-    stop_seconds: float = 30.0  # for what runs when the stop comes
-
-
-USUAL: Final = Patience()
 
 
 class RefusedError(Error):  # type: ignore[misc]
@@ -133,6 +119,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         if _BLANKS in header_plus.replace(b"\t", b" "):
             raise ParsingError("A header has too many blanks in a row")
         super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:  # a proxy might take the other one for where the next request begins
+            raise ParsingError("A body has a length or comes in chunks, not both")
         if not self.content_length and not self.chunked:
             return  # no body, nothing to decide
         usual = self.adj.max_request_body_size

@@ -12,7 +12,6 @@ import multiprocessing.util
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -34,11 +33,11 @@ from wce.store.folder import Folder
 from wce.store.locks import FolderLock
 from wce.store.spill import Spill, require_folder
 from wce.web import silence
-from wce.web.channel import USUAL
+from wce.web.bounds import BODY_BYTES, HEADER_BYTES, USUAL
 from wce.web.exchange import Loop, environ_of
 from wce.web.factory import COUNTERS, IN_PLACE, create_app
 from wce.web.intake import Intakes, refuse
-from wce.web.server import BODY_BYTES, HEADER_BYTES, resolved, spare_the_collector, url, welcome
+from wce.web.server import resolved, spare_the_collector, stop_signals, tell, url, welcome
 from wce.web.turns import Turns
 
 if TYPE_CHECKING:
@@ -63,12 +62,18 @@ class Parent(MPServer):
 
     ready: Callable[[], None]
     threads: int
+    hears_hangup: bool
 
     def signal_handler_interrupt(self, *_: object) -> None:
         if self.interrupt_signal:  # asked twice, nobody waits for what runs
             for worker in self.wrks:
                 worker.kill()  # type: ignore[no-untyped-call]
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+    def signal_handler_reload(self, *_: object) -> None:
+        """SIGHUP, for which granian would start all workers anew; there is nothing new for them."""
+        if self.hears_hangup:
+            self.signal_handler_interrupt()
 
     def _spawn_worker(self, *given: Any, **named: Any) -> Any:
         """A worker that hears a stop from its first moment on: until `load`, it would answer with the handlers of its parent."""
@@ -119,7 +124,7 @@ def _look_for_signals(every_seconds: float = _LOOK_SECONDS) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. SettingError as `create_app`, and when the port is taken.
+    """Serve until a signal asks for a stop. SettingError as `create_app`, and when the port is taken.
 
     `settings.metrics_dir` is a folder for the figures of the workers, made and removed by the caller.
     """
@@ -141,8 +146,8 @@ def serve(settings: Settings) -> None:
             respawn_failed_workers=True,
             workers_kill_timeout=int(USUAL.stop_seconds),
         )
-        parent.threads = settings.threads
-        parent.ready = partial(_tell, welcome([url(address, port)], settings))
+        parent.threads, parent.hears_hangup = settings.threads, signal.SIGHUP in stop_signals()
+        parent.ready = partial(tell, welcome([url(address, port)], settings))
         _look_for_signals()
         try:
             parent.serve(target_loader=partial(load, settings), wrap_loader=False)
@@ -154,6 +159,7 @@ def load(settings: Settings) -> Receiver:
     """What a worker process serves: granian calls it with each request."""
     for number in _STOPS:
         signal.signal(number, signal.SIG_DFL)  # until granian takes them
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent hears of it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     # Without its parent a worker would hold port and folder for ever.
     ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DIED, signal.SIGTERM)
@@ -290,8 +296,3 @@ def _port(settings: Settings) -> Iterator[tuple[str, int]]:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         found = held.getsockname()
         yield str(found[0]), int(found[1])
-
-
-def _tell(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()

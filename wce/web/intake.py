@@ -15,7 +15,7 @@ from wce.errors import WceError
 from wce.log import LOGGER
 from wce.web import limits
 from wce.web.admission import AdmitCall, Head
-from wce.web.channel import USUAL, Patience
+from wce.web.bounds import USUAL, Patience
 from wce.web.exchange import AtOnce, Exchange, Waiting
 from wce.web.headers import NO_BANNER, refusal
 from wce.web.statuses import STATUSES

@@ -23,8 +23,8 @@ from waitress.server import BaseWSGIServer
 from wce.config import SettingError, Settings
 from wce.log import LOGGER
 from wce.web.admission import AdmitCall
-from wce.web.bodies import JSON_BYTES
-from wce.web.channel import USUAL, Channel, Patience, kind_of
+from wce.web.bounds import BODY_BYTES, HEADER_BYTES, USUAL, Patience
+from wce.web.channel import Channel, kind_of
 from wce.web.dispatch import Dispatcher
 from wce.web.headers import InPlace
 
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-HEADER_BYTES: Final = 32 * 1024
-# A little more than the largest body of any route, so that our own answer says what was too large.
-BODY_BYTES: Final = 4 * JSON_BYTES
 MAX_SOCKETS: Final = 1000
 _SWEEP_SECONDS: Final = 0.5
 _ARRIVED_SECONDS: Final = 0.2  # time to take what stands in the backlog and in the sockets when the stop comes
@@ -207,12 +204,18 @@ def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def stop_signals() -> list[signal.Signals]:
+    """What asks for a stop; the end of the terminal, too, unless the server shall outlive it (nohup)."""
+    end = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *end]
+
+
 @contextmanager
 def _stopped_by_signals(server: Server) -> Iterator[None]:
     def handle(_number: int, _frame: FrameType | None) -> None:
         server.stop()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in stop_signals()}
     try:
         yield
     finally:
@@ -233,7 +236,7 @@ def serve(
     admit: AdmitCall | None = None,
     in_place: InPlace | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, and say on standard output where and what to do next; `ready` is called when the port is ours.
+    """Serve until a signal asks for a stop, and say on standard output where and what to do next; `ready` is called when the port is ours.
 
     `admit` tells how large a body may be, by the usual bound and the headers; `in_place` is tried first where it is quick.
     """
@@ -245,9 +248,14 @@ def serve(
     with _stopped_by_signals(server):
         ready()
         spare_the_collector()
-        sys.stdout.write(welcome(server.addresses, settings))
-        sys.stdout.flush()
+        tell(welcome(server.addresses, settings))
         server.run()
+
+
+def tell(text: str) -> None:
+    """Say something to who has started the server."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def welcome(addresses: list[str], settings: Settings) -> str:

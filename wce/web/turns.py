@@ -20,7 +20,7 @@ from werkzeug.wsgi import FileWrapper
 
 from wce import lane
 from wce.log import LOGGER
-from wce.web.channel import PIECE_BYTES
+from wce.web.bounds import PIECE_BYTES
 from wce.web.dispatch import PATIENCE_SECONDS, SWITCH_SECONDS
 from wce.web.exchange import Exchange
 from wce.web.headers import NO_BANNER, Headers, InPlace, refusal
