@@ -141,7 +141,15 @@ def test_the_doctor_finds_what_is_wrong(run, ask, store, cenv, folder):
     assert ask("doctor")["ok"] is True
     folder.chmod(0o755)
 
-    done = run("doctor", WCE_CENV_MAX_USERS="none", WCE_ENV="production", WCE_JWT_SECRET="s" * 40, WCE_PORTS="1", WCE_DOMAIN="x")
+    done = run(
+        "doctor",
+        WCE_CENV_MAX_USERS="none",
+        WCE_ENV="production",
+        WCE_JWT_SECRET="s" * 40,
+        WCE_PORTS="1",
+        WCE_DOMAIN="x",
+        WCE_BACKUP_DIR="/dev/null",
+    )
 
     assert done.exit_code == 3
     found = done.stdout
@@ -149,6 +157,7 @@ def test_the_doctor_finds_what_is_wrong(run, ask, store, cenv, folder):
     assert "WCE_CENV_MAX_USERS must be a whole number" in found
     assert "WCE_BASE_URL is not https" in found
     assert "WCE_PORTS is not a setting; WCE_PORT is" in found
+    assert "/dev/null is no folder that this user can write to" in found
     assert "WCE_DOMAIN is not a setting\n" in found
 
 
@@ -156,6 +165,8 @@ def test_the_doctor_of_a_healthy_server_and_of_one_that_never_ran(run, store, tm
     settings = {"WCE_ENV": "production", "WCE_JWT_SECRET": "s" * 40, "WCE_BASE_URL": "https://wce.example.org"}
 
     assert "all set" in run("doctor", **settings).stdout
+    bucket = {"WCE_BACKUP_S3_URL": "https://s3.example.org/kept", "WCE_BACKUP_S3_KEY": "k", "WCE_BACKUP_S3_SECRET": "s"}
+    assert "s3.example.org/kept" in run("doctor", **settings, **bucket).stdout
     assert "the server makes it" in run("doctor", WCE_STORAGE_DIR=str(tmp_path / "none")).stdout
 
 

@@ -66,3 +66,24 @@ def test_a_bucket_that_is_not_there_is_told(world: World, settings: Settings, ur
 
 def test_without_a_bucket_it_is_a_folder(tmp_path: Path) -> None:
     assert isinstance(open_vault(Settings(storage_dir=tmp_path)), FolderVault)
+
+
+def test_a_folder_that_cannot_be_used_is_told(world: World, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    backups = Backups(world.store, FolderVault(tmp_path / "file"))
+
+    for act in (lambda: backups.create(world.session, world.owner), lambda: backups.list(world.cenv)):
+        with pytest.raises(WceError, match="The folder for backups cannot be used: ") as caught:
+            act()
+        assert caught.value.code == "busy"
+
+
+def test_no_room_for_what_is_fetched_is_told(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    vault.write("cenv", "name", b"x" * 100_000)
+
+    with pytest.raises(WceError) as caught:
+        vault.get("cenv", "name", Path("/dev/full"))
+
+    assert caught.value.code == "disk_full"
+    assert [path.name for path in (tmp_path / "cenv").iterdir()] == ["name"]

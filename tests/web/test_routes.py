@@ -214,6 +214,20 @@ def test_a_bug_tells_nothing_and_is_logged_once(broken: FlaskClient, caplog: pyt
     assert (logged.getMessage(), logged.request_id) == ("internal_error", "find-me")  # type: ignore[attr-defined]
 
 
+def test_a_full_disk_is_told_as_such_where_no_database_meets_it(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+
+    def write() -> str:
+        return str(Path("/dev/full").write_bytes(b"x"))
+
+    write.wce_access = declared(app.view_functions["ops.live"])  # type: ignore[attr-defined]
+    app.add_url_rule("/write", view_func=write)
+
+    answer = app.test_client().get("/write")
+
+    assert (answer.status_code, answer.json["code"]) == (507, "disk_full")  # type: ignore[index]
+
+
 def test_an_address_can_be_built_from_its_route(app: Flask) -> None:
     with app.test_request_context():
         built = app.url_for("admin_users.find_user", cenv_id="0" * 8 + "-0000" * 3 + "-" + "0" * 12, user_id=7, more="x y")

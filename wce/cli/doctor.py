@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from wce.config import SettingError, Settings, unknown
 from wce.core.settings import Config
+from wce.core.vault import vault_path
 from wce.guard import selftest
 from wce.sandbox import seccomp
 from wce.store.sqlite import VERSION, known_holes
@@ -44,6 +45,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
         Finding("error" if failures else "ok", "guard", "; ".join(failures) or "the self-test passed"),
         *_settings(settings, environ),
         *_folder(settings.storage_dir),
+        _backups(settings),
         _disk(settings),
         _descriptors(),
         _seccomp(),
@@ -80,6 +82,15 @@ def _folder(path: Path) -> list[Finding]:
     if foreign:
         found.append(Finding("warning", "folder", f"{len(foreign)} files belong to another user, such as {foreign[0]}"))
     return found or [Finding("ok", "folder", f"{path}, mode {mode:04o}")]
+
+
+def _backups(settings: Settings) -> Finding:
+    if settings.backup_s3_url:
+        return Finding("ok", "backups", settings.backup_s3_url)
+    path = vault_path(settings)
+    if path.exists() and not (path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK)):
+        return Finding("error", "backups", f"{path} is no folder that this user can write to")
+    return Finding("ok", "backups", str(path))
 
 
 def _disk(settings: Settings) -> Finding:

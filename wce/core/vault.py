@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -35,65 +37,65 @@ class Vault(Protocol):
 
 
 class FolderVault:
-    """A folder for each cenv, readable by the server's user only."""
+    """A folder for each cenv, readable by the server's user only. WceError `busy` where that is no folder, or none to write to."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def put(self, cenv: str, name: str, source: Path) -> None:
         """Copied under another name, synced, renamed."""
-        draft = self._draft(cenv)
-        try:
+        with _told(), self._draft(cenv) as draft:
             shutil.copyfile(source, draft)
             self._finish(draft, cenv, name)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
 
     def write(self, cenv: str, name: str, content: bytes) -> None:
         """The same for a few bytes."""
-        draft = self._draft(cenv)
-        try:
+        with _told(), self._draft(cenv) as draft:
             draft.write_bytes(content)
             self._finish(draft, cenv, name)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
 
     def get(self, cenv: str, name: str, target: Path) -> None:
         """A copy, so that nobody opens what is kept."""
-        try:
-            shutil.copyfile(self._root / cenv / name, target)
-        except FileNotFoundError as error:
-            raise missing() from error
+        with _told():
+            try:
+                shutil.copyfile(self._root / cenv / name, target)
+            except FileNotFoundError as error:
+                raise missing() from error
 
     def read(self, cenv: str, name: str) -> bytes:
         """A small file."""
-        try:
-            return (self._root / cenv / name).read_bytes()
-        except FileNotFoundError as error:
-            raise missing() from error
+        with _told():
+            try:
+                return (self._root / cenv / name).read_bytes()
+            except FileNotFoundError as error:
+                raise missing() from error
 
     def names(self, cenv: str) -> list[str]:
         """What is kept of a cenv."""
-        try:
-            return sorted(name for name in os.listdir(self._root / cenv) if not name.startswith("."))
-        except FileNotFoundError:
-            return []
+        with _told():
+            try:
+                return sorted(name for name in os.listdir(self._root / cenv) if not name.startswith("."))
+            except FileNotFoundError:
+                return []
 
     def delete(self, cenv: str, name: str) -> None:
         """Harmless when it is gone already."""
-        (self._root / cenv / name).unlink(missing_ok=True)
+        with _told():
+            (self._root / cenv / name).unlink(missing_ok=True)
         with suppress(OSError):  # others are still in it
             (self._root / cenv).rmdir()
 
-    def _draft(self, cenv: str) -> Path:
+    @contextmanager
+    def _draft(self, cenv: str) -> Iterator[Path]:
         folder = self._root / cenv
         for path in (self._root, folder):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = folder / f".{secrets.token_hex(8)}.tmp"
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        return draft
+        try:
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
 
     def _finish(self, draft: Path, cenv: str, name: str) -> None:
         for path in (draft, draft.parent):
@@ -103,6 +105,18 @@ class FolderVault:
             finally:
                 os.close(descriptor)
         os.rename(draft, self._root / cenv / name)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A disk that is full, away or not ours is no mistake of the server."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise WceError("disk_full", evidence=str(error)) from error
+        detail = f"The folder for backups cannot be used: {error.strerror}."
+        raise WceError("busy", detail, retry_after=60, evidence=str(error)) from error
 
 
 def missing() -> WceError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import MappingProxyType
@@ -29,6 +30,8 @@ _CODES: Final = {
     415: "unsupported_media_type",
     431: "too_large",
 }
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def register(app: Flask) -> None:
@@ -89,5 +92,7 @@ def _from_http(error: HTTPException) -> Response | HTTPException:
 
 
 def _unexpected(error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in _FULL:  # a file that SQLite has no hand in
+        return answer(WceError("disk_full", evidence=str(error)))
     LOGGER.error("internal_error", exc_info=error, extra={"request_id": request_id(), "method": request.method, "path": request.path})
     return answer(WceError("internal"))
