@@ -34,6 +34,7 @@ export async function send(method, path, body, options = {}) {
   try { return await once(method, path, body, options); } catch (error) {
     const ended = ['not_signed_in', 'bad_token'].includes(error.code); // a wrong password is 401 as well, and is told where it was typed
     if (!userId || !(ended || error.code === 'csrf')) throw error;
+    if (ended && options.quiet) throw error; // what runs beside somebody's typing must not take the keys
     if (ended && !await (asking ??= signIn().finally(() => { asking = undefined; }))) throw error;
     await renew(); // another tab may have signed in, too
     return once(method, path, body, options);

@@ -197,6 +197,7 @@ $('#publish').addEventListener('click', event => act(publish, event.currentTarge
 $('#settings').addEventListener('click', () => act(settings));
 $('#front').addEventListener('click', () => act(front));
 $('#more').addEventListener('click', event => menu(event.currentTarget, [{ label: 'Settings', icon: 'sliders-horizontal', run: () => act(settings) }, ...(current.syntax === 'markdown' ? [{ label: 'Front matter', icon: 'table-properties', run: () => act(front) }] : []), { label: 'Versions', icon: 'history', run: versions }, ...(current.published && !current.name.includes('{') ? [{ label: 'Open the page', icon: 'external-link', run: () => window.open(pagePath(current), '_blank', 'noopener') }] : []), { label: 'Delete', icon: 'trash-2', danger: true, run: () => act(remove) }]));
+document.addEventListener('wce:signed-in', previewSoon);
 addEventListener('beforeunload', event => { if (items.some(isDirty)) event.preventDefault(); });
 addCommand({ label: 'New template or file', icon: 'plus', group: 'Pages', run: () => $('#new').click() });
 

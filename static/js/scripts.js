@@ -133,6 +133,7 @@ $('#more').addEventListener('click', event => menu(event.currentTarget, [
   ...(current.kind === 'endpoint' && /GET|\*/.test(current.method) && !current.path.includes('{') ? [{ label: 'Open its address', icon: 'external-link', run: () => window.open(`${CENV}/api${current.path}`, '_blank', 'noopener') }] : []),
   { label: 'Delete', icon: 'trash-2', danger: true, run: () => act(remove) },
 ]));
+document.addEventListener('wce:signed-in', check);
 addEventListener('beforeunload', event => { if (items.some(isDirty)) event.preventDefault(); });
 addCommand({ label: 'New script', icon: 'plus', group: 'Scripts', run: () => $('#new').click() });
 wireSplit($('#split'), $('#work'), $('#editor'));

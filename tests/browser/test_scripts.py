@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
+from tests.browser.place import PASSWORD, Place
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_an_endpoint_is_written_tried_and_saved(scripts: Page) -> None:
     expect(scripts.locator(".toast").last).to_contain_text("is deleted")
 
 
-def test_a_mistake_is_marked_while_one_types(scripts: Page) -> None:
+def test_a_mistake_is_marked_while_one_types_and_an_ended_session_asks_when_something_is_done(scripts: Page, place: Place) -> None:
     scripts.get_by_role("button", name="GET /customers").click()
     scripts.locator("#editor .view-lines").click()
     scripts.keyboard.press("Control+End")
@@ -55,6 +56,17 @@ def test_a_mistake_is_marked_while_one_types(scripts: Page) -> None:
     expect(scripts.locator("#verdict .bad")).to_contain_text("line 5")
     expect(scripts.locator(".squiggly-error")).to_have_count(1)
     assert_accessible(scripts)
+
+    ended = {"name": f"wce_{place.cenv[:8]}", "value": "ended", "domain": "127.0.0.1", "path": f"/{place.cenv}/"}
+    scripts.context.add_cookies([ended])
+    scripts.keyboard.insert_text("def (")
+    expect(scripts.locator("#verdict")).to_have_text("Sign in first")
+    assert scripts.get_by_role("dialog").count() == 0  # it would take the keys
+    scripts.keyboard.press("Control+s")
+    scripts.get_by_role("dialog", name="Sign in again").get_by_label("Password").fill(PASSWORD)
+    scripts.keyboard.press("Enter")
+    expect(scripts.locator("#verdict .bad")).to_contain_text("line 5")
+    expect(scripts.locator("#editor .view-lines")).to_contain_text("def (def (")
 
 
 def test_the_names_of_the_api_are_proposed(scripts: Page) -> None:
