@@ -34,9 +34,13 @@ function put(el, props) {
 
 const flat = children => children.flat(9).filter(child => child !== null && child !== undefined && child !== false);
 
-/** Put children in the place of what the element holds. */
+const controls = el => $$('a[href], button, input, select, textarea, [tabindex]', el);
+
+/** Put children in the place of what the element holds. Whoever had the focus there has it at the same place again, and not at the top of the page. */
 export function fill(el, ...children) {
+  const at = el.contains(document.activeElement) ? controls(el).indexOf(document.activeElement) : -1;
   el.replaceChildren(...flat(children));
+  if (at >= 0) controls(el).slice(0, at + 1).findLast(control => !control.disabled && control.checkVisibility())?.focus({ preventScroll: true });
   return el;
 }
 

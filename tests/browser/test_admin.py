@@ -44,7 +44,7 @@ def test_somebody_is_invited_given_a_table_and_held_to_some_rows(open_page: Open
     page.get_by_role("button", name="nina on orders: nothing").click()
     page.get_by_role("checkbox", name="Read").check()
     in_dialog(page, "Save")
-    expect(page.get_by_role("button", name="nina on orders: read")).to_be_visible()
+    expect(page.get_by_role("button", name="nina on orders: read")).to_be_focused()
 
     page.get_by_role("link", name="Row policies").click()
     page.get_by_role("button", name="New policy").click()
