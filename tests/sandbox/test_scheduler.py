@@ -11,12 +11,14 @@ import pytest
 
 from wce.core import hooks, schedules
 from wce.core.hooks import HookQueue, NewHook
-from wce.core.jobs import BACK_OFF_SECONDS, MAX_ATTEMPTS
+from wce.core.jobs import BACK_OFF_SECONDS, MAX_ATTEMPTS, PATIENCE_SECONDS
 from wce.core.schedules import NewSchedule
 from wce.core.settings import Config
 from wce.core.users import UserChanges, update_user
 from wce.model import Role, Scope
+from wce.sandbox.calls import Scripts
 from wce.sandbox.hooks import Jobs
+from wce.sandbox.pool import Pool
 from wce.sandbox.scheduler import Scheduler
 from wce.store.sqlite import fold
 
@@ -142,6 +144,26 @@ def test_what_fails_comes_again_later_and_later_and_then_no_more(yard: Any) -> N
 
     assert times == list(BACK_OFF_SECONDS)
     assert (waiting(yard), len(yard.last("hook", hook.id))) == (0, MAX_ATTEMPTS)
+
+
+def test_to_find_no_room_is_no_failed_attempt_for_an_hour(yard: Any) -> None:
+    add_hook(yard, NOTE + "\nif event['attempt'] > 1:\n    fail('an attempt is lost')")
+    write(yard)
+    closed = Pool(1)
+    closed.close()
+    crowded = replace(yard.jobs, scripts=Scripts(closed, yard.cenv.desk, yard.runs, yard.metrics, yard.world.clock))
+
+    for _ in range(MAX_ATTEMPTS + 1):
+        again = crowded.run_one(yard.world.cenv)
+        assert again == yard.world.clock.now + 1
+        yard.world.clock.now = again
+    yard.jobs.run_one(yard.world.cenv)
+    assert (seen(yard), waiting(yard)) == ([("Olivia", 1)], 0)
+
+    write(yard)
+    crowded.run_one(yard.world.cenv)
+    yard.world.clock.now += PATIENCE_SECONDS
+    assert crowded.run_one(yard.world.cenv) == yard.world.clock.now + BACK_OFF_SECONDS[0]
 
 
 def test_what_fails_once_takes_effect_once(yard: Any) -> None:

@@ -23,6 +23,7 @@ SERVER: Final = Actor(PUBLIC_ID, "", Role.PUBLIC)  # on whose behalf the queue i
 MAX_ATTEMPTS: Final = 5
 BACK_OFF_SECONDS: Final = (1, 5, 25, 125)  # before the second, third… attempt
 LEASE_SECONDS: Final = 180  # longer than any script may take
+PATIENCE_SECONDS: Final = 3_600  # in which a job waits for the server's resources before that counts as a failure
 MAX_WAITING: Final = 10_000  # jobs of one cenv
 _COLUMNS: Final = "id, kind, item_id, payload, attempts, created_at"
 
@@ -92,6 +93,18 @@ def fail(session: Session, held: Claim, now: float) -> int | None:
     due_at = int(now) + BACK_OFF_SECONDS[held.attempt - 1]
     with session.transaction(SERVER) as transaction:
         transaction.execute("UPDATE _wce_jobs SET due_at = ? WHERE id = ? AND attempts = ?", (due_at, held.id, held.attempt))
+    return due_at
+
+
+def put_off(session: Session, held: Claim, now: float, seconds: int) -> int | None:
+    """Let a job that found no room to run wait without the loss of an attempt; returns its time, None where it has waited for too long."""
+    if now - held.created_at >= PATIENCE_SECONDS:
+        return None
+    due_at = int(now) + seconds
+    with session.transaction(SERVER) as transaction:
+        transaction.execute(
+            "UPDATE _wce_jobs SET due_at = ?, attempts = attempts - 1 WHERE id = ? AND attempts = ?", (due_at, held.id, held.attempt)
+        )
     return due_at
 
 

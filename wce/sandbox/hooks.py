@@ -63,12 +63,17 @@ class Jobs:
             config = self.config.read(session, anonymous(session).state.settings)
             self.scripts.perform(session.cenv, config, task)
         except WceError as error:
-            again = jobs.fail(session, held, self.now())
+            again = self._again(session, held, error)
             line = {"cenv": session.cenv, "kind": held.kind, "item": held.item_id, "attempt": held.attempt, "code": error.code}
             LOGGER.warning("job failed" if again is None else "job put off", extra=line)
         else:
             if not settled:  # it ended itself by abort: nothing of it stays, and that is how it is meant
                 jobs.drop(session, held)
+
+    def _again(self, session: Session, held: Claim, error: WceError) -> int | None:
+        """When the job is tried again. It did not fail where the server had no room for it, or its script is suspended."""
+        waits = jobs.put_off(session, held, self.now(), error.retry_after or 1) if error.code == "busy" else None
+        return jobs.fail(session, held, self.now()) if waits is None else waits
 
 
 def _find(session: Session, held: Claim) -> Any | None:
