@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -190,6 +191,22 @@ def test_a_worker_that_uses_up_its_processor_time_is_ended_by_the_kernel(own_use
     fault = fault_of(worker, LOOP, Budget(seconds=5))
 
     assert fault.kind == "time"
+
+
+def test_the_process_that_forks_says_nothing_of_a_server_that_has_gone_meanwhile() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.send(b'{"op": "poll", "pid": 1}')
+    ours.close()
+
+    ended = subprocess.run(
+        [sys.executable, "-c", "from wce.sandbox.forkserver import main; main()", "", str(theirs.fileno())],
+        pass_fds=[theirs.fileno()],
+        capture_output=True,
+        check=False,
+    )
+    theirs.close()
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_an_ended_worker_leaves_no_descriptor_and_no_zombie(forks: Forks, worker: Worker) -> None:

@@ -34,7 +34,10 @@ def main() -> None:
             os._exit(0)
         asked = orjson.loads(data)
         answered = _start(sock, asked, *descriptors) if asked["op"] == "start" else _end(asked["pid"], kill=asked["op"] == "end")
-        sock.send(orjson.dumps(answered))
+        try:
+            sock.send(orjson.dumps(answered))
+        except ConnectionError:  # it has hung up meanwhile
+            os._exit(0)
 
 
 def _start(sock: socket.socket, asked: dict[str, Any], theirs: int, stderr: int) -> dict[str, Any]:
