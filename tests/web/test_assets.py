@@ -52,7 +52,7 @@ def test_a_page_asks_for_all_its_modules_at_once(client: FlaskClient) -> None:
     text = client.get("/").text
     preloaded = re.findall(r'<link rel="modulepreload" href="/static/v-[0-9a-f]{12}/([^"]+)"', text)
 
-    assert preloaded == ["js/api.js", "js/dom.js", "js/ui.js"]
+    assert preloaded == ["js/api.js", "js/dom.js", "js/sign-in.js", "js/ui.js"]
 
 
 def test_what_modules_import_is_there() -> None:
