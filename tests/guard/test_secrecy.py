@@ -153,3 +153,21 @@ def test_what_is_never_there_is_not_there(people, name: str) -> None:
         assert outcome(there, sql) == outcome(absent, sql)
         if "nothing_else, " not in sql:
             assert outcome(there, sql)[0] in ("no_such_table", "sql_error")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["SELECT notes.id, h.s FROM notes JOIN vault h ON h.id = notes.id", "SELECT count(*) AS n FROM vault", "SELECT 1 FROM notes, vault"],
+)
+def test_a_with_does_not_take_the_place_of_what_a_view_hides(new_cenv, body: str) -> None:
+    cenv = new_cenv("CREATE TABLE notes (id INTEGER PRIMARY KEY)", "CREATE TABLE vault (id INTEGER, s TEXT)", f"CREATE VIEW v AS {body}")
+    ann = cenv.person({"notes": Rights(can_read=True), "v": Rights(can_read=True)})
+
+    for name in ("vault", "attic"):
+        for sql in (
+            "WITH {} AS (SELECT 1 AS id, 2 AS s) SELECT * FROM v",
+            "SELECT * FROM (WITH {} AS (SELECT 1 AS id, 2 AS s) SELECT * FROM v)",
+        ):
+            with pytest.raises(WceError) as caught:
+                ann.run(sql.format(name))
+            assert (caught.value.code, caught.value.detail) == ("table_forbidden", "permission denied: the view v needs more rights")

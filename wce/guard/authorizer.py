@@ -13,7 +13,8 @@ from wce.guard.catalogue import OWN
 from wce.guard.functions import ALLOWED, TABLE_FUNCTIONS
 from wce.guard.plan import Plan
 from wce.guard.principal import Principal
-from wce.guard.rewrite import no_table
+from wce.guard.rewrite import no_table, view_refused
+from wce.guard.shadows import view_closure, view_over
 from wce.guard.weights import too_complex
 from wce.store.sqlite import fold
 
@@ -100,7 +101,7 @@ class Authorizer:
     def _read(self, name: str, column: str, database: str | None, context: str | None) -> int:
         within = self._within(context)
         if database is None:
-            return self._read_nothing(name, within)
+            return self._read_nothing(name, within, context)
         if database == "temp":
             allowed = name.startswith(self._own)
         elif name == _CATALOGUE:
@@ -123,7 +124,7 @@ class Authorizer:
     def _declares(self, column: str, context: str | None) -> bool:
         return column == "rowid" and context is None and _CATALOGUE not in self.plan.names
 
-    def _read_nothing(self, name: str, within: Within) -> int:
+    def _read_nothing(self, name: str, within: Within, context: str | None) -> int:
         """A table of which no column is used; a CTE or a view looks the same here, so the name alone decides."""
         principal = self._principal
         if within is Within.OURS or name.startswith(self._secret):
@@ -135,7 +136,7 @@ class Authorizer:
             allowed = inner or self._is_function(name) or name in principal.views or principal.may_read(name, "")
         else:
             allowed = self._is_inner(name) or self._is_function(name) or name in principal.views or principal.reads_freely(name)
-        return OK if allowed else self._deny(self._absent(name, within, None))
+        return OK if allowed else self._deny(self._absent(name, within, context))
 
     def _is_inner(self, name: str) -> bool:
         """Whether a name is that of a CTE in a view or trigger, and of nothing else that could be meant."""
@@ -170,9 +171,13 @@ class Authorizer:
         """Refusals look as if the table did not exist; where the reason is a trigger or view, nothing of its inside is told."""
         if within in (Within.TRIGGER, Within.VIEW):
             return WceError("table_forbidden", "permission denied: a trigger of the table needs more rights")
+        if name not in self.plan.names:
+            over = view_over(self._principal, view_closure(self._principal, self.plan.names), name)
+            if over is not None:
+                return view_refused(over)
         if context is not None and context.startswith(self._principal.hidden.view):
             view = self._principal.views.get(fold(context.removeprefix(self._principal.hidden.view)))
-            return WceError("table_forbidden", f"permission denied: the view {view.name if view else ''} needs more rights")
+            return view_refused(view.name if view else "")
         return no_table(name)
 
     def _write(self, action: int, name: str, column: str, database: str | None, context: str | None) -> int:

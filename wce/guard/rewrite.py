@@ -106,17 +106,20 @@ class Rewriter:
         principal = self._principal
         for name in plan.ctes & TABLE_FUNCTIONS:
             raise WceError("sql_error", f"{name} is a function of SQLite's own: choose another name in WITH")
-        for view in views:
-            used = principal.view(view).names
-            # Where the view names something that he cannot see, it fails for him anyway.
-            if any(name in used and principal.sees(name) for name in plan.ctes):
-                raise WceError("sql_error", f"a name in WITH is also used by the view {principal.view(view).name}: choose another")
+        for view in map(principal.view, views):
+            if any(name in view.names and principal.sees(name) for name in plan.ctes):
+                raise WceError("sql_error", f"a name in WITH is also used by the view {view.name}: choose another")
+        # What stands in for a table that he cannot see would tell that the view names it: the same answer as without.
+        for name in filter(principal.is_unreadable, plan.ctes):
+            over = shadows.view_over(principal, views, name)
+            if over is not None:
+                raise view_refused(over)
 
     def _refuse_silent(self, plan: Plan) -> None:
         """Views and triggers that read what SQLite does not ask about."""
         view = self._principal.silent_view(plan.names)
         if view is not None:
-            raise WceError("table_forbidden", f"permission denied: the view {view} needs more rights")
+            raise view_refused(view)
         if plan.target_name is not None and self._principal.silent_trigger(plan.target_name):
             raise WceError("table_forbidden", "permission denied: a trigger of the table needs more rights")
 
@@ -218,6 +221,11 @@ def no_table(name: str, sql: str = "", token: Token | None = None) -> WceError:
     """The answer for a table that does not exist, and for one that must look so."""
     position = place(sql, token.offset) if token else None
     return WceError("no_such_table", f"no such table: {name}", position=position)
+
+
+def view_refused(name: str) -> WceError:
+    """The answer where a view that is granted looks at something that is not."""
+    return WceError("table_forbidden", f"permission denied: the view {name} needs more rights")
 
 
 def check_target(head: Head, principal: Principal) -> None:

@@ -121,3 +121,8 @@ def view_closure(principal: Principal, names: Iterable[str]) -> set[str]:
             found.add(name)
             waiting += [inner for inner in principal.view(name).names if inner in principal.views]
     return found
+
+
+def view_over(principal: Principal, views: Iterable[str], name: str) -> str | None:
+    """The first of these views, as it is spelled, that may name a table so."""
+    return next((principal.view(view).name for view in sorted(views) if name in principal.view(view).mentioned), None)
