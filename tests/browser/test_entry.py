@@ -155,7 +155,7 @@ def test_the_first_load_is_small(open_page: Open, place: Place) -> None:
     page.goto(f"{place.url}/")
     page.wait_for_load_state("networkidle")
 
-    assert 60_000 < sum(sizes) <= 200_000
+    assert 60_000 < sum(sizes) <= 210_000
 
 
 @pytest.mark.parametrize("path", ["server:/", "server:/new", "/", "/me", "/sessions"])
