@@ -104,12 +104,6 @@ def create_user(
         return find_user(transaction, user_id)
 
 
-def require_open(config: CenvSettings) -> None:
-    """Raise unless visitors may make accounts of their own."""
-    if not config.allow_registration:
-        raise WceError("forbidden", "Registration is not open here: ask an administrator of this cenv for an account.")
-
-
 def register(
     session: Session,
     passwords: Passwords,
@@ -121,7 +115,8 @@ def register(
     email: str | None = None,
 ) -> User:
     """A visitor makes his own account, where the cenv allows that."""
-    require_open(config)
+    if not config.allow_registration:
+        raise WceError("forbidden", "Registration is not open here: ask an administrator of this cenv for an account.")
     check_username(username)
     email = check_email(email)
     role = Role(config.registration_role)

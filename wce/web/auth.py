@@ -61,11 +61,10 @@ def login(cenv_id: str) -> Response:
 @access("public")
 def register(cenv_id: str) -> Response:
     """An account of one's own where the cenv allows it, signed in at once."""
-    config = cenv_settings()
-    users.require_open(config)  # before anything is said of the body
     body = bodies.read(bodies.Registration, bodies.LOGIN_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
+        config = cenv_settings()
         users.register(session, app.passwords, config, actor(), username=body.username, password=body.password, email=body.email)
         return _signed_in(_log_in(session, config, body.username, body.password, Proof()))
 
