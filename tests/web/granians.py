@@ -192,7 +192,7 @@ class Pool:
         self.hand_over(exchange, {"work": work, "PATH_INFO": path, "wsgi.input": body or io.BytesIO()})
         return exchange
 
-    def hold(self, say: Callable[[], object] = lambda: None) -> tuple[Exchange, threading.Event]:
+    def hold(self, say: Callable[[], object] = lambda: None, path: str = "/") -> tuple[Exchange, threading.Event]:
         """A request that has begun, and goes on when the event is set."""
         begun, go = threading.Event(), threading.Event()
 
@@ -201,7 +201,7 @@ class Pool:
             begun.set()
             assert go.wait(SECONDS)
 
-        exchange = self.call(work)
+        exchange = self.call(work, path=path)
         assert begun.wait(SECONDS)
         return exchange, go
 

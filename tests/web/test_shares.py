@@ -92,8 +92,42 @@ def test_in_the_end_all_have_been_answered_whatever_the_order() -> None:
     assert answered == 300
 
 
+@pytest.mark.parametrize("waiting", [5_000, 0])
+def test_whose_turn_it_is_is_found_without_a_look_at_all_who_wait(waiting: int) -> None:
+    asked = 0
+
+    class Counted(Shares[str]):
+        def _may(self, cenv: str) -> bool:
+            nonlocal asked
+            asked += 1
+            return super()._may(cenv)
+
+    shares = Counted(lambda request: request, 8)
+    for number in range(4):
+        assert all(shares.begin(f"slow {number}") for _ in range((4, 2, 1, 1)[number]))
+        shares.append(f"slow {number}")
+    for number in range(waiting):
+        shares.append(f"{number}")
+    asked = 0
+
+    assert not shares.ready  # no thread is free
+    shares.end("slow 0")
+    assert shares.ready is (waiting > 0)
+    assert asked <= 8
+
+
 @pytest.mark.parametrize(
-    ("path", "cenv"), [(f"/{ID}/query", ID), (f"/{ID}/", ID), (f"/{ID}", NOBODY), ("/health", NOBODY), ("", NOBODY), (f"/{ID}x/", NOBODY)]
+    ("path", "cenv"),
+    [
+        (f"/{ID}/query", ID),
+        (f"/{ID}/", ID),
+        (f"/{ID}", NOBODY),
+        ("/health", NOBODY),
+        ("", NOBODY),
+        (f"/{ID}x/", NOBODY),
+        (f"/{ID}/query/7f", NOBODY),  # stops the statement of that name, and must not wait for it
+        (f"/{ID}/query/explain", ID),
+    ],
 )
 def test_whose_a_request_is(path: str, cenv: str) -> None:
     assert cenv_of(path) == cenv

@@ -191,6 +191,26 @@ def test_slow_requests_of_one_cenv_leave_threads_to_another_and_are_all_answered
         exchange.wait()
 
 
+def test_whoever_waits_for_a_thread_of_its_share_needs_no_other_request_to_begin(make: Callable[..., Pool]) -> None:
+    made = make(8)
+    paths = [f"/00000000-0000-4000-8000-00000000000{number}/slow" for number in range(3)]
+    held = [made.hold(path=path)[1] for path in paths * 2]
+    waiting = []
+    for path in paths:  # a thread that came back without one receives the next, too
+        waiting.append(made.call((lambda: held[0].wait(SECONDS) and None) if path != paths[2] else lambda: None, path=path))
+        wait_for(lambda: len(made.turns._queue) == len(waiting) and (made._idle or made.turns._resting))
+    last = waiting.pop()
+
+    held[2].set()  # one of the third cenv ends; one of the first takes its place, and keeps it
+
+    assert last.answered.wait(SECONDS / 2)  # before those that are held give up
+    assert not any(exchange.answered.is_set() for exchange in waiting)
+    for go in held:
+        go.set()
+    for exchange in waiting:
+        exchange.wait()
+
+
 def test_of_threads_that_gave_kept_answers_one_receives_and_the_others_rest(make: Callable[..., Pool]) -> None:
     together = threading.Barrier(3)
 

@@ -162,8 +162,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         try:
             more = bool(super().received(data))
         finally:
-            self.receiving = False
-        due, self.due = self.due, False
+            with self.requests_lock:  # the thread that answers may be about to say that the next one is due
+                self.receiving = False
+                due, self.due = self.due, False
         if due and not self._answer_in_place(self.requests[0]):
             self.server.task_dispatcher.add_task(self)
         return more

@@ -14,11 +14,15 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 NOBODY: Final = ""  # whose requests are no cenv's, and quick
 _ID_ENDS: Final = 37  # in /{cenv}/…
+_STOPS: Final = "/query/"  # what stops a statement would else wait for a thread behind the statement
+_EXPLAINS: Final = "/query/explain"
 
 
 def cenv_of(path: str) -> str:
-    """What stands where a cenv's id does."""
-    return path[1:_ID_ENDS] if path[_ID_ENDS : _ID_ENDS + 1] == "/" else NOBODY
+    """What stands where a cenv's id does, for all that may take long."""
+    if path[_ID_ENDS : _ID_ENDS + 1] != "/" or (path.startswith(_STOPS, _ID_ENDS) and not path.startswith(_EXPLAINS, _ID_ENDS)):
+        return NOBODY
+    return path[1:_ID_ENDS]
 
 
 class Shares(Generic[T]):
@@ -31,9 +35,11 @@ class Shares(Generic[T]):
         self._lines: OrderedDict[str, deque[T]] = OrderedDict()  # whose turn it is stands first
         self._held: dict[str, int] = {}
         self._total = 0
+        self._waiting = 0
 
     def append(self, request: T) -> None:
         """It waits."""
+        self._waiting += 1
         cenv = self._cenv(request)
         line = self._lines.get(cenv)
         if line is None:
@@ -44,20 +50,18 @@ class Shares(Generic[T]):
     @property
     def ready(self) -> bool:
         """Whether one of those that wait may begin."""
-        return bool(self._lines) and any(map(self._may, self._lines))
+        return bool(self._lines) and self._turn() is not None
 
     def next(self) -> tuple[str, T] | None:
         """The next that may begin, and the cenv that holds it then."""
-        for cenv, line in self._lines.items():
-            if self._may(cenv):
-                request = line.popleft()
-                if line:
-                    self._lines.move_to_end(cenv)
-                else:
-                    del self._lines[cenv]
-                self._take(cenv)
-                return cenv, request
-        return None
+        cenv = self._turn()
+        if cenv is None:
+            return None
+        request = self._pop(cenv)
+        if cenv in self._lines:
+            self._lines.move_to_end(cenv)
+        self._take(cenv)
+        return cenv, request
 
     def begin(self, request: T) -> bool:
         """Begin with one that has not waited, unless it has to."""
@@ -78,14 +82,24 @@ class Shares(Generic[T]):
 
     def popleft(self) -> T:
         """Any that waits, which is not to begin."""
-        cenv, line = next(iter(self._lines.items()))
+        return self._pop(next(iter(self._lines)))
+
+    def __len__(self) -> int:
+        return self._waiting
+
+    def _pop(self, cenv: str) -> T:
+        self._waiting -= 1
+        line = self._lines[cenv]
         request = line.popleft()
         if not line:
             del self._lines[cenv]
         return request
 
-    def __len__(self) -> int:
-        return sum(map(len, self._lines.values()))
+    def _turn(self) -> str | None:
+        """Whose turn it is. While a thread is free, a cenv that may not begin holds one itself, so that few are looked at."""
+        if self._total >= self.threads:
+            return NOBODY if NOBODY in self._lines else None
+        return next(filter(self._may, self._lines), None)
 
     def _may(self, cenv: str) -> bool:
         return cenv == NOBODY or self._held.get(cenv, 0) < self.threads - self._total

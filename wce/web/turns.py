@@ -227,8 +227,9 @@ class Turns:
                 if not self._runner and self._working < self._threads and (found := self._queue.next()) is not None:
                     self._begin(me)
                     return found[1]
-                # While requests wait, as many rest as there are; granian starts another thread to receive, until it has all.
-                if self._closing.is_set() or (not self._receiving and (not self._queue.ready or self._all_known())):
+                # While requests wait, as many rest as there are, also where it is not their turn yet: granian starts another thread to
+                # receive, until it has all.
+                if self._closing.is_set() or (not self._receiving and (not self._queue or self._all_known())):
                     self._receiving += 1
                     return None
                 gate = threading.Lock()
