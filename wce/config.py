@@ -98,18 +98,20 @@ def host_name(text: str) -> str:
 
 def host_names(text: str) -> tuple[str, ...]:
     """hosts separated by commas; they are compared without their port"""
-    names = tuple(word.strip() for word in text.split(",") if word.strip())
-    if not all(re.fullmatch(_NAME, name) for name in names):
-        raise ValueError("must be host names without a port, separated by commas")
-    return names
+    names = [re.fullmatch(rf"({_NAME}){_PORT}", word.strip()) for word in text.split(",") if word.strip()]
+    if None in names:
+        raise ValueError("must be host names such as wce.example.org, separated by commas")
+    return tuple(found[1] for found in names if found is not None)
 
 
 def peer(text: str) -> str:
     """an address as connections have it"""
     try:
-        return str(ipaddress.ip_address(text))
+        found = ipaddress.ip_address(text)
     except ValueError as error:
         raise ValueError("must be one IP address") from error
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(found) if mapped is None else f"::ffff:{mapped}"
 
 
 def token(text: str) -> str:
@@ -239,9 +241,6 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     main, content = (name_of(values.get(name, "")) for name in ("base_url", "content_host"))
     if main and main == content:
         found.append("WCE_CONTENT_HOST must be another host than that of WCE_BASE_URL")
-    hosts = {name_of(name) for name in values.get("hosts", ())}
-    if main and hosts and main not in hosts:
-        found.append("WCE_HOSTS must name the host of WCE_BASE_URL, too")
     return found
 
 

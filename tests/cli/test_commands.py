@@ -149,6 +149,8 @@ def test_the_doctor_finds_what_is_wrong(run, ask, store, cenv, folder):
         WCE_PORTS="1",
         WCE_DOMAIN="x",
         WCE_BACKUP_DIR="/dev/null",
+        WCE_BASE_URL="http://wce.example.org",
+        WCE_HOSTS="127.0.0.1",
     )
 
     assert done.exit_code == 3
@@ -156,13 +158,19 @@ def test_the_doctor_finds_what_is_wrong(run, ask, store, cenv, folder):
     assert "others of this machine may look inside" in found
     assert "WCE_CENV_MAX_USERS must be a whole number" in found
     assert "WCE_BASE_URL is not https" in found
+    assert "WCE_HOSTS lacks the host of WCE_BASE_URL" in found
     assert "WCE_PORTS is not a setting; WCE_PORT is" in found
     assert "/dev/null is no folder that this user can write to" in found
     assert "WCE_DOMAIN is not a setting\n" in found
 
 
 def test_the_doctor_of_a_healthy_server_and_of_one_that_never_ran(run, store, tmp_path):
-    settings = {"WCE_ENV": "production", "WCE_JWT_SECRET": "s" * 40, "WCE_BASE_URL": "https://wce.example.org"}
+    settings = {
+        "WCE_ENV": "production",
+        "WCE_JWT_SECRET": "s" * 40,
+        "WCE_BASE_URL": "https://wce.example.org",
+        "WCE_HOSTS": "WCE.example.org",
+    }
 
     assert "all set" in run("doctor", **settings).stdout
     bucket = {"WCE_BACKUP_S3_URL": "https://s3.example.org/kept", "WCE_BACKUP_S3_KEY": "k", "WCE_BACKUP_S3_SECRET": "s"}

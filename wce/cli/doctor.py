@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wce.config import SettingError, Settings, unknown
+from wce.config import SettingError, Settings, name_of, unknown
 from wce.core.settings import Config
 from wce.core.vault import vault_path
 from wce.guard import selftest
@@ -60,6 +60,8 @@ def _settings(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
         found.append(Finding("warning", "settings", "WCE_ENV is development; set production where others reach the server"))
     if settings.production and not settings.base_url.startswith("https:"):
         found.append(Finding("warning", "settings", "WCE_BASE_URL is not https: cookies are not Secure"))
+    if settings.hosts and settings.base_url and name_of(settings.base_url) not in map(name_of, settings.hosts):
+        found.append(Finding("warning", "settings", "WCE_HOSTS lacks the host of WCE_BASE_URL: only right where a proxy changes Host"))
     for name, near in unknown(environ):
         found.append(Finding("warning", "settings", f"{name} is not a setting{f'; {near} is' if near else ''}"))
     try:
