@@ -153,6 +153,17 @@ def test_a_policy_does_not_come_to_mean_something_else(new_cenv, condition: str,
     assert "policy 7 on notes" in str(caught.value.detail)
 
 
+def test_a_new_column_may_be_called_as_a_table_or_a_function_in_a_policy(new_cenv) -> None:
+    cenv = new_cenv("CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT)", "CREATE TABLE shares (shared INTEGER)")
+    condition = "id IN (SELECT max(shared) FROM shares WHERE shares.shared > 0)"
+    cenv.guard.validate_policy(cenv.id, "notes", condition)
+    cenv.execute(POLICY + f"(7, 'notes', 'read', '{condition}', 0)")
+    admin = cenv.admin()
+
+    for name in ("shares", "max"):
+        admin.run(f"ALTER TABLE shares ADD COLUMN {name}")
+
+
 def test_columns_that_no_policy_looks_at_come_and_go(new_cenv) -> None:
     cenv = new_cenv(
         "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT, label TEXT)",

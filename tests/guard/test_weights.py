@@ -37,6 +37,7 @@ def nested(*names: str) -> str:
         nested(*["z"] * 9),
         nested(*["x", "y"] * 5),
         "SELECT (WITH v AS (SELECT 1) SELECT 1), " + ",".join(["(SELECT a FROM v)"] * 40),
+        " ".join(["UPDATE OR IGNORE v SET a = 1"] * 40),
     ],
 )
 def test_copies_are_counted_whatever_the_names(sql: str) -> None:

@@ -233,9 +233,16 @@ def shifted(condition: str, changed: Mapping[str, Collection[str]]) -> str | Non
     sources = {token.name for index, token in enumerate(tokens) if _is_source(tokens, index)}
     moved = set[str]().union(*(columns for table, columns in changed.items() if table in sources))
     for index, token in enumerate(tokens):
-        if token.kind in IDENTIFIERS and token.name in moved and not (index and tokens[index - 1].keyword == "."):
+        if token.kind in IDENTIFIERS and token.name in moved and _is_bare_column(tokens, index):
             return token.spelled
     return None
+
+
+def _is_bare_column(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a name may be that of a column of any table: it is no table, qualifier or function, and has no qualifier."""
+    qualified = index > 0 and tokens[index - 1].keyword == "."
+    qualifies = index + 1 < len(tokens) and tokens[index + 1].keyword == "."
+    return not (qualified or qualifies or _is_called(tokens, index) or _is_source(tokens, index))
 
 
 def _reason(message: str, tokens: Sequence[Token]) -> str:

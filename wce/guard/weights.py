@@ -115,7 +115,7 @@ def _is_table(tokens: Sequence[Token], index: int) -> bool:
     before = tokens[index - 1].keyword if index else None
     if before == ".":
         return index > 1 and tokens[index - 2].name in ("main", "temp")
-    return before in _BEFORE_TABLES
+    return before in _BEFORE_TABLES or (index > 1 and tokens[index - 2].keyword == "OR")  # UPDATE OR IGNORE view
 
 
 def _sizes(
