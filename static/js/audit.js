@@ -74,7 +74,7 @@ async function download(kind) {
     const answer = await send('GET', `/admin/audit?${query}`).catch(waited);
     if (!answer) continue;
     const text = await answer.text();
-    parts.push(kind === 'csv' && parts.length ? text.slice(text.indexOf('\n') + 1) : text); // the names of the columns stand there once
+    parts.push(new Blob([kind === 'csv' && parts.length ? text.slice(text.indexOf('\n') + 1) : text])); // the names of the columns stand there once; a browser keeps large blobs on its disk
     cursor = answer.headers.get('X-Next-Cursor');
     query.set('cursor', cursor ?? '');
   } while (cursor !== null);
