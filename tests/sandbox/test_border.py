@@ -74,6 +74,7 @@ def test_whatever_is_printed_can_be_read(stand: Stand) -> None:
     printed = [item.text for item in stand.answer(*lines).prints]
 
     assert printed == ['[[...]]|<built-in function len>|set([1])|"\\xc3"|"a\\x00b"|"\\x1b[1m"|é|None|1.5', "[[...]]"]
+    assert stand.answer(r"print('C:\\xampp', '\\\x1b')").prints[0].text == r'C:\xampp "\\\x1b"'
 
 
 def test_what_is_chosen_by_chance_stays_with_the_script(stand: Stand) -> None:

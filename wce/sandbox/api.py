@@ -172,7 +172,8 @@ def _wce_whole(found, places):
 def _wce_shown(function):
     def shown(value):
         text = repr(value)
-        return value if type(value) == "string" and "\\x" not in text else text
+        unreadable = "\\x" in text and "\\x" in text.replace("\\\\", "")
+        return text if unreadable or type(value) != "string" else value
     guarded = _wce_guard(function)
     return lambda *values, **options: guarded(*[shown(value) for value in values], **options)
 

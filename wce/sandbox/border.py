@@ -51,5 +51,5 @@ def _bytes_in(found: Any) -> Iterator[tuple[int | None, str | None, bytes]]:
         yield from ((None, name, value) for name, value in found.items() if type(value) is bytes)
     else:
         for row, fields in enumerate(found):
-            if type(fields) is dict:
+            if type(fields) is dict and bytes in map(type, fields.values()):  # which most rows have none of
                 yield from ((row, name, value) for name, value in fields.items() if type(value) is bytes)
