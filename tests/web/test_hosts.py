@@ -97,12 +97,13 @@ def test_the_sandbox_stays_on_a_host_of_its_own(place: Place) -> None:
     assert place.get(place.looked_at, CONTENT).headers["Content-Security-Policy"].startswith("sandbox ")
 
 
-def test_other_hosts_are_refused_as_ever_and_a_port_makes_no_other_host(make_place: Callable[..., Place]) -> None:
-    place = make_place(content_host=f"{CONTENT}:8443", hosts=("localhost",))
+@pytest.mark.parametrize("content", [CONTENT, "[2001:db8::a]"])
+def test_other_hosts_are_refused_as_ever_and_a_port_makes_no_other_host(make_place: Callable[..., Place], content: str) -> None:
+    place = make_place(content_host=f"{content}:8443", hosts=("localhost",))
 
     assert place.get(place.looked_at, "evil.example").status_code == 421
-    assert place.get(place.looked_at, CONTENT.upper()).status_code == 200
-    assert place.get(place.looked_at).headers["Location"].startswith(f"http://{CONTENT}:8443/")
+    assert place.get(place.looked_at, content.upper()).status_code == 200
+    assert place.get(place.looked_at).headers["Location"].startswith(f"http://{content}:8443/")
 
 
 def test_what_is_not_there_is_not_there_on_either(place: Place) -> None:

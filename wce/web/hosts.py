@@ -17,11 +17,18 @@ from wce.web.headers import ResponseClass
 # A name or an address, or nothing (HTTP/1.0); what our own pages and links repeat must be no more than that.
 _HOST: Final = re.compile(r"((?:[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,20}\.?|\[[0-9A-Fa-f:.]{2,45}\])?)(?::[0-9]{0,5})?")
 
+_PORT: Final = re.compile(r":[0-9]*$")
+
 
 class Elsewhere(RequestRedirect):
     """The same address on the other host; it stays where it is, so nobody may remember this for long."""
 
     code = 307
+
+
+def without_port(host: str) -> str:
+    """The name or address alone, to be compared."""
+    return _PORT.sub("", host).lower()
 
 
 @lru_cache(maxsize=1024)
@@ -31,7 +38,7 @@ def is_content_host(said: str, allowed: tuple[str, ...], content_host: str) -> b
     if host is None:
         raise WceError("malformed", "The Host header is not a host name.")
     name = host[1].lower()
-    if content_host and name == content_host.partition(":")[0].lower():
+    if content_host and name == without_port(content_host):
         return True
     if allowed and name not in {item.lower() for item in allowed}:
         raise WceError("wrong_host")

@@ -21,6 +21,7 @@ from wce.web import observe
 from wce.web.context import CENV_PATTERN
 from wce.web.cookies import PREFIX
 from wce.web.headers import ID_KEY, Headers
+from wce.web.hosts import without_port
 from wce.web.services import Services
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Quick:
     def __init__(self, application: WSGIApplication, app: Services, pages: Finder, endpoints: Finder) -> None:
         self._application = application
         self._app = app
-        content_host = app.settings.content_host.partition(":")[0]  # where there is one, pages are nowhere else
+        content_host = without_port(app.settings.content_host)  # where there is one, pages are nowhere else
         self._hosts = frozenset(name.lower() for name in ((content_host,) if content_host else app.settings.hosts))
         self._alone = threading.Lock()
         self._entries: Entries = {}  # used under that lock
