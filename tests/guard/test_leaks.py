@@ -221,3 +221,13 @@ def test_equal_fingerprints_are_no_proof_of_equal_rights(cenv) -> None:
     assert second.rows("SELECT x FROM hidden") == [("hidden value",)]
     with pytest.raises(WceError):
         first.run("SELECT x FROM hidden")
+
+
+@pytest.mark.parametrize("alias", ["", "AS n"])
+def test_what_is_called_like_the_target_is_not_the_row_that_a_guard_looks_at(worlds, alias: str) -> None:
+    name = alias.removeprefix("AS ") or "notes"
+    for condition, count in ((f"{name}.secret LIKE 'TOP%'", 0), ("secret LIKE 'TOP%'", 0), ("1", 2)):
+        sql = f"UPDATE notes {alias} SET title = title FROM (SELECT 1 AS rowid) AS {name} WHERE {condition}"
+        answers = [outcome(person, sql) for person in worlds]
+        assert answers[0] == answers[1]
+        assert worlds[0].run(sql).changes == count

@@ -201,3 +201,19 @@ def test_keys_that_a_column_takes_for_equal_are_different_rows(new_cenv) -> None
     assert code(ann, "INSERT INTO words VALUES ('b', 1, 'z'), ('B', 2, 'z')") == "row_policy"
     assert ann.run("DELETE FROM words").changes == 1
     assert cenv.all("SELECT * FROM words") == [("A", 2, "theirs")]
+
+
+def test_a_table_called_new_or_old_is_not_the_row_of_the_net(new_cenv) -> None:
+    shape = "(id INTEGER PRIMARY KEY, owner_id INTEGER)"
+    cenv = new_cenv(
+        *(f"CREATE TABLE {name} {shape}" for name in ("new", "old")),
+        "INSERT INTO new VALUES (1, 1)",
+        "INSERT INTO old VALUES (1, 1), (2, 2)",
+    )
+    mine = [(table, kind, "owner_id = $user_id") for table in ("new", "old") for kind in ("read", "write", "delete")]
+    ann = cenv.person({"new": ALL, "old": ALL}, mine)
+
+    assert code(ann, "INSERT INTO new VALUES (7, 2)") == "row_policy"
+    assert code(ann, "REPLACE INTO old VALUES (2, 1)") == "row_policy"
+    assert ann.run("UPDATE old SET id = 5").changes == 1
+    assert cenv.all("SELECT * FROM old ORDER BY id") == [(2, 2), (5, 1)]

@@ -92,8 +92,14 @@ class Net:
         return name, f"CREATE TEMP TRIGGER {quote(name)} {event} ON {on} {when} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
 
     def _unless(self, row: str, table: str, condition: str) -> str:
-        """The row is looked up by its key: the columns of OLD and NEW have no types, so that a condition would compare otherwise."""
+        """The row is looked up by its key: the columns of OLD and NEW have no types, so that a condition would compare otherwise.
+
+        The table stands in a scope of its own, as it may itself be called new or old.
+        """
         principal = self._principal
-        name = quote(principal.table(table).name)
-        same = same_row(principal, table, [(f"{name}.{column}", f"{row}.{column}") for column, _ in keys(principal, table)])
-        return f"WHEN NOT EXISTS(SELECT 1 FROM {source(principal, table)} WHERE {same} AND {condition})"
+        found = keys(principal, table)
+        scope = quote(principal.hidden.own + "s")
+        columns = ",".join(f"{column} AS {quote(key)}" for column, key in found)
+        rows = f"(SELECT {columns} FROM {source(principal, table)} WHERE {condition}) AS {scope}"
+        same = same_row(principal, table, [(f"{scope}.{quote(key)}", f"{row}.{column}") for column, key in found])
+        return f"WHEN NOT EXISTS(SELECT 1 FROM {rows} WHERE {same})"

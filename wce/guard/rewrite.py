@@ -165,8 +165,10 @@ class Rewriter:
             return {}
         principal = self._principal
         table = principal.table(head.target)
-        texts = {head.target_start: f"{quote(principal.hidden.schema)}.{quote(table.name)}"}
-        reference = quote(head.alias.spelled if head.alias else table.name)
+        schema = quote(principal.hidden.schema)
+        texts = {head.target_start: f"{schema}.{quote(table.name)}"}
+        # With the schema it is the target: in UPDATE … FROM something else may be called so, too, and have a column called rowid.
+        reference = f"{schema}.{quote(head.alias.spelled if head.alias else table.name)}"
         conditions = principal.condition(head.target)
         kind = {"UPDATE": "update", "DELETE": "delete"}.get(head.kind)
         if kind and (conditions.update if kind == "update" else conditions.delete):
