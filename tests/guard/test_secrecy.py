@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wce.errors import WceError
-from wce.model import Rights
+from wce.model import Params, Rights
 
 ALL = Rights(can_read=True, can_write=True, can_delete=True)
 READ = Rights(can_read=True)
@@ -171,3 +171,26 @@ def test_a_with_does_not_take_the_place_of_what_a_view_hides(new_cenv, body: str
             with pytest.raises(WceError) as caught:
                 ann.run(sql.format(name))
             assert (caught.value.code, caught.value.detail) == ("table_forbidden", "permission denied: the view v needs more rights")
+
+
+def test_no_error_tells_a_hidden_name_from_any_other(new_cenv) -> None:
+    cenv = new_cenv("CREATE TABLE vault (x)", 'CREATE TABLE "deep vault" (x)', "CREATE VIRTUAL TABLE words USING fts5(t)")
+    ann = cenv.person({"words": Rights(can_read=True)})
+    questions: list[tuple[str, Params]] = [
+        ("SELECT [a {} b]", ()),
+        ("SELECT * FROM [a {} b]", ()),
+        ("SELECT words.'it''s {} b' FROM words", ()),
+        ("SELECT json_extract('{{}}', ?)", ("{}",)),
+        ("SELECT * FROM words WHERE words MATCH ?", ("{{t}} {}",)),
+        ("SELECT * FROM words WHERE words MATCH ?", ("NEAR(a b, {})",)),
+        ("SELECT * FROM words WHERE words MATCH ?", ("*{}",)),
+        ("SELECT * FROM words WHERE words MATCH 'a' AND rank MATCH ?", ("{}",)),
+    ]
+    for sql, params in questions:
+        for there, absent in (("vault", "attic"), ("deep vault", "deep attic")):
+            answers = []
+            for name in (there, absent):
+                with pytest.raises(WceError) as caught:
+                    ann.run(sql.format(name), tuple(str(value).format(name) for value in params))
+                answers.append((caught.value.code, str(caught.value.detail).replace(name.split()[-1], "it"), caught.value.position))
+            assert answers[0] == answers[1]

@@ -26,6 +26,8 @@ _NAMED: Final = re.compile(
     r":? (?P<name>[^():]+)",
     re.S,
 )
+# What is quoted in these is a value, which may be any text, and never the name of something in the schema.
+_OF_VALUE: Final = re.compile(r"(?:JSON path error|bad JSON path|fts5: |expected integer, got|unknown special query|parse error in rank)")
 _WORD: Final = re.compile(r"[A-Za-z0-9_$\x80-\U0010ffff]+")
 # What an error means for the state of the file or disk; None: the SQL is wrong.
 Explain = Callable[[Exception], WceError | None]
@@ -83,7 +85,7 @@ class Faults:
         if message == MESSAGE:
             return WceError("row_policy")
         # RAISE says what the author of the trigger wants to be said; everything else may name a table that a trigger writes.
-        untold = code != _CONSTRAINT_TRIGGER and _says(message, self._hidden)
+        untold = code != _CONSTRAINT_TRIGGER and bool(self._said(message))
         return WceError("constraint", "" if untold else message)
 
     def _missing(self, message: str, plan: Plan) -> WceError | None:
@@ -98,16 +100,18 @@ class Faults:
         # This one is really not there; it may have been called by a schema that is not there either.
         tokens = _tokens(plan.text)
         schema, _, name = table["name"].rpartition(".")
-        if fold(name) not in names_in(tokens) or _says(message, self._hidden - names_in(tokens)):
+        if fold(name) not in names_in(tokens) or self._discloses(message, plan):
             return self._broken(message)
         lead = f"{schema}." if fold(schema) in names_in(tokens) else ""
         token = next(token for token in tokens if token.kind in NAMES and token.name == fold(name))
         return WceError("no_such_table", f"no such table: {lead}{token.spelled}", position=place(plan.text, token.offset))
 
     def _of_text(self, message: str, plan: Plan) -> WceError:
+        if _OF_VALUE.match(message):
+            return WceError("sql_error", message)
         tokens = _tokens(plan.text)
         names = names_in(tokens)
-        if _says(message, self._hidden - names):
+        if self._discloses(message, plan):
             return self._broken("")
         if message == "incomplete input":
             return WceError("syntax_error", message, position=place(plan.text, len(plan.text.rstrip())))
@@ -119,6 +123,16 @@ class Faults:
         if name and fold(name) not in names:
             return self._broken(message)
         return WceError("sql_error", message, position=_find(name, plan.text, tokens))
+
+    def _discloses(self, message: str, plan: Plan) -> bool:
+        """Whether a message contains a hidden name that the client's own text does not, in whatever quotes or amid other words."""
+        return not self._said(message) <= self._said(plan.text) | names_in(_tokens(plan.text))
+
+    def _said(self, text: str) -> set[str]:
+        """The hidden names that a text contains as words."""
+        folded = fold(text)
+        words = set(_WORD.findall(folded))
+        return {name for name in self._hidden if name in words or (name in folded and not _WORD.fullmatch(name))}
 
     def _broken(self, message: str) -> WceError:
         """Something that the client did not write is wrong; what SQLite says of it would tell about it."""
@@ -137,13 +151,6 @@ def _state(error: Exception) -> WceError | None:
         return WceError("validation", "a string is not valid Unicode")
     # The module itself refuses a second statement.
     return WceError("multiple_statements") if isinstance(error, sqlite3.Warning) else None
-
-
-def _says(message: str, hidden: Collection[str]) -> bool:
-    """Whether a message contains one of the names as a word."""
-    folded = fold(message)
-    words = set(_WORD.findall(folded))
-    return any(name in words or (name in folded and not _WORD.fullmatch(name)) for name in hidden)
 
 
 def _tokens(text: str) -> list[Token]:
