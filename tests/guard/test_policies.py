@@ -100,6 +100,8 @@ def test_good_conditions_pass(club, condition: str) -> None:
         "rowid = 1",
         "id, owner_id",
         'title <> "draft"',
+        "id IN (WITH members AS (SELECT grp FROM main.members WHERE user_id = $user_id) SELECT grp FROM members)",
+        "id IN (WITH json_each AS (SELECT 1 AS value) SELECT value FROM json_each)",
         "id IN (SELECT grp FROM v WHERE user_id = $user_id)",
     ],
 )

@@ -135,6 +135,8 @@ def test_all_definitions_together_have_a_bound(admin) -> None:
         ("id IN (SELECT shared FROM shares WHERE owner_id = $user_id)", "ALTER TABLE shares RENAME COLUMN owner_id TO whom"),
         ("id IN (SELECT shared FROM shares WHERE owner_id = $user_id)", "ALTER TABLE shares DROP COLUMN owner_id"),
         ("EXISTS (SELECT 1 FROM shares WHERE shared = id AND title = $username)", "ALTER TABLE shares ADD COLUMN Title"),
+        ("id IN (WITH own AS (SELECT shared FROM shares WHERE owner_id = 1) SELECT shared FROM own)", "CREATE TABLE own (shared)"),
+        ("id IN (WITH own AS (SELECT shared FROM shares WHERE owner_id = 1) SELECT shared FROM own)", "ALTER TABLE shares RENAME TO own"),
     ],
 )
 def test_a_policy_does_not_come_to_mean_something_else(new_cenv, condition: str, change: str) -> None:

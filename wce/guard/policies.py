@@ -192,9 +192,13 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
     sql = translate(condition, catalogue, schema, VARIABLES, exact=True)
     tokens = tokenize(condition)
     _refuse_rowid(condition, tokens, target)
+    inner = definitions(tokens)
+    for part in inner:
+        if part.name in catalogue.tables or part.name in catalogue.views or part.name in TABLE_FUNCTIONS:
+            raise bad(f"{part.name} is a table: choose another name in WITH")  # `translate` takes it for the table
     try:
         check_arguments(condition, tokens)
-        weigh(tokens, definitions(tokens), catalogue.weights)
+        weigh(tokens, inner, catalogue.weights)
     except WceError as error:
         raise WceError("bad_policy", error.detail, position=error.position) from None
     named = names_in(tokens)
