@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from wce import lane
+from wce.web.admission import Admitted
 from wce.web.dispatch import Dispatcher
 
 SECONDS = 30.0  # how long a test waits for what must happen
@@ -173,3 +174,25 @@ def test_a_stop_waits_for_what_runs_and_cancels_the_rest() -> None:
     assert running.done.is_set()
     assert waiting.cancelled
     assert not made.threads
+
+
+def test_files_for_new_cenvs_leave_threads_to_everybody_else(dispatcher: Dispatcher) -> None:
+    gate, begun = threading.Event(), threading.Semaphore(0)
+
+    def build() -> None:
+        begun.release()
+        gate.wait(SECONDS)
+
+    builds = [Task(build, "/new") for _ in range(4)]
+    for task in builds:
+        task.requests[0].admitted = Admitted(1, paid=True)  # type: ignore[attr-defined]
+        dispatcher.add_task(task)
+    others = [Task(lambda: None, "/") for _ in range(2)]
+    assert begun.acquire(timeout=SECONDS)
+    for task in others:
+        dispatcher.add_task(task)
+
+    assert all(task.done.wait(SECONDS) for task in others)
+    assert not any(task.done.is_set() for task in builds)
+    gate.set()
+    assert all(task.done.wait(SECONDS) for task in builds)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from wce.web.shares import NOBODY, Shares, cenv_of
+from wce.web.shares import NEWCOMERS, NOBODY, Shares, cenv_of
 
 ID = "00000000-0000-4000-8000-000000000000"
 
@@ -131,3 +131,10 @@ def test_whose_turn_it_is_is_found_without_a_look_at_all_who_wait(waiting: int) 
 )
 def test_whose_a_request_is(path: str, cenv: str) -> None:
     assert cenv_of(path) == cenv
+
+
+def test_those_who_send_files_for_new_cenvs_share_a_place_and_leave_room() -> None:
+    assert cenv_of("/new", brings_file=True) == NEWCOMERS
+    assert cenv_of(f"/{ID}/admin/import", brings_file=True) == ID
+
+    assert begun(line(4, "nnnn-")) == "n-n"

@@ -23,7 +23,7 @@ def clean_copy(store: Store, cenv: str) -> Iterator[Path]:
     """`with` the path of a copy of one moment: one file in rollback mode, without sessions and without traces of what was deleted."""
     lane.waiting()
     store.require_space()
-    with store.folder.spool() as raw, store.folder.spool() as clean:
+    with store.folder.spool(cenv) as raw, store.folder.spool(cenv) as clean:
         with store.session(cenv) as session:
             _copy(session, raw)
         with _full_disk_told(), closing(connect(raw)) as connection:

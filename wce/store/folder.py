@@ -16,10 +16,13 @@ from wce.errors import WceError
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SUFFIX: Final = ".db"
 _DRAFT: Final = ".db.new"  # under construction; a crash may leave one behind
-_COMPANIONS: Final = ("-wal", "-shm", "-journal")
+_LOG: Final = "-wal"
+_COMPANIONS: Final = (_LOG, "-shm", "-journal")
 _PARKED: Final = ".deleted"  # whole copies of cenvs that were deleted and may come back
 _SPOOL: Final = ".wce.spool."  # files that live for one request; a crash may leave one behind
 _SPACE_SECONDS: Final = 1.0
+_DESCRIPTORS: Final = "/proc/self/fd"
+_UNNAMED: Final = " (deleted)"  # as Linux says it there
 
 
 class Folder:
@@ -67,14 +70,22 @@ class Folder:
         _delete(self.path / (cenv + _SUFFIX))
 
     @contextmanager
-    def spool(self) -> Iterator[Path]:
+    def spool(self, cenv: str = "") -> Iterator[Path]:
         """`with` the path of an empty file beside the cenvs that only its owner may read; it is gone afterwards."""
-        path = self.path / f"{_SPOOL}{secrets.token_hex(16)}"
+        path = self.path / f"{_SPOOL}{cenv}.{secrets.token_hex(16)}"
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
             yield path
         finally:
             _delete(path)
+
+    def lent(self, cenv: str) -> int:
+        """How many spooled files of a cenv this process still has open though they have no name any more: they are being sent."""
+        found = set()
+        for number in os.listdir(_DESCRIPTORS):
+            with suppress(OSError):  # closed since
+                found.add(os.path.basename(os.readlink(f"{_DESCRIPTORS}/{number}")))
+        return sum(name.startswith(f"{_SPOOL}{cenv}.") and name.endswith(_UNNAMED) for name in found)
 
     def park(self, cenv: str, copy: Path, at: float) -> None:
         """Lay a finished file of the folder aside as what is left of a cenv."""
@@ -124,6 +135,13 @@ class Folder:
             return os.stat(self._prefix + cenv + _SUFFIX)
         except FileNotFoundError:
             return None
+
+    def log_bytes(self, cenv: str) -> int:
+        """The length of a cenv's WAL, 0 where there is none."""
+        try:
+            return os.stat(f"{self._prefix}{cenv}{_SUFFIX}{_LOG}").st_size
+        except FileNotFoundError:
+            return 0
 
     def cenvs(self) -> list[str]:
         """The names of all cenvs, sorted."""

@@ -31,7 +31,7 @@ def list_backups(cenv_id: str) -> Response:
 def create(cenv_id: str) -> Response:
     """One of this moment."""
     app = services()
-    with app.copying(), app.store.session(cenv_id) as session:
+    with app.copying(cenv_id), app.store.session(cenv_id) as session:
         made = app.backups.create(session, actor())
     return responses.json(asdict(made), 201, location=f"/{cenv_id}/admin/backups/{made.id}")
 
@@ -41,7 +41,8 @@ def create(cenv_id: str) -> Response:
 def download(cenv_id: str, backup_id: str) -> Response:
     """The file."""
     app = services()
-    with app.copying(), app.backups.fetched(cenv_id, backup_id) as path:
+    files.require_few(app.store.folder, cenv_id)
+    with app.copying(cenv_id), app.backups.fetched(cenv_id, backup_id) as path:
         with app.store.session(cenv_id) as session, session.transaction(actor()) as transaction:
             require_owner(transaction, actor())
             audit.record(transaction, AuditEntry("backup.download", "backup", backup_id))
@@ -54,7 +55,7 @@ def restore(cenv_id: str, backup_id: str) -> Response:
     """Make the cenv what it was then; wants the owner's password."""
     body = bodies.read(bodies.Confirmation, bodies.LOGIN_BYTES)
     app = services()
-    with app.copying(), app.store.session(cenv_id) as session:
+    with app.copying(cenv_id), app.store.session(cenv_id) as session:
         users.prove(session, app.passwords, actor(), body.password)
         return responses.json(asdict(app.backups.restore(session, actor(), backup_id)))
 

@@ -19,7 +19,8 @@ bp = Blueprint("admin_files", __name__, url_prefix="/<cenv:cenv_id>/admin")
 def send(cenv_id: str) -> Response:
     """The whole cenv, without sessions, as it is at this moment."""
     app = services()
-    with app.copying(), app.store.session(cenv_id) as session, export(app.store, session, actor()) as path:
+    files.require_few(app.store.folder, cenv_id)
+    with app.copying(cenv_id), app.store.session(cenv_id) as session, export(app.store, session, actor()) as path:
         return files.attachment(path, file_name(cenv_id, app.now()), MIMETYPE)
 
 
@@ -31,7 +32,7 @@ def replace(cenv_id: str) -> Response:
     with uploads.received(app.store.folder, app.max_import_bytes) as upload:
         if upload.fields.get("confirm") != cenv_id:
             raise invalid("confirm", "must be the id of this cenv: all that it holds is replaced")
-        with app.copying(), app.store.session(cenv_id) as session:
+        with app.copying(cenv_id), app.store.session(cenv_id) as session:
             report = app.importer.replace(
                 session,
                 upload.file,

@@ -46,7 +46,7 @@ def load(cenv_id: str) -> Response:
     """Make a table of a file, or add its rows to one; with `preview` only tell what would come of it."""
     app = services()
     most = min(sheet.MAX_BYTES, app.max_import_bytes)
-    with uploads.received(app.store.folder, most) as upload, app.copying():
+    with uploads.received(app.store.folder, most) as upload, app.copying(cenv_id):
         form = bodies.validate(Form, dict(upload.fields))
         read = sheet.survey(upload.file, form.format or _format(upload))
         if form.columns is not None:

@@ -27,7 +27,7 @@ def delete(cenv_id: str) -> Response:
     if body.confirm != cenv_id:
         raise invalid("confirm", "must be the id of this cenv")
     app = services()
-    with app.copying(), app.store.session(cenv_id) as session:
+    with app.copying(cenv_id), app.store.session(cenv_id) as session:
         users.prove(session, app.passwords, actor(), body.password)
         return responses.json(asdict(deletion.delete(app.store, session, actor())))
 

@@ -147,4 +147,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
 def _cenv(channel: Any) -> str:
     """Whose request waits on a channel of waitress's; one that could not be read has no path."""
     requests = getattr(channel, "requests", None)
-    return cenv_of(getattr(requests[0], "path", "")) if requests else NOBODY
+    if not requests:
+        return NOBODY
+    admitted = getattr(requests[0], "admitted", None)
+    return cenv_of(getattr(requests[0], "path", ""), brings_file=admitted is not None and admitted.paid)

@@ -8,9 +8,18 @@ from typing import Final
 from flask import Response
 from werkzeug.wsgi import wrap_file
 
+from wce.errors import WceError
+from wce.store.folder import Folder
 from wce.web import current
 
+_MOST_SENT: Final = 4  # copies of one cenv at once, of each process
 _BLOCK_BYTES: Final = 64 * 1024  # for servers that have no way of their own to send a file
+
+
+def require_few(folder: Folder, cenv: str) -> None:
+    """Raise `busy` while so many copies of the cenv are on their way: each is on the disk until whoever asked for it has it."""
+    if folder.lent(cenv) >= _MOST_SENT:
+        raise WceError("busy", f"{_MOST_SENT} downloads of this cenv are on their way already.", retry_after=30)
 
 
 def attachment(path: Path, name: str, mimetype: str) -> Response:

@@ -14,6 +14,7 @@ from wce.web.access import access
 from wce.web.context import current, public_url
 from wce.web.headers import ResponseClass
 from wce.web.services import services
+from wce.web.shares import NEWCOMERS
 
 bp = Blueprint("landing", __name__)
 _THEMES = ("auto", "light", "dark")
@@ -70,7 +71,7 @@ def create() -> Response:
 def _create_from_file() -> Response:
     """A cenv out of a file; the form's user owns what has no owner."""
     app, context = services(), current()
-    with uploads.received(app.store.folder, app.max_import_bytes) as upload, app.copying():
+    with uploads.received(app.store.folder, app.max_import_bytes) as upload, app.copying(NEWCOMERS):
         owner = None
         if "username" in upload.fields:
             account = {"username": upload.fields["username"], "password": upload.fields.get("password", "")}

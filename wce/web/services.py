@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -77,9 +77,11 @@ class Services:
         """The largest file that may be imported."""
         return self.settings.max_import_mb * 1024 * 1024
 
-    def copying(self) -> AbstractContextManager[None]:
-        """`with` one of the few places for work on a whole file; raises `busy`."""
-        return self.copies.enter("copy", _MAX_COPIES, _COPY_WAIT_SECONDS)
+    @contextmanager
+    def copying(self, whose: str) -> Iterator[None]:
+        """`with` one of the few places for work on a whole file, of which a cenv has one at a time; raises `busy`."""
+        with self.copies.enter(("copy", whose), 1, _COPY_WAIT_SECONDS), self.copies.enter("copy", _MAX_COPIES, _COPY_WAIT_SECONDS):
+            yield
 
     def start(self) -> None:
         """Do what a server that listens does and a test does without: warm workers, and a look for what waits in the cenvs."""

@@ -13,14 +13,17 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 NOBODY: Final = ""  # whose requests are no cenv's, and quick
+NEWCOMERS: Final = "new"  # whoever sends a file for a new cenv, which may take minutes to build, and has none yet
 _ID_ENDS: Final = 37  # in /{cenv}/…
 _STOPS: Final = "/query/"  # what stops a statement would else wait for a thread behind the statement
 _EXPLAINS: Final = "/query/explain"
 
 
-def cenv_of(path: str) -> str:
-    """What stands where a cenv's id does, for all that may take long."""
-    if path[_ID_ENDS : _ID_ENDS + 1] != "/" or (path.startswith(_STOPS, _ID_ENDS) and not path.startswith(_EXPLAINS, _ID_ENDS)):
+def cenv_of(path: str, *, brings_file: bool = False) -> str:
+    """What stands where a cenv's id does, for all that may take long; `brings_file` is said of who has paid for a new cenv out of a file."""
+    if path[_ID_ENDS : _ID_ENDS + 1] != "/":
+        return NEWCOMERS if brings_file else NOBODY
+    if path.startswith(_STOPS, _ID_ENDS) and not path.startswith(_EXPLAINS, _ID_ENDS):
         return NOBODY
     return path[1:_ID_ENDS]
 

@@ -24,6 +24,7 @@ from wce.web.bounds import PIECE_BYTES
 from wce.web.dispatch import PATIENCE_SECONDS, SWITCH_SECONDS
 from wce.web.exchange import Exchange
 from wce.web.headers import NO_BANNER, Headers, InPlace, refusal
+from wce.web.limits import PAID_KEY
 from wce.web.quick import QUICK
 from wce.web.shares import Shares, cenv_of
 
@@ -47,7 +48,7 @@ class _Errand:
         self._turns = turns
         self._environ = environ
         self._exchange = exchange
-        self.cenv = cenv_of(environ["PATH_INFO"])
+        self.cenv = cenv_of(environ["PATH_INFO"], brings_file=bool(environ.get(PAID_KEY)))
 
     def service(self) -> None:
         """Do it and answer."""
