@@ -9,6 +9,9 @@ import pytest
 from flask import Flask
 
 from tests.web.callers import PASSWORD, Caller, Clock, sign_in
+from wce.core import backups
+from wce.core.operator import OPERATOR
+from wce.web import files
 
 
 @pytest.fixture
@@ -87,6 +90,57 @@ def test_a_backup_that_was_changed_is_not_brought_back(app: Flask, notes: Caller
 
     assert (answer.status_code, answer.json["code"]) == (422, "bad_file")
     assert notes.sql("SELECT text FROM notes")["rows"] == [{"text": "kept"}]
+
+
+def test_a_cenv_keeps_so_many_that_its_users_made(notes: Caller, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backups, "MAX_KEPT", 2)
+    kept = app.extensions["wce"].backups
+    for kind, actor in (("schedule", OPERATOR), ("manual", OPERATOR)):
+        with app.extensions["wce"].store.session(notes.cenv) as session:
+            kept.create(session, actor, kind)
+    made = [notes.post("/admin/backups") for _ in range(2)]
+
+    refused = notes.post("/admin/backups")
+    restored = notes.post(f"/admin/backups/{made[0].json['id']}/restore", {"password": PASSWORD})
+
+    assert [answer.status_code for answer in made] == [201, 201]
+    assert [(answer.status_code, answer.json["code"]) for answer in (refused, restored)] == [(507, "quota_exceeded")] * 2
+    assert notes.sql("SELECT text FROM notes")["rows"] == [{"text": "kept"}]
+    notes.delete(f"/admin/backups/{made[0].json['id']}")
+    assert notes.post("/admin/backups").status_code == 201
+
+
+def test_no_check_of_a_table_runs_when_a_backup_is_looked_at(notes: Caller, app: Flask) -> None:
+    notes.sql("CREATE TABLE odd (n INTEGER CHECK (n > 0))")
+    with app.extensions["wce"].store.session(notes.cenv) as session:
+        session.execute("PRAGMA ignore_check_constraints=ON")
+        session.execute("INSERT INTO odd VALUES (-1)")
+        session.execute("PRAGMA ignore_check_constraints=OFF")
+
+    assert notes.post("/admin/backups").status_code == 201
+
+
+def test_a_look_at_a_backup_has_an_end(notes: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backups, "_CHECK_SECONDS", -1_000.0)
+    monkeypatch.setattr(backups, "_OPS", 1)
+
+    refused = notes.post("/admin/backups")
+
+    assert (refused.status_code, refused.json["code"]) == (503, "busy")
+    assert notes.get("/admin/backups").json == {"backups": []}
+
+
+def test_few_copies_of_a_cenv_are_on_their_way_at_once(notes: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_MOST_SENT", 2)
+    backup = notes.post("/admin/backups").json["id"]
+    slow = [notes.get("/admin/export"), notes.get(f"/admin/backups/{backup}")]
+
+    refused = [notes.get("/admin/export"), notes.get(f"/admin/backups/{backup}")]
+    slow[0].close()
+
+    assert [(answer.status_code, answer.json["code"]) for answer in refused] == [(503, "busy")] * 2
+    assert notes.get("/admin/export", buffered=True).status_code == 200
+    slow[1].close()
 
 
 def test_files_of_backups_are_for_the_servers_user_only(notes: Caller, tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from wce.core import audit
 from wce.core.digests import sha256
 from wce.core.exports import require_owner
+from wce.core.operator import OPERATOR
 from wce.core.replacing import put_in_place
 from wce.core.roles import require_administrator
 from wce.core.vault import Vault, missing
@@ -23,13 +24,18 @@ from wce.model import Actor, AuditEntry
 from wce.store import migrate
 from wce.store.copies import clean_copy
 from wce.store.session import Session
-from wce.store.sqlite import APPLICATION_ID, connect, quote, sqlite3
+from wce.store.sqlite import APPLICATION_ID, Connection, connect, quote, sqlite3
 from wce.store.store import Store
 
-KINDS: Final = ("manual", "schedule", "import", "restore")
+_BY_CLOCK: Final = "schedule"
+KINDS: Final = ("manual", _BY_CLOCK, "import", "restore")
 _ID: Final = re.compile(rf"([0-9]{{8}}T[0-9]{{6}}Z)-({'|'.join(KINDS)})-[0-9a-f]{{8}}")
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 _DATA, _FACTS = ".sqlite3", ".json"
+MAX_KEPT: Final = 100  # of a cenv, besides those that the clock or the operator has made: each may take as much room as the cenv
+_CHECK_SECONDS: Final = 30.0  # to look through a backup, and a second more for each so many bytes
+_CHECKED_PER_SECOND: Final = 4_000_000  # a tenth of what a slow disk gives
+_OPS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +64,14 @@ class Backups:
         """Keep a copy of this moment, with an entry in the log."""
         with session.transaction(actor) as transaction:
             require_administrator(transaction, actor)
+            self._require_room(session.cenv, kind, actor.username)
             new_id = self._new_id(kind)
             audit.record(transaction, AuditEntry("backup.create", "backup", new_id, {"kind": kind}))
         return self._keep(session.cenv, new_id, kind, actor.username)
 
     def keep(self, cenv: str, kind: str, username: str) -> str:
         """Keep a copy of what is about to be replaced, whose log nobody will write to any more; returns its id."""
+        self._require_room(cenv, kind, username)
         return self._keep(cenv, self._new_id(kind), kind, username).id
 
     def list(self, cenv: str) -> list[Backup]:
@@ -87,7 +95,7 @@ class Backups:
 
     def prune(self, cenv: str, keep: int) -> None:
         """Let go of all scheduled ones but so many, and of what an interruption has left."""
-        scheduled = [item.id for item in self.list(cenv) if item.kind == "schedule"]
+        scheduled = [item.id for item in self.list(cenv) if item.kind == _BY_CLOCK]
         for backup_id in scheduled[keep:]:
             self._discard(cenv, backup_id)
         names = set(self._vault.names(cenv))
@@ -99,7 +107,7 @@ class Backups:
     def fetched(self, cenv: str, backup_id: str) -> Iterator[Path]:
         """`with` the path of a copy that is still what was written; raises `not_found`, `cenv_damaged`."""
         facts = self.find(cenv, backup_id)
-        with self._store.folder.spool() as path:
+        with self._store.folder.spool(cenv) as path:
             self._vault.get(cenv, backup_id + _DATA, path)
             if sha256(path) != facts.sha256:
                 raise WceError("bad_file", "The backup is not what was written: it has been changed or damaged.")
@@ -114,7 +122,7 @@ class Backups:
         with self._store.exclusive(cenv), self.fetched(cenv, backup_id) as path:
             kept = self.keep(cenv, "restore", actor.username)
             with closing(connect(path)) as connection:
-                _require_whole(connection)
+                _require_whole(connection, path.stat().st_size)
                 migrate.upgrade(connection, migrate.load())
                 draft = Session(cenv, connection, self._store.drafting, self._store.explain)
                 with draft.transaction(actor) as transaction:
@@ -122,6 +130,17 @@ class Backups:
                 _drop_revoked(draft, session)
             put_in_place(session, path)
         return facts
+
+    def _require_room(self, cenv: str, kind: str, username: str) -> None:
+        """Raise `quota_exceeded` where users have made as many as may be kept."""
+        if kind == _BY_CLOCK or username == OPERATOR.username:
+            return
+        names = [name for name in self._vault.names(cenv) if name.endswith(_FACTS) and f"-{_BY_CLOCK}-" not in name]
+        if len(names) < MAX_KEPT:
+            return  # without a look into each
+        made = [item for item in self.list(cenv) if item.kind != _BY_CLOCK and item.created_by != OPERATOR.username]
+        if len(made) >= MAX_KEPT:
+            raise WceError("quota_exceeded", f"A cenv may keep {MAX_KEPT} backups that were not made by the clock: let some go.")
 
     def _keep(self, cenv: str, new_id: str, kind: str, username: str) -> Backup:
         with clean_copy(self._store, cenv) as path:
@@ -142,7 +161,7 @@ class Backups:
             self._vault.get(cenv, facts.id + _DATA, path)
             found = _facts(path, facts.id, facts.kind, facts.created_at, facts.created_by)
             with closing(connect(path, mode="ro", immutable=True)) as connection:
-                _require_whole(connection)
+                _require_whole(connection, facts.bytes)
         if found != facts:
             raise WceError("internal", "The backup could not be written.", evidence=f"{found} != {facts}")
 
@@ -178,11 +197,20 @@ def _facts(path: Path, backup_id: str, kind: str, at: int, username: str) -> Bac
     return Backup(backup_id, kind, at, path.stat().st_size, sha256(path), schema, len(names), rows, username)
 
 
-def _require_whole(connection: Any) -> None:
+def _require_whole(connection: Connection, size: int) -> None:
+    """CHECKs are left out, and what generated columns take is bounded: whoever wrote them chose how long that is."""
+    deadline = time.monotonic() + _CHECK_SECONDS + size / _CHECKED_PER_SECOND
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _OPS)
     try:
+        connection.execute("PRAGMA ignore_check_constraints=ON")
         (told,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
     except sqlite3.DatabaseError as error:
+        if time.monotonic() > deadline:
+            raise WceError("busy", "It took too long to look through the backup.", retry_after=60) from error
         raise WceError("bad_file", "The backup is damaged.", evidence=str(error)) from error
+    finally:
+        connection.set_progress_handler(None, 0)
+        connection.execute("PRAGMA ignore_check_constraints=OFF")
     if told != "ok" or mark != APPLICATION_ID:
         raise WceError("bad_file", "The backup is damaged.", evidence=str(told))
