@@ -56,6 +56,7 @@ def test_one_bad_field_changes_nothing_and_every_bad_field_is_named(world):
         ("rate_limit_ip", 5),
         ("cors_origins", "https://app.example.org"),
         ("cors_origins", ["*"]),
+        ("cors_origins", [f"https://{'a' * 300}.example.org"]),
         ("cors_origins", ["null"]),
         ("cors_origins", ["https://*.example.org"]),
         ("cors_origins", ["https://app.example.org/"]),

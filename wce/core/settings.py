@@ -21,6 +21,7 @@ from wce.store.session import Session
 
 _RATE: Final = re.compile(r"([1-9][0-9]{0,6}) per (second|minute|hour|day)")
 _MAX_ORIGINS: Final = 50
+_MAX_ORIGIN: Final = 300  # characters: the longest name of a host has 253
 _MAX_TITLE: Final = 60
 _CACHED: Final = 4_096
 _MIB: Final = 1024 * 1024
@@ -67,7 +68,7 @@ def _title(value: object) -> str:
 def _origin(value: object) -> str:
     """An exact web origin as browsers send it: no pattern, no `null`, no path (RFC 6454, 6.2)."""
     rule = "must be an exact origin such as https://app.example.org"
-    if not isinstance(value, str) or not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", value):
+    if not isinstance(value, str) or len(value) > _MAX_ORIGIN or not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", value):
         raise ValueError(rule)
     parts = urlsplit(value)
     try:
