@@ -113,6 +113,41 @@ def test_all_in_use_at_once_may_pass_the_bound_and_shrinks_back(connections):
     assert sum(thing.closed for thing in things) == 4
 
 
+def test_what_takes_most_for_its_schema_goes_first_and_light_ones_stay(connections):
+    connections = Connections(8, most_bytes=100)
+    light, heavy = take(connections, "a"), [take(connections, "b", key) for key in range(3)]
+    connections.weigh("a", 10)
+
+    connections.weigh("b", 40)
+
+    assert [thing.closed for thing in heavy] == [1, 0, 0]
+    take(connections, "b", "more")
+    assert [thing.closed for thing in (light, *heavy)] == [0, 1, 1, 0]
+
+
+def test_a_heavy_one_in_use_goes_when_it_is_given_back(connections):
+    connections = Connections(8, most_bytes=100)
+    with connections.use("a", "k", Thing) as held:
+        connections.weigh("a", 1_000)
+        assert not held.closed
+        take(connections, "b")
+
+    assert held.closed
+    assert len(connections) == 1
+
+
+def test_a_schema_that_became_light_again_makes_room(connections):
+    connections = Connections(8, most_bytes=100)
+    first = take(connections, "a", 1)
+    connections.weigh("a", 90)
+    connections.weigh("a", 10)
+
+    second = take(connections, "a", 2)
+
+    assert (first.closed, second.closed) == (0, 0)
+    connections.weigh("none", 1_000)
+
+
 def test_discard_closes_this_threads_one_only(connections, elsewhere):
     mine, theirs = take(connections, "a"), elsewhere(lambda: take(connections, "a"))
 

@@ -24,7 +24,7 @@ from wce.guard.watchdog import Watchdog
 from wce.log import LOGGER
 from wce.model import Grants, Limits, Role
 from wce.store.connections import Connections
-from wce.store.sqlite import Connection, attach, connect, prepare, quote, sqlite3
+from wce.store.sqlite import PER_CHARACTER, Connection, attach, connect, prepare, quote, sqlite3
 from wce.store.store import Store
 from wce.store.walindex import WalIndex
 
@@ -113,7 +113,12 @@ class Guard:
             connection.close()
             raise
         watch = self._watchdog.watch(connection)
-        return GuardedSession(link, watch, grants, build, self._store.transaction, self._catalogues.get_or, self._memory.part())
+        return GuardedSession(link, watch, grants, build, self._store.transaction, partial(self._keep, cenv), self._memory.part())
+
+    def _keep(self, cenv: str, key: str, read: Callable[[], Catalogue]) -> Catalogue:
+        found = self._catalogues.get_or(key, read)
+        self._store.connections.weigh(cenv, PER_CHARACTER * found.length)
+        return found
 
     def _open(self, cenv: str, grants: Grants) -> GuardedSession:
         with self._store.session(cenv):  # refuses a damaged file and brings an old one up to date

@@ -9,63 +9,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from wce.metrics import Metrics
+from wce.store.entries import Closable, Entries, Entry, File
 
 # Descriptors left for sockets, logs, temporary files and the sandbox's pipes.
 _RESERVED: Final = 200
 _LEAST: Final = 8
+SCHEMAS_BYTES: Final = 128 * 1024 * 1024
 # How long a file that was replaced or removed by another process may go on being read through an old connection.
 _CHECK_SECONDS: Final = 0.25
 
 
-class Closable(Protocol):
-    """What the cache holds: a connection, or anything built on one."""
-
-    def close(self) -> None: ...
-
-
 T = TypeVar("T", bound=Closable)
-
-
-class _Entry:
-    """One open resource of one thread."""
-
-    __slots__ = ("doomed", "file", "held", "home", "key", "uses")
-
-    def __init__(self, file: _File, key: Hashable, held: Closable, home: Entries) -> None:
-        self.file = file
-        self.key = key
-        self.held = held
-        self.home = home
-        self.uses = 0
-        self.doomed = False  # to be closed as soon as nobody uses it
-
-
-Entries = dict[str, dict[Hashable, _Entry]]  # of one thread: by cenv and key
-
-
-class _File:
-    """What is open of one cenv, over all threads."""
-
-    __slots__ = ("cenv", "checked", "entries", "identity", "peak")
-
-    def __init__(self, cenv: str, identity: object) -> None:
-        self.cenv = cenv
-        self.identity = identity
-        self.checked = time.monotonic()
-        self.entries: set[_Entry] = set()
-        self.peak = 0
-
-    @property
-    def descriptors(self) -> int:
-        """One WAL each and one -shm; of the file itself as many as were ever open at once.
-
-        SQLite keeps the descriptor of a closed connection until the last connection to the file goes, because
-        closing it would drop the locks of the others (os_unix.c, `setPendingFd`).
-        """
-        return len(self.entries) + self.peak + 1 if self.entries else 0
 
 
 class _Home(threading.local):
@@ -115,7 +72,13 @@ class Connections:
     (None: no file); where it has changed, everything open on the old file is let go.
     """
 
-    def __init__(self, limit: int, metrics: Metrics | None = None, identity: Callable[[str], object] | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        metrics: Metrics | None = None,
+        identity: Callable[[str], object] | None = None,
+        most_bytes: int = SCHEMAS_BYTES,
+    ) -> None:
         spare = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED
         self._descriptor_limit = max(_LEAST * 3, spare)
         self.limit = max(_LEAST, min(limit, spare // 3))
@@ -123,9 +86,11 @@ class Connections:
         self._identity = identity
         self._home = _Home(self)
         self._lock = threading.Lock()
-        self._order: OrderedDict[_Entry, None] = OrderedDict()  # least recently used first
-        self._files: dict[str, _File] = {}
+        self._order: OrderedDict[Entry, None] = OrderedDict()  # least recently used first
+        self._files: dict[str, File] = {}
         self._descriptors = 0
+        self._most_bytes = most_bytes
+        self._bytes = 0  # of all schemas
         self._uses = 0  # not yet told to the metrics, whose counters cost more than all of `take`
 
     def use(self, cenv: str, key: Hashable, open_: Callable[[], T]) -> Use[T]:
@@ -144,6 +109,19 @@ class Connections:
     def holds(self, cenv: str) -> bool:
         """Whether any thread has the file open."""
         return cenv in self._files
+
+    def weigh(self, cenv: str, size: int) -> None:
+        """Say how many bytes each connection to a cenv takes for its schema; where all together take too many, idle ones go."""
+        with self._lock:
+            file = self._files.get(cenv)
+            if file is None or file.weight == size:
+                return
+            file.weight = size
+            for entry in file.entries:
+                self._bytes += size - entry.weight
+                entry.weight = size
+            closing = self._lighten()
+        _close(closing)
 
     def discard(self, cenv: str, key: Hashable) -> None:
         """Close this thread's resource, or when it is in use as soon as it is not; the next `use` opens a new one."""
@@ -183,7 +161,7 @@ class Connections:
     def __len__(self) -> int:
         return len(self._order)
 
-    def take(self, cenv: str, key: Hashable, open_: Callable[[], Closable]) -> _Entry:
+    def take(self, cenv: str, key: Hashable, open_: Callable[[], Closable]) -> Entry:
         mine = self._home.entries.get(cenv)
         entry = mine.get(key) if mine else None
         if entry is not None:
@@ -198,7 +176,7 @@ class Connections:
                     return entry
         return self._open(cenv, key, open_)
 
-    def _open(self, cenv: str, key: Hashable, open_: Callable[[], Closable]) -> _Entry:
+    def _open(self, cenv: str, key: Hashable, open_: Callable[[], Closable]) -> Entry:
         with self._lock:
             closing = self._evict(1, 2 if cenv in self._files else 3)
         _close(closing)
@@ -209,13 +187,17 @@ class Connections:
             if file is not None and file.identity != identity:
                 closing = self._drop(list(file.entries))
                 file = None
-            entry = self._remember(file or _File(cenv, identity), key, opened)
+            entry = self._remember(file or File(cenv, identity), key, opened)
+            closing += self._lighten()
         _close(closing)
         return entry
 
-    def _remember(self, file: _File, key: Hashable, opened: Closable) -> _Entry:
-        entry = _Entry(file, key, opened, self._home.entries)
+    def _remember(self, file: File, key: Hashable, opened: Closable) -> Entry:
+        entry = Entry(file, key, opened, self._home.entries)
         entry.uses = 1
+        file.weight = getattr(opened, "weight", file.weight)
+        entry.weight = file.weight
+        self._bytes += entry.weight
         entry.home.setdefault(file.cenv, {})[key] = entry
         self._order[entry] = None
         self._files[file.cenv] = file
@@ -229,15 +211,15 @@ class Connections:
         self._measure()
         return entry
 
-    def give_back(self, entry: _Entry) -> None:
+    def give_back(self, entry: Entry) -> None:
         with self._lock:
             entry.uses -= 1
-            if entry.uses or not (entry.doomed or len(self._order) > self.limit):
+            if entry.uses or not (entry.doomed or len(self._order) > self.limit or self._bytes > self._most_bytes):
                 return
-            closing = self._drop([entry]) if entry.doomed else self._evict(0, 0)
+            closing = self._drop([entry]) if entry.doomed else self._evict(0, 0) + self._lighten()
         _close(closing)
 
-    def _check(self, file: _File) -> None:
+    def _check(self, file: File) -> None:
         """Let go of everything on a file that is no longer at its place."""
         if self._identity is None or self._identity(file.cenv) == file.identity:
             file.checked = time.monotonic()
@@ -261,7 +243,17 @@ class Connections:
                     break
         return closing
 
-    def _drop(self, entries: list[_Entry]) -> list[Closable]:
+    def _lighten(self) -> list[Closable]:
+        """Take out idle entries until the schemas fit, of whichever cenv has most; the lock is held. What is in use stays."""
+        closing: list[Closable] = []
+        while self._bytes > self._most_bytes:
+            idle = [entry for entry in self._order if entry.weight and not entry.uses]
+            if not idle:
+                break
+            closing += self._drop([max(idle, key=lambda entry: entry.weight * len(entry.file.entries))])
+        return closing
+
+    def _drop(self, entries: list[Entry]) -> list[Closable]:
         """Forget entries and return what the caller closes after releasing the lock; those in use are only marked."""
         closing: list[Closable] = []
         for entry in entries:
@@ -274,11 +266,12 @@ class Connections:
         self._measure()
         return closing
 
-    def _forget(self, entry: _Entry) -> None:
+    def _forget(self, entry: Entry) -> None:
         file = entry.file
         self._descriptors -= file.descriptors
         file.entries.discard(entry)
         self._descriptors += file.descriptors
+        self._bytes -= entry.weight
         if not file.entries and self._files.get(file.cenv) is file:
             del self._files[file.cenv]
         keys = entry.home.get(file.cenv, {})

@@ -24,16 +24,18 @@ Explain = Callable[["Session", Exception], WceError | None]
 class Session:
     """One system connection. What SQLite says of the file or the disk is raised as WceError, errors of the SQL as they are."""
 
-    __slots__ = ("_begin", "_cursors", "_explain", "_index", "_mark", "_rows", "cenv", "connection")
+    __slots__ = ("_begin", "_cursors", "_explain", "_index", "_mark", "_most_bytes", "_rows", "cenv", "connection", "weight")
 
     def __init__(self, cenv: str, connection: Connection, begin: Begin, explain: Explain, index: WalIndex | None = None) -> None:
         self.cenv = cenv
         self.connection = connection
+        self.weight = 0  # bytes that the schema takes, as far as whoever opened it looked
         self._begin = begin
         self._explain = explain
         self._index = index
         self._cursors = Cursors()
         self._mark = b""
+        self._most_bytes = 0
         self._rows: dict[tuple[str, Params], tuple[Any, ...] | None] = {}  # as they are as long as nobody changes that mark
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
@@ -85,6 +87,14 @@ class Session:
         meaning = self._explain(self, error)
         if meaning is not None:
             raise meaning from error
+
+    def bound(self, most_bytes: int) -> None:
+        """Keep the file from growing beyond so many bytes by this connection; one that is longer already can still change."""
+        if most_bytes == self._most_bytes:
+            return
+        (page_bytes,) = self.connection.execute("PRAGMA page_size").fetchone()
+        self.connection.execute(f"PRAGMA max_page_count={most_bytes // page_bytes}")
+        self._most_bytes = most_bytes
 
     def transaction(self, actor: Actor) -> AbstractContextManager[Transaction]:
         """`with` a write transaction; inside another one of this session a savepoint of it."""

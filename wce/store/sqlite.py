@@ -39,6 +39,10 @@ VERSION: Final[str] = sqlite3.sqlite_version
 APPLICATION_ID: Final = 0x57434531  # "WCE1", at byte 68 of every cenv's file
 
 
+BUSY_TIMEOUT_MS: Final = 5000
+LOG_KEPT_BYTES: Final = 64 * 1024 * 1024  # of a WAL, once what was longer is in the file
+PER_CHARACTER: Final = 80  # bytes of memory for a definition, at most
+
 _UPPER: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FOLD: Final = str.maketrans(_UPPER, _UPPER.lower())
 # Result codes (sqlite.org/rescode.html); the low byte of an extended code is the primary one.
@@ -79,7 +83,7 @@ def connect(
     *,
     mode: Literal["rw", "rwc", "ro", "memory"] = "rw",
     cached_statements: int = 128,
-    deadline_ms: int = 5000,
+    deadline_ms: int = BUSY_TIMEOUT_MS,
     immutable: bool = False,
 ) -> Connection:
     """Open a database in autocommit mode; any thread may use it, one at a time.
@@ -113,7 +117,7 @@ def prepare(
     schema: str = "main",
     durability: str = "normal",
     max_database_bytes: int | None = None,
-    busy_timeout_ms: int = 5000,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
     trusted_schema: bool = True,
 ) -> None:
     """Set what every connection to a cenv needs; nothing of it is stored in the file.
@@ -132,11 +136,18 @@ def prepare(
         f"{name}.mmap_size=0",
         f"{name}.cache_size=-512",
         f"{name}.synchronous={synchronous}",
+        f"{name}.journal_size_limit={LOG_KEPT_BYTES}",
     ):
         connection.execute(f"PRAGMA {pragma}")
     if max_database_bytes is not None:
         page = connection.execute(f"PRAGMA {name}.page_size").fetchone()[0]
         connection.execute(f"PRAGMA {name}.max_page_count={max(1, max_database_bytes // page)}")
+
+
+def weight(connection: Connection) -> int:
+    """Bytes that a connection takes for the schema of its file: definitions become trees, which every connection has for itself."""
+    (length,) = connection.execute("SELECT coalesce(sum(length(sql)), 0) FROM sqlite_master WHERE substr(name, 1, 5) <> '_wce_'").fetchone()
+    return PER_CHARACTER * int(length)
 
 
 def full_reason(run: Callable[[str], Cursor], folder: Path) -> str:

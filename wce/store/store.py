@@ -22,7 +22,19 @@ from wce.store.folder import Folder
 from wce.store.locks import FolderLock, ProcessLocks, WriterLocks
 from wce.store.session import Session
 from wce.store.spill import Spill, spill_to
-from wce.store.sqlite import APPLICATION_ID, FULL, Connection, connect, damaged, full_reason, prepare, primary, sqlite3, translate
+from wce.store.sqlite import (
+    APPLICATION_ID,
+    FULL,
+    Connection,
+    connect,
+    damaged,
+    full_reason,
+    prepare,
+    primary,
+    sqlite3,
+    translate,
+    weight,
+)
 from wce.store.transaction import Handle, Hooks, Transaction
 from wce.store.walindex import WalIndex
 from wce.store.writing import Work, Writing
@@ -252,6 +264,7 @@ class Store:
             if migrate.version(connection) != len(self._migrations):
                 with self.writers.hold(cenv, WAIT_SECONDS):
                     migrate.upgrade(connection, self._migrations)
+            session.weight = weight(connection)
             ready = True
         except (sqlite3.Error, MemoryError) as error:
             self.fail(session, error)

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Protocol
 
 from wce.model import Actor, Commit
+from wce.store.emptying import require_short
+from wce.store.folder import Folder
 from wce.store.locks import ProcessLocks, WriterLocks
 from wce.store.sqlite import sqlite3
 from wce.store.transaction import Handle, Hooks, Transaction
@@ -17,6 +19,7 @@ from wce.store.transaction import Handle, Hooks, Transaction
 class Owner(Protocol):
     """What a transaction needs of the store; `transactions` are the open ones, by id of the handle."""
 
+    folder: Folder
     hooks: Hooks
     now: Callable[[], float]
     writers: WriterLocks
@@ -97,6 +100,7 @@ class Writing:
         self._ticket = store.writers.take(cenv, self._wait_seconds)
         try:
             self._byte = store.processes.take(cenv, deadline - time.monotonic())
+            require_short(store.folder, self._handle)
             self._work = Work(store, self._handle, self._actor)
             return self._begin(deadline)
         except BaseException:

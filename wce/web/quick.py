@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from wce.cache import Cache
 from wce.core.settings import CenvSettings
 from wce.errors import WceError
-from wce.store.connections import Entries
+from wce.store.entries import Entries
 from wce.store.sqlite import sqlite3
 from wce.web import observe
 from wce.web.context import CENV_PATTERN
