@@ -10,7 +10,10 @@ from flask import Flask
 
 from tests.web.callers import PASSWORD, Caller, sign_in
 from wce.config import SettingError
+from wce.errors import WceError
 from wce.store.folder import Folder
+from wce.store.sqlite import PER_CHARACTER
+from wce.web import context, services
 
 BIG = "INSERT INTO big SELECT hex(randomblob(400000)) FROM json_each('[1,2,3,4]')"
 
@@ -40,6 +43,30 @@ def test_statements_beyond_those_at_once_are_refused_in_time_and_other_cenvs_go_
 
     assert (refused.status_code, refused.json["code"], refused.headers["Retry-After"]) == (503, "busy", "1")
     assert owner.sql("SELECT 1 AS n")["rows"] == [{"n": 1}]
+
+
+def test_what_wce_itself_keeps_has_a_bound_too_and_who_makes_room_gets_through(owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner.put("/admin/config", {"max_database_mb": 1, "max_assets_mb": 0})
+    monkeypatch.setattr(context, "_RESERVE_MB", 0)
+    saved = [owner.post("/console/saved", {"name": f"q{number}", "sql": "x" * 100_000}) for number in range(12)]
+
+    assert [answer.status_code for answer in saved[:2]] == [201, 201]
+    assert (saved[-1].status_code, saved[-1].json["code"]) == (507, "quota_exceeded")
+    assert sign_in(owner.client, owner.cenv, "owner").get("/me").status_code == 200
+    assert owner.delete(f"/console/saved/{saved[0].json['id']}").status_code == 204
+    assert owner.put("/admin/config", {"max_database_mb": 2}).status_code == 200
+    assert owner.post("/console/saved", {"name": "again", "sql": "x" * 100_000}).status_code == 201
+
+
+def test_a_cenv_works_on_one_whole_file_at_a_time_and_leaves_a_place_to_others(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    copying = app.extensions["wce"].copying
+    monkeypatch.setattr(services, "_COPY_WAIT_SECONDS", 0.0)
+
+    with copying("a"):
+        with pytest.raises(WceError, match="No place came free"), copying("a"):
+            pass
+        with copying("b"):
+            pass
 
 
 def test_a_cenv_has_so_many_users(owner: Caller) -> None:
@@ -73,6 +100,7 @@ def test_a_user_has_so_many_sessions(owner: Caller, clock: Callable[[], float]) 
     ],
 )
 def test_a_body_has_its_bound_by_route(owner: Caller, path: str, most: int) -> None:
+    owner.put("/admin/config", {"allow_registration": True})
     body = b'{"sql": "' + b"x" * most + b'"}'
 
     refused = owner.post(path, data=body, content_type="application/json")
@@ -98,3 +126,24 @@ def test_on_a_nearly_full_disk_reading_goes_on(owner: Caller, monkeypatch: pytes
 def test_the_folder_for_large_queries_must_be_one(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"WCE_TEMP_DIR .*No such file"):
         make_app(temp_dir=tmp_path / "none")
+
+
+def test_connections_with_long_schemas_take_so_much_memory_together_and_no_others_place(
+    app: Flask, owner: Caller, make_cenv: Callable[[], Caller], invite: Callable[..., Caller]
+) -> None:
+    connections, neighbour = app.extensions["wce"].store.connections, make_cenv()
+    invited = [invite(name, "viewer") for name in ("ada", "grace", "linus")]
+    for caller in (neighbour, *invited):
+        caller.sql("SELECT 1")
+    opened = len(connections)
+    connections._most_bytes = 3 * PER_CHARACTER * 20_000
+
+    owner.sql(f"CREATE VIEW wide AS SELECT {','.join('1' * 390)}, '{'x' * 20_000}' AS x")
+    for caller in invited:
+        caller.sql("SELECT 1")
+
+    assert connections._bytes <= connections._most_bytes
+    assert len(connections) < opened
+    assert neighbour.cenv in connections._files
+    owner.sql("DROP VIEW wide")
+    assert connections._bytes == 0

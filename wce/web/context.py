@@ -28,6 +28,12 @@ from wce.web.services import Services, services
 CENV_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CENV: Final = re.compile(f"/({CENV_PATTERN})(?:/|$)")
 _MAX_AGENT: Final = 300
+_MIB: Final = 1024 * 1024
+_RESERVE_MB: Final = 64  # for WCE's own tables, where those of users fill all that the file may have
+_MORE_MB: Final = 64  # for those who come to make room: they have to sign in, and everything that they do is in the log
+_NO_BOUND: Final = 1 << 40
+_ESSENTIAL: Final = ("auth.", "admin_config.")
+_REPLACING: Final = frozenset({"admin_files.replace", "admin_backups.restore"})
 
 
 class Context(NamedTuple):
@@ -186,6 +192,7 @@ def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Serv
             known = viewing.viewer(incoming, session, app, whence)
         found = known or logins.anonymous(session, *whence)
         config = app.config.read(session, found.state.settings)
+        session.bound(_room(incoming, config))
         if config.cors_origins:
             cors.offer(incoming, config.cors_origins)
         limits.spend(app.counters, config, cenv_id, context.ip_address, found.actor.user_id)
@@ -195,6 +202,18 @@ def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Serv
             cookies.require_csrf(incoming.method, incoming.headers, app.tokens.csrf(found.actor.session_id or ""))
         logins.touch_last_used(app.store, session, found, app.now())
     return Context(context.request_id, context.started, *whence, cenv_id, found, config, by_cookie)
+
+
+def _room(incoming: Request, config: CenvSettings) -> int:
+    """Bytes that the file may have for what this request writes of WCE's own: users, scripts, files, the log.
+
+    Statements of users have less, and what is needed to make room again has more. What puts another file in its place has its own bound.
+    """
+    endpoint = incoming.endpoint or ""
+    if endpoint in _REPLACING:
+        return _NO_BOUND
+    most = (config.max_database_mb + config.max_assets_mb + _RESERVE_MB) * _MIB
+    return most + _MORE_MB * _MIB if incoming.method == "DELETE" or endpoint.startswith(_ESSENTIAL) else most
 
 
 def _credentials(
