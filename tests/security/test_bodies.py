@@ -16,7 +16,10 @@ import requests
 from flask import Flask
 
 from wce.config import Settings
-from wce.web.admission import Head
+from wce.core.tokens import Tokens
+from wce.errors import WceError
+from wce.web.admission import Admission, Admitted, Head
+from wce.web.counters import Counters
 from wce.web.factory import create_app
 from wce.web.server import Server
 
@@ -156,3 +159,19 @@ def test_a_header_of_blanks_is_refused_before_it_is_taken_apart(serve: Callable[
         status, problem, _ = running.head("/new", "X:" + " \t" * 50 + "x", "Connection: close")
 
     assert (status, problem["code"]) == (400, "malformed")
+
+
+def test_few_files_of_one_sender_come_in_at_once() -> None:
+    admission = Admission(Settings(min_free_mb=0, rate_limit_new="1000 per hour"), Tokens("k" * 32), Counters())
+
+    def send(address: str, length: str = "50000000") -> Admitted:
+        return admission.admit(1000, Head("POST", "/new", {"CONTENT_TYPE": "multipart/form-data", "CONTENT_LENGTH": length}, address))
+
+    held = [send("192.0.2.1") for _ in range(8)]
+    with pytest.raises(WceError, match="are coming in from here already"):
+        send("192.0.2.1")
+    assert send("192.0.2.1", "900").paid  # not one that matters
+    assert send("192.0.2.2").paid
+
+    del held[0]
+    assert send("192.0.2.1").paid

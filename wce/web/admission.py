@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import threading
+import weakref
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,6 +25,7 @@ from wce.web.uploads import FORM_BYTES, MULTIPART
 
 _MIB: Final = 1024 * 1024
 _SMALL_BYTES: Final = 64 * 1024  # more than bodies of a name and a password may have, so that our own answer says what was too large
+_MOST_FILES: Final = 8  # of one cenv, or of one address that makes cenvs, on their way in at once: each is on the disk meanwhile
 _TAKES: Final = re.compile(r"/([0-9a-f-]{36})/admin/(import|tables/import|assets)(?:/.*)?")
 _CENV: Final = re.compile(r"/([0-9a-f-]{36})/")
 _ACCOUNTS: Final = re.compile(r"/new|/undelete|/[0-9a-f-]{36}/(?:login|register)")
@@ -46,6 +50,11 @@ class Head:
     def is_form(self) -> bool:
         return self.headers.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == MULTIPART
 
+    def exceeds(self, most: int) -> bool:
+        """Whether its body has more bytes, or may have."""
+        length = self.headers.get("CONTENT_LENGTH", "")
+        return not (length.isascii() and length.isdigit()) or int(length) > most
+
     @property
     def is_large(self) -> bool:
         """Whether its body is large or does not say how large it is."""
@@ -53,9 +62,12 @@ class Head:
         return int(length) > _SMALL_BYTES if length.isascii() and length.isdigit() else self.is_form
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Admitted:
-    """How large the body may be, and whether the request has been counted against the limit of its view."""
+    """How large the body may be, and whether the request has been counted against the limit of its view.
+
+    Whoever takes the body in keeps this for as long.
+    """
 
     most_bytes: int
     paid: bool = False
@@ -71,21 +83,41 @@ class Admission:
         self._settings = settings
         self._tokens = tokens
         self._counters = counters
+        self._lock = threading.Lock()
+        self._files: Counter[str] = Counter()  # that come in now, by whose they are
+        self._ended: deque[str] = deque()
 
     def admit(self, usual: int, head: Head) -> Admitted:
         """Raises `rate_limited` where the sender has used up what he may send."""
         if head.method == "POST" and head.path == "/new" and head.is_form and self._settings.allow_new_cenvs:
             limits.pay(self._counters, limits.NEW, self._settings.rate_limit_new, head.address)
-            return Admitted(self._file(usual, self._settings.max_import_mb * _MIB), paid=True)
+            most = self._file(usual, self._settings.max_import_mb * _MIB)
+            return self._held(usual, head, Admitted(most, paid=True), limits.network(head.address))
         if _ACCOUNTS.fullmatch(head.path):
             return Admitted(min(usual, _SMALL_BYTES))
         found = _TAKES.fullmatch(head.path)
         if found is not None and self._signed(found[1], head.headers):
-            return Admitted(self._file(usual, assets.MAX_BYTES if found[2] == "assets" else self._settings.max_import_mb * _MIB))
+            size = assets.MAX_BYTES if found[2] == "assets" else self._settings.max_import_mb * _MIB
+            return self._held(usual, head, Admitted(self._file(usual, size)), found[1])
         cenv = _CENV.match(head.path)
         if cenv is not None and head.is_large:
             limits.require_open(self._counters, cenv[1], head.address)
         return Admitted(usual)
+
+    def _held(self, usual: int, head: Head, admitted: Admitted, whose: str) -> Admitted:
+        """The same, counted for as long as anybody has it; raises `busy` where too many files of theirs come in already."""
+        if admitted.most_bytes == usual or not head.exceeds(usual):
+            return admitted
+        with self._lock:
+            while self._ended:
+                self._files[self._ended.popleft()] -= 1
+            self._files += Counter()  # without those that are back at none
+            if self._files[whose] >= _MOST_FILES:
+                raise WceError("busy", f"{_MOST_FILES} files are coming in from here already.", retry_after=10)
+            self._files[whose] += 1
+        # Only noted: this may run in the middle of anything, of the lines above, too.
+        weakref.finalize(admitted, self._ended.append, whose).atexit = False
+        return admitted
 
     def _file(self, usual: int, size: int) -> int:
         """Room for a file, where the disk has it."""

@@ -23,6 +23,7 @@ from wce.web.statuses import STATUSES
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+_ADMITTED_KEY: Final = "wce.admitted"
 _IN_MEMORY: Final = 64 * 1024  # bytes; what is larger goes to a temporary file
 # Each piece costs as much as a small request, and a chunk of one byte is one.
 _FREE_PIECES: Final = 1_000
@@ -63,6 +64,7 @@ class Intakes:
             refuse(exchange, environ, error)
             return
         environ[limits.PAID_KEY] = admitted.paid
+        environ[_ADMITTED_KEY] = admitted  # which counts until nobody has it
         intake = _Intake(exchange, environ, length, admitted.most_bytes, self._done)
         self._open.add(intake)
         intake.ask()
