@@ -44,6 +44,20 @@ def test_none_is_made_where_nobody_asked(world: World, backups: Backups, keeper:
     assert backups.list(world.cenv) == []
 
 
+def test_whatever_is_wrong_with_one_cenv_keeps_no_other_from_its_backup(
+    world: World, backups: Backups, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_for(world, 1)
+    broken = "00000000-0000-4000-8000-000000000000"
+    monkeypatch.setattr(world.store, "cenvs", lambda: [broken, world.cenv])
+    look = keeper._back_up
+    monkeypatch.setattr(keeper, "_back_up", lambda cenv: look({}[cenv] if cenv == broken else cenv))
+
+    assert keeper.round()
+
+    assert kinds(world, backups) == ["schedule"]
+
+
 def test_one_is_made_when_it_is_due_and_the_oldest_goes(world: World, backups: Backups, keeper: Keeper) -> None:
     backups.create(world.session, world.owner)
     ask_for(world, 6)

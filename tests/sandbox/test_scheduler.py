@@ -123,6 +123,12 @@ def test_a_hook_does_no_more_for_an_api_key_than_the_key_could(yard: Any) -> Non
     assert yard.last("hook", hook.id)[0].error["kind"] == "refused"
 
 
+def test_whatever_is_wrong_with_one_cenv_does_not_end_the_round(yard: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yard.scheduler, "_work", None)
+
+    yard.scheduler._scan(yard.world.cenv)
+
+
 def test_on_its_rounds_the_scheduler_removes_sessions_that_have_ended(yard: Any) -> None:
     yard.world.sql("INSERT INTO _wce_revoked_tokens VALUES ('old', 1)")
 

@@ -79,6 +79,8 @@ class Keeper:
                 self._back_up(cenv)
             except (WceError, OSError, sqlite3.Error) as error:
                 LOGGER.warning("backup failed", extra={"cenv": cenv, "reason": str(error)})
+            except Exception:  # noqa: BLE001 # one cenv must not end the round for all behind it
+                LOGGER.exception("backup failed", extra={"cenv": cenv})
             finally:
                 self._store.connections.discard(cenv, SYSTEM)
 

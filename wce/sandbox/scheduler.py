@@ -138,6 +138,9 @@ class Scheduler:
         except (WceError, sqlite3.Error) as error:
             LOGGER.debug("not scanned", extra={"cenv": cenv, "reason": str(error)})
             return
+        except Exception:  # noqa: BLE001 # nor the scan
+            LOGGER.exception("not scanned", extra={"cenv": cenv})
+            return
         finally:
             self._store.connections.discard(cenv, SYSTEM)
         if at is not None:
