@@ -56,6 +56,11 @@ export const iconButton = (label, name, { kind = 'ghost', ...props } = {}) => h(
 /** What stands where nothing is yet: says what would be here and how to begin. */
 export const empty = (name, title, text, ...actions) => h('div', { class: 'nothing' }, icon(name), h('b', {}, title), h('p', {}, text), actions.length ? h('div', { class: 'acts' }, actions) : null);
 
+/** What a part of an address says; one that is not well encoded stands for itself, as for the server. */
+export function decoded(part) {
+  try { return decodeURIComponent(part); } catch { return part; }
+}
+
 /** Run no more often than every `ms`, and with the last arguments. */
 export function debounce(run, ms = 250) {
   let timer;

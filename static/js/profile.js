@@ -6,9 +6,9 @@ import { begin, toastNext, wire } from './ui.js';
 const RIGHTS = [['can_read', 'Read'], ['can_write', 'Write'], ['can_delete', 'Delete'], ['can_grant', 'Pass on']];
 
 const form = $('[data-form="password"]');
-wire(form, async ({ current_password, new_password }) => {
-  await post('/password', { current_password, new_password });
-  toastNext('Your password is changed; all other sessions have ended.');
+wire(form, async given => {
+  await post('/password', given);
+  toastNext(`Your password is changed; all other sessions ${given.end_keys ? 'and your API keys ' : ''}have ended.`);
   location.reload(); // the new session has a token of its own
 });
 

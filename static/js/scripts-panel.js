@@ -1,6 +1,6 @@
 // Below the editor of scripts: trying one, its runs, its versions.
 import { Problem, get, post } from './api.js';
-import { $, $$, button, empty, fill, h, icon } from './dom.js';
+import { $, $$, button, decoded, empty, fill, h, icon } from './dom.js';
 import { ago, date, duration, plural } from './format.js';
 import { act, field, showErrors, values } from './ui.js';
 import { listVersions } from './versions.js';
@@ -9,7 +9,7 @@ let current = null, hooks, panel = 'try';
 const routes = { endpoint: '/admin/endpoints', hook: '/admin/hooks', schedule: '/admin/schedules' };
 export const route = item => `${routes[item.kind]}/${item.id}`;
 
-const pairs = text => Object.fromEntries(text.split('&').filter(Boolean).map(part => { const [name, ...rest] = part.split('='); return [decodeURIComponent(name), decodeURIComponent(rest.join('='))]; }));
+const pairs = text => Object.fromEntries(text.split('&').filter(Boolean).map(part => { const [name, ...rest] = part.split('='); return [decoded(name), decoded(rest.join('='))]; }));
 function parse(text, name) {
   try { return JSON.parse(text); } catch (error) { throw new Problem(422, { errors: [{ field: name, message: `is not JSON: ${error.message}` }], detail: `${name} is not JSON` }); }
 }

@@ -2,14 +2,14 @@
 import { CENV, Problem, get, ident, post, query, save, send } from './api.js';
 import { editCell } from './cell-edit.js';
 import { condition, isBlob, misfit, shown, typed } from './cells.js';
-import { $, button, debounce, empty, fill, h, icon } from './dom.js';
+import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
 import { num, plural } from './format.js';
 import { content } from './grid.js';
 import { structure } from './structure.js';
 import { act, begin, confirm, dialog, formDialog, toast } from './ui.js';
 
 const PAGE = 100, IN_VIEW = 40;
-const name = decodeURIComponent(location.pathname.slice(`${CENV}/data/`.length));
+const name = decoded(location.pathname.slice(`${CENV}/data/`.length));
 const asked = new URLSearchParams(location.search);
 let table, rows = [], more = false, page = Number(asked.get('page')) || 0, sort = asked.get('sort') ?? '', search = asked.get('search') ?? '';
 const filters = new Map([...asked].filter(([key]) => key.startsWith('f.')).map(([key, text]) => [key.slice(2), text]));

@@ -9,7 +9,7 @@ import requests
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open, assert_accessible
-from tests.browser.place import PASSWORD, Place
+from tests.browser.place import PASSWORD, Place, token
 
 
 def test_a_second_factor_is_set_up_asked_for_and_switched_off(open_page: Open, place: Place) -> None:
@@ -66,3 +66,18 @@ def test_a_key_is_made_shown_once_used_and_revoked(open_page: Open, place: Place
     expect(page.locator("#keys")).to_contain_text("No keys")
 
     assert ask("SELECT count(*) FROM products") == 401
+
+
+def test_a_new_password_ends_the_keys_where_one_says_so(open_page: Open, place: Place) -> None:
+    place.made("/admin/users", {"username": "wary", "password": PASSWORD, "role": "viewer"})
+    place.tokens["wary"] = token(place, "wary")
+    place.send("POST", "/keys", {"name": "leaked"}, who="wary")
+    page = open_page("/me", who="wary")
+    expect(page.locator("#keys")).to_contain_text("leaked")
+    page.get_by_label("Current password").fill(PASSWORD)
+    page.get_by_label("New password").fill("another horse")
+    page.get_by_label("End my API keys, too").check()
+    page.get_by_role("button", name="Change password").click()
+
+    expect(page.locator(".toast")).to_contain_text("and your API keys have ended")
+    expect(page.locator("#keys")).to_contain_text("No keys")

@@ -252,6 +252,12 @@ def test_rows_that_come_late_do_not_take_the_place_of_newer_ones(open_page: Open
     expect(page.locator("#count")).to_have_text("1–1 of 1 row")
 
 
+def test_an_address_that_is_not_well_encoded_names_no_table(open_page: Open) -> None:
+    page = open_page("/data/%zz")
+
+    expect(page.locator("#grid")).to_contain_text("Nothing is called %zz here")
+
+
 def test_the_structure_and_the_rows_can_be_taken_away(open_page: Open) -> None:
     page = open_page("/data/orders")
     page.get_by_role("button", name="Structure").click()
