@@ -42,14 +42,23 @@ export async function begin(run, box) {
   }
 }
 
-/** A dialog with a title, content and buttons; answers its element. `close` in the content's events ends it. */
+/** A dialog with a title, content and buttons; answers its element. `close` in the content's events ends it. Escape and a click beside it ask first, where something was typed. */
 export function dialog(title, content, { wide = false, onclose } = {}) {
-  let touched = false;
+  let touched = false, asking = false;
   const el = h('dialog', { class: `dialog${wide ? ' broad' : ''}`, 'aria-label': title },
     h('header', {}, h('h2', {}, title), h('button', { type: 'button', class: 'btn ghost icon-only', 'aria-label': 'Close', onclick: () => el.close() }, icon('x'))), content);
   el.addEventListener('close', () => { el.remove(); onclose?.(); });
   el.addEventListener('input', () => { touched = true; });
-  el.addEventListener('mousedown', event => { if (event.target === el && !touched) el.close(); }); // a click beside it must not cost what was typed
+  const leave = async () => {
+    if (asking) return;
+    asking = true;
+    if (!touched || await confirm({ title: 'Discard what you typed', text: `What stands in “${title}” is lost then.`, action: 'Discard it' })) el.close();
+    asking = false;
+  };
+  el.addEventListener('mousedown', event => { if (event.target === el) { event.preventDefault(); leave(); } });
+  el.addEventListener('cancel', event => { if (event.target === el && touched) { event.preventDefault(); leave(); } });
+  // The key itself as well: of two in a row the browser lets nobody stop the second one's cancel.
+  el.addEventListener('keydown', event => { if (event.key === 'Escape' && touched && !event.defaultPrevented && !event.isComposing) { event.preventDefault(); leave(); } });
   document.body.append(el);
   el.showModal();
   return el;

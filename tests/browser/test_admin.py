@@ -105,7 +105,19 @@ def test_a_screen_that_cannot_be_loaded_says_why_and_tries_again(open_page: Open
     page.get_by_role("button", name="Invite").click()
     page.get_by_label("User name").fill("half typed")
     page.mouse.click(5, 600)  # beside the dialog
+    asked = page.locator("dialog[aria-label='Discard what you typed']")  # gone, not only closed, when it counts no more
+    asked.get_by_role("button", name="Cancel").click()
+    expect(asked).to_have_count(0)
+    for _ in range(2):  # the browser itself lets only the first one in a row be stopped
+        page.keyboard.press("Escape")
+        expect(asked).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(asked).to_have_count(0)
     expect(page.get_by_label("User name")).to_have_value("half typed")
+    page.keyboard.press("Escape")
+    assert_accessible(page)
+    asked.get_by_role("button", name="Discard it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def is_fetch(route: Route) -> bool:
