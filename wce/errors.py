@@ -22,6 +22,7 @@ TITLES: Final[dict[str, str]] = {
     "no_such_table": "No such table",
     "method_not_allowed": "Method not allowed",
     "name_taken": "The name is taken",
+    "changed_meanwhile": "Somebody else has changed it meanwhile",
     "last_owner": "The owner cannot be removed, disabled or demoted",
     "newer_schema": "The file is newer than this server",
     "idempotency_mismatch": "The idempotency key was used for another request",

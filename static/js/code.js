@@ -24,8 +24,9 @@ export class Text {
   #value; #model = null; #listeners = [];
   view = null; // where one was in it
   problem = null; // what is marked in it
+  base = ''; // the saved text that it was made from
   redraw = null;
-  constructor(value, language) { Object.assign(this, { first: value, language }); this.#value = value; }
+  constructor(value, language) { Object.assign(this, { first: value, base: value, language }); this.#value = value; }
   get model() { return this.#model; }
   set model(model) { this.#model = model; model.onDidChangeContent(() => this.#changed()); }
   get value() { return this.#model ? this.#model.getValue() : this.#value; }

@@ -2,9 +2,10 @@
 import { addCommand } from './app.js';
 import { CENV, Problem, del, get, post, put, send } from './api.js';
 import { CodePane, Text } from './code.js';
-import { $, button, debounce, empty, fill, h, icon } from './dom.js';
+import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
 import { ago, bytes } from './format.js';
 import { askFront } from './front-matter.js';
+import { renew, saveText } from './saving.js';
 import { name as sqlName } from './sql.js';
 import { act, begin, confirm, dialog, formDialog, menu, toast } from './ui.js';
 import { listVersions } from './versions.js';
@@ -104,11 +105,17 @@ function take(made) {
   const at = items.findIndex(item => item.id === made.id), item = at < 0 ? made : Object.assign(items[at], made);
   if (at < 0) items.push(item);
   items.sort((a, b) => a.name.localeCompare(b.name));
+  renew(texts.get(item.id), item.content);
   return item;
 }
 async function save() {
   const item = current;
-  try { take(await put(route(item), { content: textOf(item).value })); toast(`${item.name} is saved.`); } catch (error) {
+  try {
+    const made = await saveText(route(item), 'content', textOf(item), item.name);
+    if (!made) return;
+    take(made);
+    toast(`${item.name} is saved.`);
+  } catch (error) {
     if (error instanceof Problem && error.position) pane.mark(error);
     throw error;
   } finally { draw(); }
@@ -121,10 +128,14 @@ async function publish() {
 const fields = (item = {}) => [{ name: 'name', label: 'Name', value: item.name ?? '', required: true, mono: true, hint: 'index, blog/index, posts/{slug}: also its address' }, { name: 'title', label: 'Title', value: item.title ?? '' }, { name: 'access', label: 'Who may see it', options: ACCESS, value: item.access ?? 'public' }, { name: 'run_as', label: 'Reads with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' }, { name: 'description', label: 'Description', value: item.description ?? '' }];
 async function create([label, syntax, content]) {
   const made = await formDialog({ title: `New template: ${label.toLowerCase()}`, action: 'Create', fields: fields(), submit: async given => {
-    const text = typeof content === 'string' ? content : await content(), item = await post('/admin/templates', { ...given, syntax, content: text });
+    const text = typeof content === 'string' ? content : await content(), item = await post('/admin/templates', { ...given, syntax, content: text, instead_of: '' });
     if (text.includes(LAYOUT) && !items.some(other => other.name === LAYOUT) && item.name !== LAYOUT) {
-      take(await post('/admin/templates', { name: LAYOUT, syntax: 'jinja', content: FRAME }));
-      toast(`${LAYOUT} is made, too: the frame around your pages.`);
+      try {
+        take(await post('/admin/templates', { name: LAYOUT, syntax: 'jinja', content: FRAME, instead_of: '' }));
+        toast(`${LAYOUT} is made, too: the frame around your pages.`);
+      } catch (error) {
+        if (error.code !== 'name_taken') throw error; // somebody else has made one meanwhile
+      }
     }
     return item;
   } });
@@ -151,7 +162,7 @@ async function remove() {
 function versions() {
   const box = h('div', { class: 'dialog-body' });
   const el = dialog(`Versions of ${current.name}`, box, { wide: true });
-  act(() => listVersions(box, { path: route(current), field: 'content', language: LANGUAGES[current.syntax], text: () => textOf(current).value, restored: item => { el.close(); take(item); textOf(current).value = item.content; draw(); } }));
+  act(() => listVersions(box, { path: route(current), field: 'content', language: LANGUAGES[current.syntax], text: () => textOf(current).value, restored: item => { const text = textOf(current); el.close(); text.base = text.value = item.content; take(item); draw(); } }));
 }
 
 async function upload(list) {
@@ -205,7 +216,7 @@ begin(async () => {
   const [list, found] = await Promise.all([get('/admin/templates'), get('/admin/assets')]);
   items = list.templates.sort((a, b) => a.name.localeCompare(b.name));
   files = found;
-  const asked = items.find(item => `#${item.name}` === decodeURIComponent(location.hash)) ?? items[0];
+  const asked = items.find(item => `#${item.name}` === decoded(location.hash)) ?? items[0];
   if (asked) await choose(asked); else nothing();
   document.body.dataset.ready = '';
 }, $('#list'));

@@ -4,6 +4,7 @@ import { CENV, Problem, del, get, post, put } from './api.js';
 import { CodePane, Text, whenLoaded } from './code.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { ago } from './format.js';
+import { renew, saveText } from './saving.js';
 import { about, route, show, startPanel, tryIt } from './scripts-panel.js';
 import { KINDS, fieldsOf } from './snippets.js';
 import { wireSplit } from './split.js';
@@ -27,6 +28,10 @@ function textOf(item) {
   return texts.get(keyOf(item));
 }
 
+// Surely, and not where it only may: no line begins with what the server takes for a definition of one of the two.
+const fails = script => !/^(def[\s\\]+handler\b|(handler|response)\b)/m.test(script);
+const NO_HANDLER = 'it defines no handler and sets no response, so every call will fail';
+
 // Looked at while one types.
 const check = debounce(async () => {
   if (!current) return;
@@ -35,7 +40,7 @@ const check = debounce(async () => {
     const { error } = await post('/editor/scripts/check', { script }, { quiet: true });
     if (text !== pane.text || script !== text.value) return;
     pane.mark(error && { ...error, message: error.detail });
-    fill($('#verdict'), error ? h('span', { class: 'bad' }, `line ${error.position?.line ?? 1}: ${error.detail.split('\n')[0]}`) : h('span', { class: 'good' }, 'can be read'));
+    fill($('#verdict'), error ? h('span', { class: 'bad' }, `line ${error.position?.line ?? 1}: ${error.detail.split('\n')[0]}`) : h('span', { class: fails(script) ? 'bad' : 'good' }, fails(script) ? NO_HANDLER : 'can be read'));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     fill($('#verdict'), problem.code === 'rate_limited' ? '' : h('span', { class: 'bad' }, problem.message));
@@ -72,15 +77,19 @@ function take(made, kind) {
   if (at < 0) items.push(item); else items[at] = item;
   items.sort((a, b) => title(a).localeCompare(title(b)));
   if (current && keyOf(current) === keyOf(item)) current = item;
+  renew(texts.get(keyOf(item)), item.script);
   return item;
 }
 
 async function save() {
   const item = current;
   try {
-    take(await put(route(item), { script: textOf(item).value }), item.kind);
-    toast(`${title(item)} is saved and acts from now on.`);
+    const made = await saveText(route(item), 'script', textOf(item), title(item));
+    if (!made) return;
+    take(made, item.kind);
     pane.mark(null);
+    if (fails(made.script)) toast(`${title(item)} is saved, but ${NO_HANDLER}.`, { kind: 'error' });
+    else toast(`${title(item)} is saved and acts from now on.`);
   } catch (error) {
     if (error instanceof Problem && error.position) pane.mark(error);
     throw error;
@@ -89,7 +98,7 @@ async function save() {
 
 const tables = async () => (await get('/tables', { quiet: true })).tables.filter(table => table.type === 'table').map(table => table.name);
 async function create(kind, [label, script]) {
-  const made = await formDialog({ title: `New ${KINDS[kind].label.toLowerCase()}: ${label.toLowerCase()}`, text: KINDS[kind].teach, action: 'Create', fields: fieldsOf(kind, {}, kind === 'hook' ? await tables() : []), submit: given => post(ADDRESS[kind], { ...given, script }) });
+  const made = await formDialog({ title: `New ${KINDS[kind].label.toLowerCase()}: ${label.toLowerCase()}`, text: KINDS[kind].teach, action: 'Create', fields: fieldsOf(kind, {}, kind === 'hook' ? await tables() : []), submit: given => post(ADDRESS[kind], { ...given, script, instead_of: '' }) });
   if (made) choose(take(made, kind));
 }
 async function settings() {
@@ -158,7 +167,7 @@ whenLoaded(({ complete, monaco }) => {
   } });
 });
 
-startPanel({ text: () => textOf(current).value, mark: problem => pane.mark(problem && { ...problem, message: problem.detail ?? problem.message }), restored: item => { const kind = current.kind; textOf(current).value = item.script; choose(take(item, kind)); show('versions'); } });
+startPanel({ text: () => textOf(current).value, mark: problem => pane.mark(problem && { ...problem, message: problem.detail ?? problem.message }), restored: item => { const kind = current.kind, text = textOf(current); text.base = text.value = item.script; choose(take(item, kind)); show('versions'); } });
 begin(async () => {
   const found = await get('/editor/scripts');
   ({ names, request } = found);

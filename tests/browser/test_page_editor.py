@@ -45,7 +45,11 @@ def test_a_page_is_written_looked_at_and_published(pages: Page, place: Place) ->
     pages.get_by_role("button", name="Front matter").click()
     pages.get_by_label("Description").fill("All: of it")
     pages.get_by_role("button", name="Write it").click()
+    templates = place.send("GET", "/admin/templates").json()["templates"]
+    made = next(item["id"] for item in templates if item["name"] == "shop/hello")
+    place.send("PUT", f"/admin/templates/{made}", {"content": "somebody else's"})
     pages.locator("#save").click()
+    pages.get_by_role("dialog").get_by_role("button", name="Save over it").click()
     expect(pages.locator(".toast").last).to_have_text("shop/hello is saved.")
     pages.get_by_role("button", name="Publish").click()
     expect(pages.get_by_role("link", name="published")).to_be_visible()

@@ -78,6 +78,33 @@ def test_the_names_of_the_api_are_proposed(scripts: Page) -> None:
     expect(scripts.locator(".suggest-widget .monaco-list-row").first).to_contain_text("sha256")
 
 
+def test_what_somebody_else_saved_meanwhile_is_not_saved_over_without_a_word(open_page: Open, place: Place) -> None:
+    script = "def handler(request):\n    return 1\n"
+    made = place.made("/admin/endpoints", {"path": "/twice", "method": "GET", "script": script})
+    page = open_page(f"/editor/scripts#endpoint/{made}")
+    page.locator("#editor .view-lines").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text("mine = 1")
+    expect(page.locator("#verdict")).to_contain_text("it defines no handler")
+    place.send("PUT", f"/admin/endpoints/{made}", {"script": script.replace("1", "2")})
+
+    page.keyboard.press("Control+s")
+    asked = page.get_by_role("dialog", name="Save over GET /twice")
+    expect(asked).to_contain_text("ada saved this")
+    assert_accessible(page)
+    asked.get_by_role("button", name="Compare").click()
+    expect(page.locator(".diff .editor.original")).to_contain_text("return 2")
+    page.keyboard.press("Escape")
+    asked.get_by_role("button", name="Cancel").click()
+    assert "return 2" in place.send("GET", f"/admin/endpoints/{made}").json()["script"]
+
+    page.locator("#save").click()
+    asked.get_by_role("button", name="Save over it").click()
+    expect(page.locator(".toast").last).to_contain_text("is saved, but it defines no handler")
+    assert place.send("GET", f"/admin/endpoints/{made}").json()["script"] == "mine = 1"
+    place.send("DELETE", f"/admin/endpoints/{made}")
+
+
 def test_runs_are_listed(scripts: Page) -> None:
     scripts.get_by_role("button", name="GET /customers").click()
     scripts.get_by_role("tab", name="Runs").click()

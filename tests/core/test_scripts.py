@@ -75,6 +75,33 @@ def test_some_of_it_may_be_changed(world):
     assert (changed.path, changed.method, changed.description, changed.script) == ("/tasks/{id}", "*", "one", SCRIPT)
 
 
+def test_whoever_says_what_he_replaces_does_not_save_over_what_he_has_not_seen(world, adam):
+    made, _ = save(world)
+    seen = hashlib.sha256(SCRIPT.encode()).hexdigest()
+    theirs = change(world, made, adam, script="theirs", instead_of=seen)
+
+    for call in (
+        lambda: change(world, made, script="mine", instead_of=seen),
+        lambda: change(world, made, description="mine", instead_of=seen),
+        lambda: save(world, script="mine", instead_of=seen),
+        lambda: save(world, path="/gone", instead_of=seen),
+    ):
+        assert refused(call).code == "changed_meanwhile"
+
+    assert scripts.list_endpoints(world.session) == [theirs]
+    assert change(world, made, adam, script="theirs", instead_of=seen) == theirs  # sent again, as after a lost answer
+    assert change(world, made, script="mine").script == "mine"
+
+
+def test_an_empty_hash_means_that_there_is_none(world):
+    made, fresh = save(world, instead_of="")
+
+    error = refused(save, world, script="other", instead_of="")
+
+    assert (fresh, error.code, error.errors[0].field) == (True, "name_taken", "path")
+    assert scripts.list_endpoints(world.session) == [made]
+
+
 def test_what_is_removed_is_gone_and_its_id_is_not_given_again(world):
     made, _ = save(world)
 

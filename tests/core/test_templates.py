@@ -136,6 +136,15 @@ def test_a_change_that_was_overtaken_is_not_made(world: World) -> None:
         update_template(world.session, meanwhile, world.owner, saved.id, TemplateChanges(content="mine"))
 
 
+def test_a_text_that_was_not_seen_is_not_replaced(world: World) -> None:
+    saved = save(world, "a")
+
+    with pytest.raises(WceError) as caught:
+        update_template(world.session, made, world.owner, saved.id, TemplateChanges(content="mine", instead_of="0" * 64))
+
+    assert caught.value.code == "changed_meanwhile"
+
+
 def names(site: Site, path: str) -> tuple[str, dict[str, str]] | None:
     found = site.match(path)
     return None if found is None else (found[0].name, dict(found[1]))

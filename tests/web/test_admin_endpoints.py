@@ -78,6 +78,19 @@ def test_what_breaks_a_rule_names_its_field(owner: Caller, changes: dict[str, An
     assert [error["field"] for error in answer.json["errors"]] == [field]
 
 
+def test_a_script_that_somebody_else_changed_is_not_saved_over(owner: Caller) -> None:
+    address = f"/admin/endpoints/{save(owner)['id']}"
+
+    answer = owner.put(address, {"script": SCRIPT + "\n", "instead_of": "0" * 64})
+    taken = owner.post("/admin/endpoints", endpoint(script=SCRIPT + "\n", instead_of=""))
+    bad = owner.put(address, {"instead_of": "A" * 64})
+
+    assert (answer.status_code, answer.json["code"]) == (409, "changed_meanwhile")
+    assert (taken.status_code, taken.json["errors"]) == (409, [{"field": "path", "message": "is taken"}])
+    assert (bad.status_code, bad.json["errors"][0]["field"]) == (422, "instead_of")
+    assert owner.get(address).json["script"] == SCRIPT
+
+
 def test_a_path_that_matches_the_same_requests_names_the_other(owner: Caller) -> None:
     save(owner)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from wce.core import audit, versions
 from wce.core.roles import require_administrator
-from wce.errors import WceError, invalid
+from wce.errors import FieldError, WceError, invalid
 from wce.model import Actor, AuditEntry
 from wce.store.session import Session
 from wce.store.transaction import Transaction
@@ -18,6 +18,7 @@ MAX_SCRIPT: Final = 256 * 1024  # bytes in UTF-8
 MAX_TOTAL: Final = 8 * 1024 * 1024  # characters in all scripts of a kind
 MAX_DESCRIPTION: Final = 2_000
 MAX_NAME: Final = 100
+INSTEAD_OF: Final = "instead_of"  # beside what is saved: the SHA-256 of the text that its author has seen, empty for none
 CALLER: Final = "caller"
 DEFINER: Final = "definer"
 # What may change without making whoever changes it the author.
@@ -89,9 +90,12 @@ class Shelf(Generic[Item]):
 
     def add(self, transaction: Transaction, given: Mapping[str, Any]) -> Item:
         """Insert a row; the actor is its author."""
+        given = dict(given)
+        if given.pop(INSTEAD_OF, None):
+            raise WceError("changed_meanwhile", f"This {self.kind} is no longer there.")
         self._require_room(transaction, given[self.text], new=1)
         actor, at = transaction.actor.user_id, transaction.at
-        values = dict(given) | {"created_at": at, "modified_at": at, "created_by": actor, "modified_by": actor}
+        values = given | {"created_at": at, "modified_at": at, "created_by": actor, "modified_by": actor}
         marks = ", ".join("?" * len(values))
         cursor = transaction.execute(f"INSERT INTO {self.table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
         item_id = int(cursor.lastrowid or 0)
@@ -105,6 +109,8 @@ class Shelf(Generic[Item]):
         That mark is its maker's own: when somebody else changes the script it falls, unless he makes it again.
         """
         actor = transaction.actor.user_id
+        given = dict(given)
+        self._require_seen(item, given.pop(INSTEAD_OF, None), given.get(self.text))
         changes = {name: value for name, value in given.items() if value != getattr(item, name)}
         if given.get("run_as") == DEFINER and item.modified_by != actor:
             changes["run_as"] = DEFINER
@@ -141,6 +147,15 @@ class Shelf(Generic[Item]):
             transaction.execute("DELETE FROM _wce_jobs WHERE kind = ? AND item_id = ?", (self.kind, item_id))
             self._record(transaction, "delete", item_id, {self.text: getattr(item, self.text)})
 
+    def _require_seen(self, item: Item, instead_of: str | None, text: str | None) -> None:
+        """Raise unless the author saw the text that he replaces; one who sends the same text once more has it there already."""
+        held = getattr(item, self.text)
+        if instead_of == "":
+            field = self.order.partition(",")[0]
+            raise WceError("name_taken", f"There is one of the kind {self.kind} already.", errors=(FieldError(field, "is taken"),))
+        if instead_of is not None and held != text and _hash(held) != instead_of:
+            raise WceError("changed_meanwhile")
+
     def _require_room(self, transaction: Transaction, script: str, *, new: int = 0, instead_of: str = "") -> None:
         """All scripts of a kind are listed, and held in memory, together."""
         count, size = transaction.execute(f"SELECT count(*), coalesce(sum(length({self.text})), 0) FROM {self.table}").fetchone()
@@ -152,9 +167,13 @@ class Shelf(Generic[Item]):
     def _record(self, transaction: Transaction, action: str, item_id: int, values: Mapping[str, Any]) -> None:
         details = {name: value for name, value in values.items() if name not in _UNTOLD}
         if self.text in values:
-            details[f"{self.text}_sha256"] = hashlib.sha256(values[self.text].encode()).hexdigest()
+            details[f"{self.text}_sha256"] = _hash(values[self.text])
         transaction.touch(self.table, 1)
         audit.record(transaction, AuditEntry(f"{self.kind}.{action}", self.kind, str(item_id), details))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_script(actor: Actor, script: str, check: Check, field: str = "script") -> None:

@@ -53,6 +53,7 @@ class NewHook:
     description: str = ""
     run_as: str = CALLER
     enabled: bool = True
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class HookChanges:
     description: str | None = None
     run_as: str | None = None
     enabled: bool | None = None
+    instead_of: str | None = None
 
 
 SHELF: Final = Shelf("hook", "_wce_hooks", Hook, "name", _MAX_HOOKS)

@@ -53,6 +53,7 @@ class NewSchedule:
     timezone: str = "UTC"
     description: str = ""
     enabled: bool = True
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class ScheduleChanges:
     script: str | None = None
     description: str | None = None
     enabled: bool | None = None
+    instead_of: str | None = None
 
 
 SHELF: Final = Shelf("schedule", "_wce_schedules", Schedule, "name", _MAX_SCHEDULES)

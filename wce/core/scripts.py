@@ -58,6 +58,7 @@ class NewEndpoint:
     access: str = "user"
     run_as: str = CALLER
     enabled: bool = True
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class EndpointChanges:
     access: str | None = None
     run_as: str | None = None
     enabled: bool | None = None
+    instead_of: str | None = None
 
 
 SHELF: Final = Shelf("endpoint", "_wce_endpoints", Endpoint, "path, method", _MAX_ENDPOINTS)

@@ -95,6 +95,7 @@ class NewTemplate:
     published: bool = False
     access: str = "user"
     run_as: str = CALLER
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class TemplateChanges:
     published: bool | None = None
     access: str | None = None
     run_as: str | None = None
+    instead_of: str | None = None
 
 
 SHELF: Final = Shelf("template", "_wce_templates", Template, "name", _MAX_TEMPLATES, text="content", switch="published")

@@ -27,6 +27,10 @@ Text = Annotated[str, AfterValidator(_without_nul)]
 Texts = dict[Text, Text]
 
 
+# The SHA-256 of the script that is to be replaced; empty where there must be none.
+Digest = Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
+
+
 class NewEndpoint(Body):
     path: str
     method: AnyMethod
@@ -35,6 +39,7 @@ class NewEndpoint(Body):
     access: Access = "user"
     run_as: RunAs = "caller"
     enabled: bool = True
+    instead_of: Digest | None = None
 
 
 class EndpointChanges(Body):
@@ -45,6 +50,7 @@ class EndpointChanges(Body):
     access: Access | None = None
     run_as: RunAs | None = None
     enabled: bool | None = None
+    instead_of: Digest | None = None
 
 
 class NewHook(Body):
@@ -54,6 +60,7 @@ class NewHook(Body):
     description: str = ""
     run_as: RunAs = "caller"
     enabled: bool = True
+    instead_of: Digest | None = None
 
 
 class HookChanges(Body):
@@ -63,6 +70,7 @@ class HookChanges(Body):
     description: str | None = None
     run_as: RunAs | None = None
     enabled: bool | None = None
+    instead_of: Digest | None = None
 
 
 class NewSchedule(Body):
@@ -72,6 +80,7 @@ class NewSchedule(Body):
     timezone: str = "UTC"
     description: str = ""
     enabled: bool = True
+    instead_of: Digest | None = None
 
 
 class ScheduleChanges(Body):
@@ -81,6 +90,7 @@ class ScheduleChanges(Body):
     script: str | None = None
     description: str | None = None
     enabled: bool | None = None
+    instead_of: Digest | None = None
 
 
 class TriedRequest(Body):

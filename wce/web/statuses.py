@@ -20,6 +20,7 @@ STATUSES: Final[dict[str, int]] = {
     "no_such_table": 404,
     "method_not_allowed": 405,
     "name_taken": 409,
+    "changed_meanwhile": 409,
     "last_owner": 409,
     "newer_schema": 409,
     "max_users": 409,

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from wce.web.bodies import Body
-from wce.web.script_bodies import Access, RunAs, Text, Texts
+from wce.web.script_bodies import Access, Digest, RunAs, Text, Texts
 
 MAX_BYTES: Final = 800 * 1024  # a template of 256 KiB with everything escaped that a JSON writer may escape in a text
 
@@ -23,6 +23,7 @@ class NewTemplate(Body):
     published: bool = False
     access: Access = "user"
     run_as: RunAs = "caller"
+    instead_of: Digest | None = None
 
 
 class TemplateChanges(Body):
@@ -34,6 +35,7 @@ class TemplateChanges(Body):
     published: bool | None = None
     access: Access | None = None
     run_as: RunAs | None = None
+    instead_of: Digest | None = None
 
 
 class Preview(Body):

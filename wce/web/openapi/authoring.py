@@ -17,6 +17,7 @@ _SCRIPT: Final = 'def handler(request):\n    return db.query("SELECT id, title F
 _REACTION: Final = "def handler(event):\n    log.info(event)\n"
 _MISSING: Final = ("not_found",)
 _SAVE: Final = ("script_error",)
+_OVERTAKEN: Final = ("name_taken", "changed_meanwhile")
 
 
 def _kind(name: str, item: Any, new: Any, changes: Any, example: Mapping[str, Any], errors: tuple[str, ...]) -> dict[str, Operation]:
@@ -66,7 +67,7 @@ SCRIPTS: Final[Mapping[str, Operation]] = {
         script_bodies.NewEndpoint,
         script_bodies.EndpointChanges,
         {"path": "/notes", "method": "GET", "access": "user", "script": _SCRIPT},
-        ("name_taken",),
+        _OVERTAKEN,
     ),
     **_kind(
         "hook",
@@ -74,7 +75,7 @@ SCRIPTS: Final[Mapping[str, Operation]] = {
         script_bodies.NewHook,
         script_bodies.HookChanges,
         {"name": "watch", "table_name": "notes", "script": _REACTION},
-        ("name_taken", "no_such_table"),
+        (*_OVERTAKEN, "no_such_table"),
     ),
     **_kind(
         "schedule",
@@ -82,6 +83,6 @@ SCRIPTS: Final[Mapping[str, Operation]] = {
         script_bodies.NewSchedule,
         script_bodies.ScheduleChanges,
         {"name": "morning", "cron": "0 8 * * MON", "timezone": "Europe/Berlin", "script": _REACTION},
-        ("name_taken",),
+        _OVERTAKEN,
     ),
 }

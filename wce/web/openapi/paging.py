@@ -22,7 +22,7 @@ TEMPLATES: Final[Mapping[str, Operation]] = {
         {201: Template, 200: Template},
         template_bodies.NewTemplate,
         _EXAMPLE,
-        errors=("name_taken", *_SAVE),
+        errors=("name_taken", "changed_meanwhile", *_SAVE),
         summary="Make a template, or put it in the place of the one of its name.",
     ),
     "admin_templates.preview": Operation(
@@ -33,7 +33,7 @@ TEMPLATES: Final[Mapping[str, Operation]] = {
         {200: Template},
         template_bodies.TemplateChanges,
         {"published": False},
-        errors=(*_MISSING, "name_taken", *_SAVE),
+        errors=(*_MISSING, "name_taken", "changed_meanwhile", *_SAVE),
         summary="Change a template.",
     ),
     "admin_templates.delete_template": Operation({204: None}, errors=_MISSING, summary="Remove a template."),
