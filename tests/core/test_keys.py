@@ -67,3 +67,12 @@ def test_a_password_that_changes_while_it_is_checked_makes_no_key(world, monkeyp
 )
 def test_a_scope_only_lowers_a_role(scope: Scope, roles: list[str]) -> None:
     assert [scope.lower(role) for role in (Role.VIEWER, Role.EDITOR, Role.ADMIN, Role.OWNER)] == roles
+
+
+def test_whoever_is_demoted_at_that_moment_makes_no_key_that_administers(world) -> None:
+    demoted = replace(world.add("adam", Role.EDITOR), role=Role.ADMIN)  # as the request began
+
+    with pytest.raises(WceError) as caught:
+        keys.create_key(world.session, world.passwords, demoted, "x", Scope(administration=True), password=world.password)
+
+    assert (caught.value.code, keys.list_keys(world.session, demoted)) == ("forbidden", [])

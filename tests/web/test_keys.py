@@ -246,6 +246,8 @@ def test_an_administering_key_does_what_its_user_may(owner: Caller) -> None:
 
     assert run(holder, "CREATE TABLE made (x)") == (200, "")
     assert holder.post("/admin/users", {"username": "newcomer", "password": PASSWORD, "role": "viewer"}).status_code == 201
+    (entry,) = owner.get("/admin/audit?action=user.create").json["entries"]
+    assert (entry["username"], entry["details"]["key_id"]) == ("owner", holder.get("/me").json["key"]["id"])
     assert holder.get("/admin/permissions").status_code == 200
     assert holder.post("/keys", {"name": "child"}).status_code == 403
 

@@ -95,7 +95,8 @@ class Walks(Protocol):
 def record(transaction: Transaction, entry: AuditEntry, actor: Actor | None = None) -> None:
     """Write the entry when the transaction commits; until then the last insert's rowid stays what the user's SQL made it."""
     who = actor or transaction.actor
-    details = _details(dict(entry.details))
+    by_key = {} if who.key_id is None else {"key_id": who.key_id}
+    details = _details({**entry.details, **by_key})
     transaction.before_commit(lambda open_: _append(open_, who, entry, details))
 
 

@@ -56,7 +56,7 @@ def create_key(
     proof = _prove(session, passwords, actor, password) if scope.administration else None
     text = PREFIX + secrets.token_urlsafe(_BYTES)
     with session.transaction(actor) as transaction:
-        roles.current(transaction, actor)  # raises where he was disabled meanwhile
+        _require_administering(roles.current(transaction, actor), scope)
         still = "SELECT 1 FROM _wce_users WHERE user_id = ? AND password_hash = ?"
         if proof is not None and transaction.execute(still, (actor.user_id, proof)).fetchone() is None:
             raise WceError("bad_credentials", "The password is wrong.")
@@ -142,6 +142,10 @@ def _require_good(actor: Actor, name: str, scope: Scope, days: int | None) -> No
             raise invalid(f"scope.{field}", f"must be a list of at most {MAX_LISTED} names")
     if scope.administration and (scope.tables is not None or scope.endpoints is not None):
         raise invalid("scope.administration", "cannot be limited to tables or endpoints: who administers may open all of them")
+    _require_administering(actor, scope)
+
+
+def _require_administering(actor: Actor, scope: Scope) -> None:
     if scope.administration and not actor.role.administers:
         raise WceError("forbidden", "Only administrators can have keys that administer.")
 

@@ -47,7 +47,7 @@ class Passwords:
         self._gate = Gate(queue, metrics.bcrypt_waiting.inc)
         self._bcrypt = bcrypt.using(rounds=rounds)
         self._bcrypt.get_backend()  # loads the library now: two threads that load it at once get in each other's way
-        self._dummy = f"$2b${rounds:02d}${'.' * 53}"  # no password has this hash, and checking one costs as much as any
+        self._rounds = rounds
 
     def hash(self, password: str, field: str = "password") -> str:
         """The hash to store; `field` is the one that `validation` names."""
@@ -56,7 +56,10 @@ class Passwords:
             return str(self._bcrypt.hash(normal))
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """Whether the password is the stored one; takes the same time when nothing is stored or the password cannot be one."""
+        """Whether the password is the stored one; takes the same time when nothing is stored or the password cannot be one.
+
+        A hash of fewer rounds, as a file from elsewhere may hold, would tell that there is one: the rest is made up for.
+        """
         shape = _SHAPE.fullmatch(stored or "")
         known = shape is not None and int(shape[1]) <= _MAX_ROUNDS
         try:
@@ -64,9 +67,17 @@ class Passwords:
         except WceError:
             normal, known = "not a password", False
         with self._place():
-            matches = self._bcrypt.verify(normal, stored if known else self._dummy)
+            matches = self._bcrypt.verify(normal, stored if known else _dummy(self._rounds))
+            # Each round doubles the work: those of `cost`, … `rounds` - 1 together are what one of `rounds` has more than one of `cost`.
+            for rounds in range(int(shape[1]) if shape and known else self._rounds, self._rounds):
+                self._bcrypt.verify(normal, _dummy(rounds))
         return bool(matches) and known
 
     def _place(self) -> AbstractContextManager[None]:
         lane.waiting()
         return self._gate.enter("bcrypt", self._workers, _WAIT_SECONDS)
+
+
+def _dummy(rounds: int) -> str:
+    """No password has this hash, and checking one costs as much as any of so many rounds."""
+    return f"$2b${rounds:02d}${'.' * 53}"

@@ -102,8 +102,9 @@ def grant(session: Session, catalogue: Catalogue, actor: Actor, user_id: int, ta
         now = current(transaction, actor)
         found = find_object(transaction, catalogue, table_name)
         _require_seen(transaction, now, table_name, exists=found is not None)
-        target = _find_principal(transaction, user_id)
         name = found[0] if found else table_name
+        _require_may_grant(transaction, now, name)
+        target = _find_principal(transaction, user_id)
         held = _find(transaction, "p.table_name = ? AND p.user_id = ?", name, user_id)
         _require_may_pass(transaction, now, name, target, rights, held)
         (permission_id,) = transaction.execute(
@@ -221,14 +222,18 @@ def _require_seen(transaction: Transaction, actor: Actor, table_name: str, *, ex
         raise WceError("no_such_table", f"no such table: {table_name}")
 
 
+def _require_may_grant(transaction: Transaction, actor: Actor, table: str) -> None:
+    """Raise `forbidden` unless the actor may give anything of the table to anybody; said before anything is said of the other one."""
+    if not (actor.role.administers or _effective(transaction, actor, table).can_grant):
+        raise WceError("forbidden", "You hold no can_grant on this table.")
+
+
 def _require_may_pass(transaction: Transaction, actor: Actor, table: str, target: Actor, rights: Rights, held: Permission | None) -> None:
     """Raise `forbidden` unless the actor may turn what the target holds on the table into `rights`."""
     if actor.role.administers:
         return
     own = _effective(transaction, actor, table)
-    if not own.can_grant:
-        reason = "You hold no can_grant on this table."
-    elif target.role.administers or target.user_id in (PUBLIC_ID, actor.user_id):
+    if target.role.administers or target.user_id in (PUBLIC_ID, actor.user_id):
         reason = "Only administrators set the permissions of the public, of administrators, and their own."
     elif not within(rights, own):
         reason = "You may pass on only what you hold yourself."
