@@ -49,8 +49,10 @@ export async function copy(text, what) {
   toast(`${what} is on the clipboard.`);
 }
 
+// A spreadsheet runs what begins so, as in a file of CSV.
+const inert = value => plain(value).replaceAll(/[\t\n\r]/g, ' ').replace(typeof value === 'string' ? /^(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/ : /(?!)/, "'");
 /** Rows as texts with tabs, as spreadsheets take them. */
-export const tsv = (columns, rows) => [columns, ...rows].map(row => row.map(value => plain(value).replaceAll(/[\t\n\r]/g, ' ')).join('\t')).join('\n');
+export const tsv = (columns, rows) => [columns, ...rows].map(row => row.map(inert).join('\t')).join('\n');
 
 /** Compare two values as SQLite orders them: NULL, numbers, texts. */
 export function compare(a, b) {

@@ -39,7 +39,7 @@ def test_csv_is_rfc_4180_with_a_header() -> None:
     assert body == 'id,text\r\n1,"say ""hi"", ok"\r\n2,"two\nlines"\r\n3,ä\r\n'.encode()
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"])
 def test_a_text_that_starts_like_a_formula_gets_an_apostrophe(text: str) -> None:
     read = list(csv.reader(io.StringIO(rows.to_csv((text,), [(text,)]).decode(), newline="")))
 

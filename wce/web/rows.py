@@ -12,8 +12,8 @@ from typing import Any, Final
 from wce import values
 from wce.model import Value
 
-# A spreadsheet runs a cell that starts with one of these (CWE-1236).
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet runs a cell that starts with one of these (CWE-1236); the last four are wide forms of the first, which some take for them.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 SOME: Final = 200  # rows that are worked on without a pause
 
 
