@@ -155,11 +155,14 @@ def test_own_headers_go_out_and_the_servers_stay_its_own(publish: Callable[..., 
     assert "evil" not in str(found.headers)
 
 
-def test_only_public_endpoints_may_be_cached_by_others(publish: Callable[..., int], owner: Caller) -> None:
+def test_only_what_a_public_endpoint_tells_a_stranger_may_be_cached_by_others(
+    publish: Callable[..., int], owner: Caller, visitor: Caller
+) -> None:
     publish("return response('x', headers={'Cache-Control': 'public, max-age=60'})")
     publish("return response('x', headers={'Cache-Control': 'public, max-age=60'})", path="/y", access="user")
 
-    assert owner.get("/api/x").headers["Cache-Control"] == "public, max-age=60"
+    assert visitor.get("/api/x").headers["Cache-Control"] == "public, max-age=60"
+    assert owner.get("/api/x").headers["Cache-Control"] == "no-store"
     assert owner.get("/api/y").headers["Cache-Control"] == "no-store"
 
 

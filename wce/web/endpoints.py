@@ -12,6 +12,7 @@ from wce.core import paths
 from wce.core.paths import Routes
 from wce.core.scripts import Endpoint
 from wce.errors import WceError
+from wce.model import Role
 from wce.sandbox.messages import Reply
 from wce.web import cors, current, incoming, responses
 from wce.web.access import Access, access, require
@@ -75,12 +76,13 @@ def answer(cenv_id: str, path: str) -> Response:
 
 def respond(reply: Reply, endpoint: Endpoint) -> Response:
     """What the script answered, without the headers that are not its to send; raises `script_failed` for what HTTP does not know."""
-    return responses.Ready(*shape(reply, endpoint))
+    return responses.Ready(*shape(reply, endpoint, to_all=actor().role is Role.PUBLIC))
 
 
-def shape(reply: Reply, endpoint: Endpoint) -> tuple[bytes, int, Headers]:
-    """Body, status and headers of that answer; raises `script_failed`."""
-    headers = [(name, text) for name, text in reply.headers if not _withheld(name.lower(), text, endpoint)]
+def shape(reply: Reply, endpoint: Endpoint, *, to_all: bool = True) -> tuple[bytes, int, Headers]:
+    """Body, status and headers of that answer; raises `script_failed`. `to_all`: nobody is signed in."""
+    to_all = to_all and endpoint.access == "public"
+    headers = [(name, text) for name, text in reply.headers if not _withheld(name.lower(), text, to_all=to_all)]
     good = len(headers) <= _MAX_HEADERS and all(_NAME.fullmatch(name) and _VALUE.fullmatch(text) for name, text in headers)
     if not good or not 200 <= reply.status <= 599:
         raise WceError("script_failed", "The script answered with a status or a header that is none.")
@@ -96,9 +98,9 @@ def _require_listed(endpoint: Endpoint) -> None:
         raise WceError("forbidden", "The scope of this API key does not reach so far.")
 
 
-def _withheld(name: str, text: str, endpoint: Endpoint) -> bool:
-    # What only some may see must not be kept where others are answered from.
-    return name in _OURS or name.startswith("ratelimit-") or (name == "cache-control" and "public" in text and endpoint.access != "public")
+def _withheld(name: str, text: str, *, to_all: bool) -> bool:
+    # What only some may see, or one is told of himself, must not be kept where others are answered from.
+    return name in _OURS or name.startswith("ratelimit-") or (name == "cache-control" and "public" in text and not to_all)
 
 
 def _routes(cenv_id: str) -> Routes[Endpoint]:
