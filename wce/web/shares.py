@@ -20,7 +20,7 @@ _EXPLAINS: Final = "/query/explain"
 
 
 def cenv_of(path: str, *, brings_file: bool = False) -> str:
-    """What stands where a cenv's id does, for all that may take long; `brings_file` is said of who has paid for a new cenv out of a file."""
+    """What stands where a cenv's id does, for all that may take long; `brings_file`: who has paid for a new cenv out of a file."""
     if path[_ID_ENDS : _ID_ENDS + 1] != "/":
         return NEWCOMERS if brings_file else NOBODY
     if path.startswith(_STOPS, _ID_ENDS) and not path.startswith(_EXPLAINS, _ID_ENDS):
