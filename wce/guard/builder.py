@@ -20,7 +20,7 @@ from wce.guard.tokens import Token, scan
 from wce.guard.watchdog import Watch
 from wce.guard.weights import MAX_WEIGHT
 from wce.model import Limits, Params, Value
-from wce.store.sqlite import fold, sqlite3
+from wce.store.sqlite import fold, primary, sqlite3
 
 _LIMITS: Final = Limits(max_rows=1)
 _UNIQUE: Final = frozenset({"UNIQUE", "VIRTUAL"})
@@ -31,10 +31,9 @@ class Builder:
 
     def __init__(self, link: Link, watch: Watch, seconds: float) -> None:
         self.link = link
-        self.deadline = watch.start(seconds)
         self._watch = watch
-        link.deadline = self.deadline
-        self.refresh()
+        self.refresh()  # of a file in which nothing is yet
+        self.deadline = link.deadline = watch.start(seconds)
 
     def __enter__(self) -> Builder:
         return self
@@ -43,6 +42,8 @@ class Builder:
         self._watch.stop()
         self._watch.close()
         self.link.close()
+        if isinstance(error, sqlite3.OperationalError) and primary(error) == sqlite3.SQLITE_INTERRUPT:  # a statement of ours
+            raise _late() from None
 
     @property
     def catalogue(self) -> Catalogue:
@@ -105,7 +106,7 @@ class Builder:
     def in_time(self) -> None:
         """Raise `query_timeout` when the time is over."""
         if time.monotonic() > self.deadline:
-            raise WceError("query_timeout", "The file took too long.")
+            raise _late()
 
     def _settle(self) -> None:
         """Meet the new schema at once; where it cannot be met, the old one comes back."""
@@ -122,6 +123,10 @@ class Builder:
             if time.monotonic() > self.deadline:
                 self.in_time()
             yield tuple(row)
+
+
+def _late() -> WceError:
+    return WceError("query_timeout", "The file took too long.")
 
 
 def _require(plan: Plan, kind: str, name: str, tokens: Sequence[Token]) -> None:

@@ -502,3 +502,14 @@ def test_time_runs_out(bench: Bench, plain: Make) -> None:
     hurried = Bench(bench.store, replace(bench.importer, seconds=0.0), b"")
 
     refused(hurried, plain(NOTES), "query_timeout")
+
+
+def test_time_runs_out_in_a_statement_of_our_own(bench: Bench, tmp_path: Path) -> None:
+    draft = tmp_path / "draft"
+    draft.touch()
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+    with pytest.raises(WceError) as late, bench.importer.guard.builder("", draft, max_bytes=1_000_000, seconds=0.01) as builder:
+        builder.run(endless)
+
+    assert late.value.code == "query_timeout"
