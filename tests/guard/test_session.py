@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
 from wce.errors import WceError
 from wce.guard.glances import StaleGrants
 from wce.model import Limits, Result, Rights
+from wce.store import emptying
+from wce.store.sqlite import connect
 
 ALL = Rights(can_read=True, can_write=True, can_delete=True)
 LIMITS = Limits()
@@ -379,3 +382,18 @@ def test_a_viewer_cannot_write_even_if_he_holds_the_right(cenv) -> None:
     viewer = cenv.person({"notes": READ})
 
     assert code(viewer, "INSERT INTO notes (owner_id) VALUES (1)") == "table_forbidden"
+
+
+def test_a_statement_that_writes_waits_while_a_reader_keeps_the_log_long(ann, monkeypatch) -> None:
+    monkeypatch.setattr(emptying, "LONGEST_BYTES", 100_000)
+    write = "INSERT INTO notes (owner_id, title) VALUES (1, hex(zeroblob(50000)))"
+    ann.run(write)
+    with closing(connect(ann.store.path(ann.cenv))) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM notes").fetchall()
+        ann.run(write)
+        with pytest.raises(WceError) as caught:
+            ann.run(write)
+
+    assert caught.value.code == "busy"
+    assert ann.run(write).changes == 1

@@ -6,12 +6,14 @@ import pytest
 
 from tests.store.conftest import OWNER
 from wce.errors import WceError
-from wce.store import emptying
+from wce.store import emptying, sqlite
 from wce.store.sqlite import connect
 
 
 def test_a_long_reader_makes_writers_wait_and_not_the_log_grow(store, cenv, monkeypatch):
     monkeypatch.setattr(emptying, "LONGEST_BYTES", 500_000)
+    monkeypatch.setattr(sqlite, "LOG_KEPT_BYTES", 200_000)
+    store.connections.close_cenv(cenv)
 
     def write(times: int = 1) -> None:
         for _ in range(times):

@@ -10,20 +10,21 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.store.folder import Folder
-from wce.store.sqlite import BUSY_TIMEOUT_MS
+from wce.store.sqlite import quote
 from wce.store.transaction import Handle
 
 LONGEST_BYTES: Final = 256 * 1024 * 1024  # to which one more transaction may add as much as the file may have
 
 
 def require_short(folder: Folder, handle: Handle) -> None:
-    """Raise `busy` where the WAL is too long and cannot be emptied now; whoever calls has the turn to write and no transaction open."""
+    """Raise `busy` where the WAL is too long and readers keep it from being begun anew; whoever calls has the turn to write.
+
+    What is in the file is written over by the next transaction, which also cuts the WAL to LOG_KEPT_BYTES. Never RESTART or TRUNCATE:
+    whoever copies the WAL elsewhere, page by page, would miss some.
+    """
     if folder.log_bytes(handle.cenv) <= LONGEST_BYTES:
         return
-    handle.execute("PRAGMA busy_timeout=0")  # or it would wait for the readers
-    try:
-        handle.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    finally:
-        handle.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    if folder.log_bytes(handle.cenv) > LONGEST_BYTES:
+    schema = next(name for _, name, path in handle.execute("PRAGMA database_list").fetchall() if path)
+    _, length, done = handle.execute(f"PRAGMA {quote(schema)}.wal_checkpoint(PASSIVE)").fetchone()
+    if done < length:
         raise WceError("busy", "Statements that read this cenv for long keep its log from being emptied.", retry_after=1)
