@@ -125,6 +125,20 @@ def test_what_takes_most_for_its_schema_goes_first_and_light_ones_stay(connectio
     assert [thing.closed for thing in (light, *heavy)] == [0, 1, 1, 0]
 
 
+def test_where_none_takes_much_the_one_that_has_rested_longest_goes_and_not_the_busiest(connections):
+    connections = Connections(50, most_bytes=100)
+    busy, others = [take(connections, "busy", key) for key in range(2)], [take(connections, f"{number}") for number in range(9)]
+    for key in range(2):
+        take(connections, "busy", key)
+    connections.weigh("busy", 10)
+
+    for number in range(9):
+        connections.weigh(f"{number}", 10)
+
+    assert [thing.closed for thing in busy] == [0, 0]
+    assert [thing.closed for thing in others] == [1, *[0] * 8]
+
+
 def test_a_heavy_one_in_use_goes_when_it_is_given_back(connections):
     connections = Connections(8, most_bytes=100)
     with connections.use("a", "k", Thing) as held:

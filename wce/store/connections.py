@@ -18,6 +18,7 @@ from wce.store.entries import Closable, Entries, Entry, File
 _RESERVED: Final = 200
 _LEAST: Final = 8
 SCHEMAS_BYTES: Final = 128 * 1024 * 1024
+_MUCH: Final = 4  # of which one cenv's part is much
 # How long a file that was replaced or removed by another process may go on being read through an old connection.
 _CHECK_SECONDS: Final = 0.25
 
@@ -244,13 +245,17 @@ class Connections:
         return closing
 
     def _lighten(self) -> list[Closable]:
-        """Take out idle entries until the schemas fit, of whichever cenv has most; the lock is held. What is in use stays."""
+        """Take out idle entries until the schemas fit; the lock is held. What is in use stays.
+
+        Those of the cenv that has most go first where that is much; else it may only be the busiest, and what has rested longest goes.
+        """
         closing: list[Closable] = []
         while self._bytes > self._most_bytes:
             idle = [entry for entry in self._order if entry.weight and not entry.uses]
             if not idle:
                 break
-            closing += self._drop([max(idle, key=lambda entry: entry.weight * len(entry.file.entries))])
+            heaviest = max(idle, key=lambda entry: entry.file.total)
+            closing += self._drop([heaviest if heaviest.file.total > self._most_bytes // _MUCH else idle[0]])
         return closing
 
     def _drop(self, entries: list[Entry]) -> list[Closable]:

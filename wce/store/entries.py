@@ -45,6 +45,11 @@ class File:
         self.weight = 0  # of each connection
 
     @property
+    def total(self) -> int:
+        """Bytes of all connections for the schema."""
+        return self.weight * len(self.entries)
+
+    @property
     def descriptors(self) -> int:
         """One WAL each and one -shm; of the file itself as many as were ever open at once.
 
