@@ -58,6 +58,18 @@ def test_what_wce_itself_keeps_has_a_bound_too_and_who_makes_room_gets_through(o
     assert owner.post("/console/saved", {"name": "again", "sql": "x" * 100_000}).status_code == 201
 
 
+def test_nobody_is_locked_out_of_a_file_that_is_longer_than_it_may_be_by_now(owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner.sql("CREATE TABLE big (text TEXT)")
+    owner.sql(BIG)
+    monkeypatch.setattr(context, "_RESERVE_MB", 0)
+    monkeypatch.setattr(context, "_MORE_MB", 1)
+    owner.put("/admin/config", {"max_database_mb": 1, "max_assets_mb": 0})
+
+    assert owner.post("/console/saved", {"name": "more", "sql": "x" * 100_000}).json["code"] == "quota_exceeded"
+    titles = [owner.put("/admin/config", {"title": f"{number} {'x' * 50}"}).status_code for number in range(40)]
+    assert (set(titles), sign_in(owner.client, owner.cenv, "owner").get("/me").status_code) == ({200}, 200)
+
+
 def test_a_cenv_works_on_one_whole_file_at_a_time_and_leaves_a_place_to_others(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     copying = app.extensions["wce"].copying
     monkeypatch.setattr(services, "_COPY_WAIT_SECONDS", 0.0)

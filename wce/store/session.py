@@ -35,7 +35,7 @@ class Session:
         self._index = index
         self._cursors = Cursors()
         self._mark = b""
-        self._most_bytes = 0
+        self._most_bytes = (0, 0)
         self._rows: dict[tuple[str, Params], tuple[Any, ...] | None] = {}  # as they are as long as nobody changes that mark
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
@@ -88,13 +88,14 @@ class Session:
         if meaning is not None:
             raise meaning from error
 
-    def bound(self, most_bytes: int) -> None:
-        """Keep the file from growing beyond so many bytes by this connection; one that is longer already can still change."""
-        if most_bytes == self._most_bytes:
+    def bound(self, most_bytes: int, more_bytes: int = 0) -> None:
+        """Keep the file from growing by this connection beyond so many bytes, or what it has already; and then so many more."""
+        if (most_bytes, more_bytes) == self._most_bytes:
             return
         (page_bytes,) = self.connection.execute("PRAGMA page_size").fetchone()
-        self.connection.execute(f"PRAGMA max_page_count={most_bytes // page_bytes}")
-        self._most_bytes = most_bytes
+        (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
+        self.connection.execute(f"PRAGMA max_page_count={max(most_bytes // page_bytes, pages) + more_bytes // page_bytes}")
+        self._most_bytes = most_bytes, more_bytes
 
     def transaction(self, actor: Actor) -> AbstractContextManager[Transaction]:
         """`with` a write transaction; inside another one of this session a savepoint of it."""

@@ -192,7 +192,7 @@ def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Serv
             known = viewing.viewer(incoming, session, app, whence)
         found = known or logins.anonymous(session, *whence)
         config = app.config.read(session, found.state.settings)
-        session.bound(_room(incoming, config))
+        session.bound(*_room(incoming, config))
         if config.cors_origins:
             cors.offer(incoming, config.cors_origins)
         limits.spend(app.counters, config, cenv_id, context.ip_address, found.actor.user_id)
@@ -204,16 +204,16 @@ def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Serv
     return Context(context.request_id, context.started, *whence, cenv_id, found, config, by_cookie)
 
 
-def _room(incoming: Request, config: CenvSettings) -> int:
-    """Bytes that the file may have for what this request writes of WCE's own: users, scripts, files, the log.
+def _room(incoming: Request, config: CenvSettings) -> tuple[int, int]:
+    """Bytes that the file may have for what this request writes of WCE's own: users, scripts, files, the log; and how many more.
 
     Statements of users have less, and what is needed to make room again has more. What puts another file in its place has its own bound.
     """
     endpoint = incoming.endpoint or ""
     if endpoint in _REPLACING:
-        return _NO_BOUND
+        return _NO_BOUND, 0
     most = (config.max_database_mb + config.max_assets_mb + _RESERVE_MB) * _MIB
-    return most + _MORE_MB * _MIB if incoming.method == "DELETE" or endpoint.startswith(_ESSENTIAL) else most
+    return most, _MORE_MB * _MIB if incoming.method == "DELETE" or endpoint.startswith(_ESSENTIAL) else 0
 
 
 def _credentials(
