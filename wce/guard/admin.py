@@ -18,6 +18,7 @@ from wce.guard.params import layout
 from wce.guard.plan import MAX_SQL, Plan
 from wce.guard.settle import settle
 from wce.guard.silent import merges, through
+from wce.guard.swelling import Swelling
 from wce.guard.tokens import NAMES, Token, emit, nest, place, scan
 from wce.guard.weights import weigh
 from wce.store.sqlite import fold
@@ -30,6 +31,7 @@ class AdminRules:
         self._link = link
         self._catalogue = catalogue
         self._overseer = Overseer(catalogue)
+        self._swelling = Swelling(catalogue.views)
         self._faults = Faults(link.explain, link.hidden.all[:2], frank=True)
         self._known_functions: frozenset[str] | None = None
 
@@ -42,6 +44,7 @@ class AdminRules:
         brief = check_arguments(sql, tokens)
         found = definitions(tokens)
         weigh(tokens, found, self._catalogue.weights)
+        self._swelling.check(tokens, found)
         outline = ddl.outline(sql, tokens)
         plan = Plan(sql, "EXPLAIN" if outline.explains else outline.kind)
         plan.layout = layout(tokens, brief)

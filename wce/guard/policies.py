@@ -13,6 +13,7 @@ from wce.guard.catalogue import OWN, Catalogue, Table
 from wce.guard.definitions import names_in, unqualified
 from wce.guard.expansion import check_arguments, definitions
 from wce.guard.functions import IN_POLICIES, TABLE_FUNCTIONS
+from wce.guard.swelling import Swelling
 from wce.guard.tokens import IDENTIFIERS, NAMES, Token, place, tokenize
 from wce.guard.weights import weigh
 from wce.model import RowPolicy, Value
@@ -199,6 +200,7 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
     try:
         check_arguments(condition, tokens)
         weigh(tokens, inner, catalogue.weights)
+        Swelling(catalogue.views).check(tokens, inner)
     except WceError as error:
         raise WceError("bad_policy", error.detail, position=error.position) from None
     named = names_in(tokens)

@@ -15,6 +15,7 @@ from wce.guard.head import Head, parse
 from wce.guard.params import layout
 from wce.guard.plan import MAX_SQL, Plan
 from wce.guard.principal import Principal
+from wce.guard.swelling import Swelling
 from wce.guard.tokens import IDENTIFIERS, NAMES, Token, misplaced, nest, place, tokenize
 from wce.guard.weights import MAX_WEIGHT, too_complex, weigh
 from wce.store.sqlite import fold, quote
@@ -29,6 +30,7 @@ class Rewriter:
     def __init__(self, principal: Principal, numbers: itertools.count[int]) -> None:
         self._principal = principal
         self._numbers = numbers
+        self._swelling = Swelling(principal.catalogue.views)
 
     def plan(self, sql: str, *, strict: bool = False) -> Plan:
         """Raises WceError for what the principal may not run. `strict` puts the barrier in place whatever the text."""
@@ -37,6 +39,7 @@ class Rewriter:
         brief = check_arguments(sql, tokens)
         found = definitions(tokens)
         weight = weigh(tokens, found, principal.weights)
+        self._swelling.check(tokens, found)
         head = parse(sql, tokens)
         if head.target is not None and weight + principal.catalogue.trigger_weight > MAX_WEIGHT:
             raise too_complex()

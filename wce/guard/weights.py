@@ -93,11 +93,19 @@ def _bounded(text: str, weights: Mapping[str, int]) -> int:
         return MAX_WEIGHT + 1
 
 
+def scanned(text: str) -> list[Token]:
+    """The tokens of a text; none where it is not understood."""
+    try:
+        return scan(text)
+    except WceError:
+        return []
+
+
 def _places(tokens: Sequence[Token], *known: Collection[str]) -> dict[str, list[int]]:
     """Where each of the known names may stand for a table."""
     places: dict[str, list[int]] = {}
     for index, token in enumerate(tokens):
-        if token.kind in NAMES and token.name is not None and any(token.name in names for names in known) and _is_table(tokens, index):
+        if token.kind in NAMES and token.name is not None and any(token.name in names for names in known) and is_table(tokens, index):
             places.setdefault(token.name, []).append(index)
     return places
 
@@ -105,11 +113,12 @@ def _places(tokens: Sequence[Token], *known: Collection[str]) -> dict[str, list[
 def tables_among(tokens: Sequence[Token]) -> frozenset[str]:
     """The names that may stand for a table or view."""
     return frozenset(
-        token.name for index, token in enumerate(tokens) if token.kind in NAMES and token.name is not None and _is_table(tokens, index)
+        token.name for index, token in enumerate(tokens) if token.kind in NAMES and token.name is not None and is_table(tokens, index)
     )
 
 
-def _is_table(tokens: Sequence[Token], index: int) -> bool:
+def is_table(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a name may stand for a table."""
     if index + 1 < len(tokens) and tokens[index + 1].keyword in (".", "("):
         return False  # a qualifier or a function
     before = tokens[index - 1].keyword if index else None
