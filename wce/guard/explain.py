@@ -23,6 +23,9 @@ _RIGHTS: Final = {"INSERT": ("write",), "UPDATE": ("write", "read"), "DELETE": (
 _READ: Final = ("read",)
 _WORD: Final = re.compile(r"[A-Za-z0-9_$\x80-\U0010ffff]+")
 _BEHIND: Final = "(what a policy looks up)"
+_READS: Final = re.compile(
+    r"(?:SCAN|SEARCH|MATERIALIZE|CO-ROUTINE|BLOOM FILTER ON|RIGHT-JOIN) (?!\(|SUBQUERY |[0-9]|CONSTANT )(?P<named>.+)", re.S
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class _Scrub:
         self._hidden = session.link.hidden
         principal = session.rules.principal
         self._unseen: set[str] = set()
+        self._told: set[str] | None = None  # None: everything may be
         if principal is None:
             return
         catalogue = principal.catalogue
@@ -129,15 +133,26 @@ class _Scrub:
         indexes = session.link.ask(f"SELECT name, tbl_name FROM {schema}.sqlite_master WHERE type = 'index'")
         self._unseen |= {fold(name) for name, table in indexes if not principal.sees(fold(table))}
         self._unseen -= plan.names  # here they mean something of the client's own
+        # A policy may call what it looks up by another name, beside which its columns would stand.
+        self._told = {*plan.names, *principal.rights, *plan.inner_names}
 
     def __call__(self, detail: str) -> str:
-        if any(fold(word) in self._unseen for word in _WORD.findall(detail)):
+        if any(fold(word) in self._unseen for word in _WORD.findall(detail)) or not self._is_told(detail):
             return _BEHIND
         own = self._hidden.own
         text = re.sub(re.escape(own) + r"r_(.+?)(?= |$)", r"\1 (rows allowed by policy)", detail)
         text = re.sub(re.escape(own) + r"(?:s|update|delete)\b", "(rows that may be changed)", text)
         text = text.replace(self._hidden.view, "")
         return _BEHIND if own in text else text
+
+    def _is_told(self, detail: str) -> bool:
+        """Whether what a row reads is called by a name that the client knows."""
+        read = _READS.match(detail)
+        if read is None or self._told is None:
+            return True
+        named = fold(read["named"])
+        own = named.startswith((self._hidden.own, self._hidden.view))
+        return own or any(named == name or named.startswith(name + " ") for name in self._told)
 
 
 def _uses(session: GuardedSession, sql: str, tokens: list[Token], *, hidden: bool, frank: bool) -> tuple[TableUse, ...]:
