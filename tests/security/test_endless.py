@@ -19,9 +19,10 @@ from wce.core.tokens import Tokens
 from wce.errors import WceError
 from wce.guard.catalogue import load
 from wce.guard.ddl import check_schema_text
-from wce.guard.expansion import check_arguments
+from wce.guard.expansion import check_arguments, definitions
 from wce.guard.params import layout
 from wce.guard.principal import Principal, Secrets
+from wce.guard.swelling import Swelling
 from wce.guard.tokens import tokenize
 from wce.model import Grants, Rights, Role
 from wce.store.sqlite import connect
@@ -44,6 +45,7 @@ def plan(sql):
     for _ in range(10):
         layout(tokens, brief)
         check_schema_text(sql, tokens, catalogue(""), ())
+    Swelling(dict()).check(tokens, definitions(tokens))
 
 def meet(script):
     found = catalogue(script)
@@ -168,6 +170,12 @@ def test_a_header_of_blanks_is_refused_in_time(outcome: Outcome, blanks: str) ->
 
 def test_a_password_of_combining_characters_is_refused_in_time(outcome: Outcome) -> None:
     assert outcome("check(given.decode())", ("a" + "\u0301\u0323" * 200_000).encode()) == "validation"
+
+
+def test_sub_selects_in_each_other_are_refused_in_time(outcome: Outcome) -> None:
+    nested = "SELECT (" * 90 + "SELECT " + "1," * 44_000 + "1" + ")" * 90
+
+    assert outcome("plan(given.decode())", nested.encode()) == "too_large"
 
 
 @pytest.mark.parametrize("name", READABLE)

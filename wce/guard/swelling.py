@@ -15,6 +15,7 @@ from wce.guard.weights import Seen, is_table, scanned, too_complex
 
 MAX_SIZE: Final = 50_000  # mentions of columns, after all have been put in their places
 _MAX_DEPTH: Final = 100  # parentheses around a sub-select, as many as SQLite takes at most
+_MOST_READ: Final = 1_000_000  # tokens of one text, which are read again for each sub-select around them
 _STARTS: Final = frozenset({"SELECT", "VALUES", "WITH"})
 _BEFORE: Final = frozenset({"FROM", "JOIN", ",", "("})
 _COMPOUND: Final = frozenset({"UNION", "INTERSECT", "EXCEPT"})
@@ -64,6 +65,7 @@ class _Text:
         for part in found:
             self._parts.setdefault(part.name, []).append(part)
         self._known: dict[int, Sizes] = {}
+        self._read = 0
 
     def columns(self, start: int, end: int, depth: int) -> Sizes:
         """Those of the SELECT, or of the statement, between two places."""
@@ -80,6 +82,9 @@ class _Text:
         return found
 
     def _arm(self, start: int, end: int, depth: int) -> Sizes:
+        self._read += end - start
+        if self._read > _MOST_READ:
+            raise too_complex()
         sources = self._sources(start, end)
         tokens = self._tokens
         if self._size(start, end, sources) > MAX_SIZE:
