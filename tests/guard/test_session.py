@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from wce.errors import WceError
+from wce.guard import guard
 from wce.guard.glances import StaleGrants
 from wce.model import Limits, Result, Rights
 from wce.store import emptying
@@ -397,3 +398,16 @@ def test_a_statement_that_writes_waits_while_a_reader_keeps_the_log_long(ann, mo
 
     assert caught.value.code == "busy"
     assert ann.run(write).changes == 1
+
+
+@pytest.mark.parametrize("step", ["attach", "prepare"])
+def test_without_memory_for_a_connection_one_is_told_to_come_again(ann, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(guard, step, exhausted)
+
+    with pytest.raises(WceError, match="no memory for another connection") as refused:
+        ann.run("SELECT 1")
+
+    assert refused.value.code == "busy"

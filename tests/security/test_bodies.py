@@ -34,7 +34,7 @@ class Running:
     app: Flask
     url: str
 
-    def head(self, path: str, *headers: str, length: int = LARGE) -> tuple[int, dict[str, Any], str]:
+    def head(self, path: str, *headers: str, length: int | str = LARGE) -> tuple[int, dict[str, Any], str]:
         """Send the headers of a large body and none of it; (status, problem, headers) of what is answered at once."""
         lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {length}", *headers]
         with socket.create_connection(("127.0.0.1", int(self.url.rsplit(":", 1)[1])), timeout=5) as connection:
@@ -157,6 +157,13 @@ def test_only_a_token_of_ours_makes_room_for_a_file(serve: Callable[..., Any]) -
 def test_a_header_of_blanks_is_refused_before_it_is_taken_apart(serve: Callable[..., Any]) -> None:
     with serve() as running:
         status, problem, _ = running.head("/new", "X:" + " \t" * 50 + "x", "Connection: close")
+
+    assert (status, problem["code"]) == (400, "malformed")
+
+
+def test_a_length_of_many_digits_is_refused(serve: Callable[..., Any]) -> None:
+    with serve() as running:
+        status, problem, _ = running.head("/new", "Connection: close", length="9" * 5_000)
 
     assert (status, problem["code"]) == (400, "malformed")
 

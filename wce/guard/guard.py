@@ -109,8 +109,10 @@ class Guard:
             prepare(connection, schema=hidden.schema, durability=self._store.settings.durability)
             restrain(connection, VALUE_BYTES)
             link = Link(cenv, connection, hidden, self._store.explain, WalIndex(self._store.path(cenv)))
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, MemoryError):
+                raise _no_memory() from None
             raise
         watch = self._watchdog.watch(connection)
         return GuardedSession(link, watch, grants, build, self._store.transaction, partial(self._keep, cenv), self._memory.part())
@@ -126,6 +128,9 @@ class Guard:
             hidden = Secrets.new()
             try:
                 attach(connection, self._store.path(cenv), hidden.schema)
+            except MemoryError:
+                connection.close()
+                raise _no_memory() from None
             except sqlite3.DatabaseError as error:
                 connection.close()
                 # A view or trigger that names the schema main can only be read under that name. Administrators can still drop it.
@@ -187,6 +192,11 @@ class Opened:
         self._connections.discard(self._cenv, self._key)
         self._use = self._connections.use(self._cenv, self._key, self._open)
         return self._use.__enter__()
+
+
+def _no_memory() -> WceError:
+    """What SQLite may have is shared: it is gone for the moment."""
+    return WceError("busy", "The server has no memory for another connection now.", retry_after=1)
 
 
 def _bound_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import threading
 import time
@@ -17,7 +18,8 @@ from wce.store.entries import Closable, Entries, Entry, File
 # Descriptors left for sockets, logs, temporary files and the sandbox's pipes.
 _RESERVED: Final = 200
 _LEAST: Final = 8
-SCHEMAS_BYTES: Final = 128 * 1024 * 1024
+# Of what SQLite may have at all: a quarter where the machine has 2 GiB or more, and of its memory an eighth where it has less.
+SCHEMAS_BYTES: Final = min(256 * 1024 * 1024, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8)
 _MUCH: Final = 4  # of which one cenv's part is much
 # How long a file that was replaced or removed by another process may go on being read through an old connection.
 _CHECK_SECONDS: Final = 0.25

@@ -118,7 +118,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def parse_header(self, header_plus: bytes) -> None:
         if _BLANKS in header_plus.replace(b"\t", b" "):
             raise ParsingError("A header has too many blanks in a row")
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # int() takes no more than 4,300 digits
+            raise ParsingError("Content-Length is too large a number") from error
         if self.chunked and "CONTENT_LENGTH" in self.headers:  # a proxy might take the other one for where the next request begins
             raise ParsingError("A body has a length or comes in chunks, not both")
         if not self.content_length and not self.chunked:
