@@ -61,6 +61,16 @@ def test_a_cenv_has_a_limit_over_all_who_ask(make_cenv: Callable[[], Caller]) ->
     assert quiet.get("/me").status_code == 200
 
 
+def test_one_address_cannot_use_up_what_all_may_ask(owner: Caller) -> None:
+    owner.put("/admin/config", {"rate_limit_ip": "2 per minute", "rate_limit_cenv": "6 per minute"})
+
+    def ask(address: str) -> int:
+        return owner.client.get(f"/{owner.cenv}/login", environ_overrides={"REMOTE_ADDR": address}).status_code
+
+    assert [ask("192.0.2.1") for _ in range(9)] == [200] * 2 + [429] * 7
+    assert [ask("192.0.2.2"), ask("192.0.2.3")] == [200, 200]
+
+
 def test_wrong_tokens_are_counted_before_they_are_refused(owner: Caller) -> None:
     owner.put("/admin/config", {"rate_limit_ip": "10 per minute"})
     stranger = Caller(owner.client, owner.cenv, "not a token")

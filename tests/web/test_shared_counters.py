@@ -100,6 +100,15 @@ def test_two_machines_count_together(machine: Callable[..., SharedCounters]) -> 
     assert one.read("a")[0] == 2
 
 
+def test_nothing_is_counted_behind_a_window_that_is_over_its_limit(machine: Callable[..., SharedCounters]) -> None:
+    counters = machine()
+    asked = counters.prepare("who", lambda: [("a", 1, 60), ("b", 9, 60)])
+
+    hits = [[count for count, _ in counters.count(asked.windows, asked.places, limits=asked.limits)] for _ in range(3)]
+
+    assert hits == [[1, 1], [2], [3]]
+
+
 def test_machines_with_other_keys_count_apart(machine: Callable[..., SharedCounters]) -> None:
     machine().hit([("a", 60)])
 

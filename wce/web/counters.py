@@ -128,8 +128,13 @@ class Counters:
         windows = [(self._hash(key), seconds) for key, _, seconds in asked]
         return self._prepared.put(name, Prepared(windows, [item[1] for item in asked], [_SALT_BYTES] * len(windows)))
 
-    def count(self, hashed: Sequence[tuple[int, int]], places: list[int], amount: int = 1) -> list[tuple[int, float]]:
-        """As `hit`, for keys that are hashed already; `places` are where to look first, and kept up."""
+    def count(
+        self, hashed: Sequence[tuple[int, int]], places: list[int], amount: int = 1, limits: Sequence[int] = ()
+    ) -> list[tuple[int, float]]:
+        """As `hit`, for keys that are hashed already; `places` are where to look first, and kept up.
+
+        With `limits` the first window that is over its own is the last one that is counted, and answered.
+        """
         now = self.now()
         answers = []
         with self._exclusive:
@@ -144,6 +149,8 @@ class Counters:
                 hits += amount
                 _SLOT.pack_into(self._memory, offset, wanted, end, hits)
                 answers.append((hits, end))
+                if limits and hits > limits[index]:
+                    break
         return answers
 
     def read(self, key: str) -> tuple[int, float]:

@@ -70,13 +70,17 @@ def spend(
     *,
     environ: WSGIEnvironment | None = None,
 ) -> None:
-    """Count this request against its address, its cenv and its user; WceError `rate_limited` when one of them is used up."""
+    """Count this request against its address, its cenv and its user; WceError `rate_limited` when one of them is used up.
+
+    What is refused for its address counts for no more than that: one who asks without an end would use up what the cenv may be asked.
+    """
     rates = (settings.rate_limit_ip, settings.rate_limit_cenv, settings.rate_limit_user)
     asked = counters.prepare((cenv, address, user_id, rates), lambda: _asked(rates, cenv, address, user_id))
     now = counters.now()
     least = retry_at = 0.0
     shown = (0, 0, 0.0)
-    for limit, (hits, ends_at) in zip(asked.limits, counters.count(asked.windows, asked.places)):  # noqa: B905  # one for each
+    counted = counters.count(asked.windows, asked.places, limits=asked.limits)
+    for limit, (hits, ends_at) in zip(asked.limits, counted):  # noqa: B905  # the last ones may not have been counted
         left = limit - hits
         if not shown[0] or left < least:
             least, shown = left, (limit, hits, ends_at)

@@ -23,7 +23,7 @@ from wce.web.counters import Counters
 PREFIX: Final = "wce:limits:"
 AGAIN_SECONDS: Final = 5.0
 _TIMEOUT_SECONDS: Final = 0.25  # a request waits no longer for a Redis that does not answer
-# One step for all windows of a request. A window that somebody made longer than it may be is cut.
+# One step for all windows of a request, up to the first that is over its limit. One that somebody made longer than it may be is cut.
 _COUNT: Final = """
 local told = {}
 for i, key in ipairs(KEYS) do
@@ -34,6 +34,8 @@ for i, key in ipairs(KEYS) do
         left = window
     end
     told[2 * i - 1], told[2 * i] = hits, left
+    local limit = ARGV[#KEYS + 1 + i]
+    if limit and hits > tonumber(limit) then break end
 end
 return told
 """
@@ -54,10 +56,13 @@ class SharedCounters(Counters):
         self._ask_again_at = 0.0  # of time.monotonic
         self._lost = False
 
-    def count(self, hashed: Sequence[tuple[int, int]], places: list[int], amount: int = 1) -> list[tuple[int, float]]:
-        told = self._ask(lambda: self._script(keys=[_name(key) for key, _ in hashed], args=[amount, *(s * 1000 for _, s in hashed)]))
+    def count(
+        self, hashed: Sequence[tuple[int, int]], places: list[int], amount: int = 1, limits: Sequence[int] = ()
+    ) -> list[tuple[int, float]]:
+        numbers = [amount, *(seconds * 1000 for _, seconds in hashed), *limits]
+        told = self._ask(lambda: self._script(keys=[_name(key) for key, _ in hashed], args=numbers))
         if told is None:
-            return super().count(hashed, places, amount)
+            return super().count(hashed, places, amount, limits)
         now = self.now()
         return [(int(hits), now + left / 1000) for hits, left in zip(told[::2], told[1::2], strict=True)]
 
