@@ -182,7 +182,9 @@ class Settings:
     log_file: str = _setting("WCE_LOG_FILE", str, "", "File for the log; empty: standard error.")
     metrics_token: str = _setting("WCE_METRICS_TOKEN", token, "", "Bearer token that /metrics wants; empty: loopback only.")
     rate_limit_new: str = _setting("WCE_RATE_LIMIT_NEW", rate, "20 per hour", "New cenvs per address.")
-    rate_limit_login: str = _setting("WCE_RATE_LIMIT_LOGIN", rate, "10 per minute", "Logins per address.")
+    rate_limit_login: str = _setting(
+        "WCE_RATE_LIMIT_LOGIN", rate, "10 per minute", "Logins per address, and as many of each act that asks for a password."
+    )
     min_free_mb: int = _setting("WCE_MIN_FREE_MB", integer(0, 1_000_000), 64, "Free disk space below which writes are refused, in MiB.")
     temp_dir: Path | None = _setting("WCE_TEMP_DIR", Path, None, "Folder for what large queries do not fit into memory.")
     max_import_mb: int = _setting("WCE_MAX_IMPORT_MB", integer(1, 100_000), 100, "Largest file that may be imported, in MiB.")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
-from tests.web.callers import PASSWORD, Caller, Clock
+from tests.web.callers import PASSWORD, Caller, Clock, founded
 from wce.web.limits import network
 
 
@@ -91,6 +91,17 @@ def test_what_hashes_a_password_has_a_limit_per_address(make_app: Callable[..., 
 
     assert [answer.status_code == 429 for answer in answers] == [False, False, False, True, True]
     assert answers[-1].headers["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize(
+    "path", ["password", "totp", "totp/recovery-codes", "keys", "admin/users/1/owner", "admin/delete", "admin/backups/x/restore"]
+)
+def test_whoever_has_a_session_cannot_guess_its_password(make_app: Callable[..., Flask], path: str) -> None:
+    owner = founded(make_app(rate_limit_login="2 per minute").test_client(use_cookies=False))
+
+    statuses = [owner.post(f"/{path}", {}).status_code for _ in range(3)]
+
+    assert statuses == [422, 422, 429]
 
 
 def test_new_cenvs_have_a_limit_per_address_and_a_bad_body_counts(make_app: Callable[..., Flask]) -> None:

@@ -40,7 +40,9 @@ _COSTLY: Final = {
     "totp.begin": "rate_limit_login",
     "totp.renew_codes": "rate_limit_login",
     "totp.switch_off": "rate_limit_login",
+    "admin_backups.restore": "rate_limit_login",
     "admin_users.hand_over": "rate_limit_login",
+    "deletion.delete": "rate_limit_login",
     "deletion.undelete": "rate_limit_login",
     NEW: "rate_limit_new",
 }
