@@ -116,6 +116,6 @@ export async function buildQuery(use, wanted) {
   const done = run => { el.close(); use(querySql(kept.query), run); };
   const form = h('form', { onsubmit: event => { event.preventDefault(); done(true); } }, h('div', { class: 'dialog-body builder' }, parts, h('div', { class: 'builder-sql' }, h('h3', {}, 'In SQL'), shown)),
     h('footer', {}, button('Cancel', { onclick: () => el.close() }), button('Put it into the editor', { onclick: () => done(false) }), h('button', { type: 'submit', class: 'btn primary' }, 'Run it')));
-  const el = dialog('Build a query', form, { wide: true });
+  const el = dialog('Build a query', form, { wide: true, remembers: true });
   change('table');
 }

@@ -42,13 +42,13 @@ export async function begin(run, box) {
   }
 }
 
-/** A dialog with a title, content and buttons; answers its element. `close` in the content's events ends it. Escape and a click beside it ask first, where something was typed. */
-export function dialog(title, content, { wide = false, onclose } = {}) {
+/** A dialog with a title, content and buttons; answers its element. `close` in the content's events ends it. Escape and a click beside it ask first, where something was typed that is lost then; `remembers` says that nothing is. */
+export function dialog(title, content, { wide = false, remembers = false, onclose } = {}) {
   let touched = false, asking = false;
   const el = h('dialog', { class: `dialog${wide ? ' broad' : ''}`, 'aria-label': title },
     h('header', {}, h('h2', {}, title), h('button', { type: 'button', class: 'btn ghost icon-only', 'aria-label': 'Close', onclick: () => el.close() }, icon('x'))), content);
   el.addEventListener('close', () => { el.remove(); onclose?.(); });
-  el.addEventListener('input', () => { touched = true; });
+  el.addEventListener('input', () => { touched = !remembers; });
   const leave = async () => {
     if (asking) return;
     asking = true;
