@@ -50,6 +50,9 @@ SWELLING = [
     nested("SELECT x + x + x + x + x AS x FROM {0}", 9),
     chain("SELECT 1 AS x FROM {0} WHERE x + x", levels=1).replace(FIRST, nested("SELECT x+x+x+x+x+x AS x FROM {0}", 7)),
     "UPDATE t SET a = q.x FROM (" + nested("SELECT x + x + x + x + x AS x FROM {0}", 9) + ") AS q",
+    f"SELECT 1 IN ({', '.join('a' * 300)}) AS b FROM t WHERE 1 IN ({', '.join('b' * 300)})",
+    f"SELECT 1 IN ({', '.join('a' * 300)}) AS b FROM t ORDER BY {', '.join('b' * 300)}",
+    f"SELECT 1 IN ({', '.join('1' * 300)}) AS b WHERE 1 IN ({', '.join('b' * 300)})",
     "SELECT " + "(SELECT " * 120 + "1" + ")" * 120,
 ]
 
@@ -70,6 +73,8 @@ def test_what_would_become_too_large_is_refused(sql: str) -> None:
         chain("SELECT c.x AS x, c.y y FROM {0} AS c", levels=12),
         chain("SELECT sum(x) + max(y) + min(y) AS x, y FROM {0} GROUP BY y", levels=39),
         nested("SELECT CASE WHEN x > 1 THEN x ELSE 0 END AS x, count AS y FROM {0}", 8),
+        f"SELECT a FROM t WHERE a IN ({', '.join('?' * 1_000)})",
+        f"SELECT a + b AS c, a AS d FROM t WHERE {' OR '.join(['(c = 1 AND d = 2)'] * 300)} ORDER BY c, d",
         "INSERT INTO t SELECT a FROM u ON CONFLICT DO UPDATE SET a = (SELECT max(a) FROM u)",
         "SELECT a FROM (VALUES (1), (2)), t WHERE a IN (SELECT b FROM u UNION SELECT c FROM w)",
     ],

@@ -1,6 +1,7 @@
 """How large expressions become when SQLite puts what a sub-select's columns are made of in the place of their names.
 
-It does so before anything can interrupt it: 24 CTEs that are each `SELECT x + x AS x` from the one before take all memory there is.
+It does so before anything can interrupt it: 24 CTEs that are each `SELECT x + x AS x` from the one before take all memory there is,
+and so does one long column that is called by its alias a thousand times.
 Which sub-select a name belongs to is not looked up: where several have a column of that name, the largest counts.
 """
 
@@ -13,12 +14,14 @@ from wce.guard.expansion import Definition, definitions
 from wce.guard.tokens import NAMES, Token
 from wce.guard.weights import Seen, is_table, scanned, too_complex
 
-MAX_SIZE: Final = 50_000  # mentions of columns, after all have been put in their places
+MAX_SIZE: Final = 50_000  # columns, values and words, after all have been put in their places
 _MAX_DEPTH: Final = 100  # parentheses around a sub-select, as many as SQLite takes at most
 _MOST_READ: Final = 1_000_000  # tokens of one text, which are read again for each sub-select around them
+_SHORT: Final = 2 * int(MAX_SIZE**0.5)  # tokens of a single SELECT, in which half of them could be copied for each of the others
 _STARTS: Final = frozenset({"SELECT", "VALUES", "WITH"})
 _BEFORE: Final = frozenset({"FROM", "JOIN", ",", "("})
 _COMPOUND: Final = frozenset({"UNION", "INTERSECT", "EXCEPT"})
+_AFTER: Final = frozenset({"FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT"})  # what may stand behind the list
 Sizes = dict[str | None, int]  # of columns by name; None: the largest of those that have no sure name
 
 
@@ -32,7 +35,8 @@ class Swelling:
 
     def check(self, tokens: Sequence[Token], found: Sequence[Definition]) -> None:
         """Raise WceError `too_large` for a text that becomes too large."""
-        if sum(token.keyword == "SELECT" for token in tokens) < 2 and not any(token.name in self._views for token in tokens):
+        selects = sum(token.keyword == "SELECT" for token in tokens)
+        if selects < 2 and (not selects or len(tokens) < _SHORT) and not any(token.name in self._views for token in tokens):
             return
         try:
             _Text(self, tokens, found).columns(0, len(tokens), 0)
@@ -87,11 +91,9 @@ class _Text:
             raise too_complex()
         sources = self._sources(start, end)
         tokens = self._tokens
-        if self._size(start, end, sources) > MAX_SIZE:
-            raise too_complex()
         own = [at for at in range(start, end) if tokens[at].depth == depth]
         first = next((at for at in own if tokens[at].keyword == "SELECT"), end) + 1
-        after = next((at for at in own if tokens[at].keyword == "FROM" and tokens[at - 1].keyword != "DISTINCT"), end)
+        after = next((at for at in own if tokens[at].keyword in _AFTER and tokens[at - 1].keyword != "DISTINCT"), end)
         grouped = any(tokens[at].keyword == "GROUP" for at in own)
         found: Sizes = {}
         for part in self._listed(first, after, depth):
@@ -105,6 +107,9 @@ class _Text:
             _merge(found, {last.name if last.kind in NAMES else None: size})
             if not named and before != ".":
                 _merge(found, {None: size})  # perhaps it ends in a name and has none
+        # Behind the list a name may also be that of one of its columns.
+        if self._size(start, after, sources) + self._size(after, end, _merge(dict(sources), found)) > MAX_SIZE:
+            raise too_complex()
         return dict.fromkeys(found, 1) if grouped else found  # a SELECT with GROUP BY is put into no other
 
     def _sources(self, start: int, end: int) -> Sizes:
@@ -149,7 +154,7 @@ class _Text:
         return [(first, last) for first, last in bounds if first < last]
 
     def _size(self, start: int, end: int, sources: Sizes) -> int:
-        """How many columns are mentioned, each with all that it is made of; a CTE in front of a SELECT is no part of that."""
+        """How many columns, values and words there are, each column with all that it is made of; CTEs in front are no part."""
         unnamed = {"qid": sources.get(None, 1)}  # SQLite calls a column without a name as it is written, which only quotes can say
         size = 0
         at = start
@@ -157,12 +162,14 @@ class _Text:
             token = self._tokens[at]
             if at in self._bodies:
                 at = token.match
-            elif token.kind in NAMES and (at + 1 == len(self._tokens) or self._tokens[at + 1].keyword not in (".", "(")):
-                size += sources.get(token.name, unnamed.get(token.kind, 1))
+            elif token.kind != "op":
+                following = self._tokens[at + 1].keyword if at + 1 < len(self._tokens) else None
+                size += 1 if token.name is None or following in (".", "(") else sources.get(token.name, unnamed.get(token.kind, 1))
             at += 1
         return min(max(size, 1), MAX_SIZE + 1)
 
 
-def _merge(found: Sizes, more: Sizes) -> None:
+def _merge(found: Sizes, more: Sizes) -> Sizes:
     for name, size in more.items():
         found[name] = max(size, found.get(name, 1))
+    return found
