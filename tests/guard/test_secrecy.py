@@ -194,3 +194,24 @@ def test_no_error_tells_a_hidden_name_from_any_other(new_cenv) -> None:
                     ann.run(sql.format(name), tuple(str(value).format(name) for value in params))
                 answers.append((caught.value.code, str(caught.value.detail).replace(name.split()[-1], "it"), caught.value.position))
             assert answers[0] == answers[1]
+
+
+def test_a_constraint_names_the_column_although_a_hidden_table_is_called_so(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE)",
+        "CREATE TABLE email (x UNIQUE)",
+        "INSERT INTO email VALUES (1)",
+    )
+    cenv.execute("CREATE TRIGGER filed AFTER INSERT ON people WHEN new.email = 'file' BEGIN INSERT INTO email VALUES (1); END")
+    ann = cenv.person({"people": ALL}, definers=["filed"])
+    ann.run("INSERT INTO people VALUES (1, 'a')")
+
+    for value, detail in (
+        ("'a'", "UNIQUE constraint failed: people.email"),
+        ("NULL", "NOT NULL constraint failed: people.email"),
+        ("'file'", None),
+    ):
+        with pytest.raises(WceError) as caught:
+            ann.run(f"INSERT INTO people VALUES (2, {value})")
+        assert caught.value.code == "constraint"
+        assert (caught.value.detail == detail) if detail else ("email" not in caught.value.detail)

@@ -28,6 +28,7 @@ _NAMED: Final = re.compile(
 )
 # What is quoted in these is a value, which may be any text, and never the name of something in the schema.
 _OF_VALUE: Final = re.compile(r"(?:JSON path error|bad JSON path|fts5: |expected integer, got|unknown special query|parse error in rank)")
+_COLUMNS: Final = re.compile(r"(?:UNIQUE|NOT NULL) constraint failed: (?P<columns>.+)", re.S)
 _WORD: Final = re.compile(r"[A-Za-z0-9_$\x80-\U0010ffff]+")
 # What an error means for the state of the file or disk; None: the SQL is wrong.
 Explain = Callable[[Exception], WceError | None]
@@ -85,7 +86,10 @@ class Faults:
         if message == MESSAGE:
             return WceError("row_policy")
         # RAISE says what the author of the trigger wants to be said; everything else may name a table that a trigger writes.
-        untold = code != _CONSTRAINT_TRIGGER and bool(self._said(message))
+        of_columns = _COLUMNS.fullmatch(message)
+        tables = {fold(column.rpartition(".")[0]) for column in of_columns["columns"].split(", ")} if of_columns else set()
+        known = bool(tables) and all(map(self._sees, tables))  # then its columns are, too, whatever else has their names
+        untold = code != _CONSTRAINT_TRIGGER and not known and bool(self._said(message))
         return WceError("constraint", "" if untold else message)
 
     def _missing(self, message: str, plan: Plan) -> WceError | None:
