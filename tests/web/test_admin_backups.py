@@ -132,6 +132,7 @@ def test_a_look_at_a_backup_has_an_end(notes: Caller, monkeypatch: pytest.Monkey
 
 def test_few_copies_of_a_cenv_are_on_their_way_at_once(notes: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_MOST_SENT", 2)
+    monkeypatch.setattr(files, "_MOST_BYTES", 0)
     backup = notes.post("/admin/backups").json["id"]
     slow = [notes.get("/admin/export"), notes.get(f"/admin/backups/{backup}")]
 

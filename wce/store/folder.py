@@ -79,13 +79,15 @@ class Folder:
         finally:
             _delete(path)
 
-    def lent(self, cenv: str) -> int:
-        """How many spooled files of a cenv this process still has open though they have no name any more: they are being sent."""
-        found = set()
+    def lent(self, cenv: str) -> list[int]:
+        """The sizes of spooled files of a cenv that this process still has open though they have no name any more: they are being sent."""
+        found = {}
         for number in os.listdir(_DESCRIPTORS):
             with suppress(OSError):  # closed since
-                found.add(os.path.basename(os.readlink(f"{_DESCRIPTORS}/{number}")))
-        return sum(name.startswith(f"{_SPOOL}{cenv}.") and name.endswith(_UNNAMED) for name in found)
+                name = os.path.basename(os.readlink(f"{_DESCRIPTORS}/{number}"))
+                if name.startswith(f"{_SPOOL}{cenv}.") and name.endswith(_UNNAMED):
+                    found[name] = os.stat(f"{_DESCRIPTORS}/{number}").st_size
+        return list(found.values())
 
     def park(self, cenv: str, copy: Path, at: float) -> None:
         """Lay a finished file of the folder aside as what is left of a cenv."""

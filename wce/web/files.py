@@ -12,14 +12,17 @@ from wce.errors import WceError
 from wce.store.folder import Folder
 from wce.web import current
 
-_MOST_SENT: Final = 4  # copies of one cenv at once, of each process
+# Copies of one cenv that each process may be sending at once, and more while all of them together are no larger than that.
+_MOST_SENT: Final = 4
+_MOST_BYTES: Final = 512 * 1024 * 1024
 _BLOCK_BYTES: Final = 64 * 1024  # for servers that have no way of their own to send a file
 
 
 def require_few(folder: Folder, cenv: str) -> None:
-    """Raise `busy` while so many copies of the cenv are on their way: each is on the disk until whoever asked for it has it."""
-    if folder.lent(cenv) >= _MOST_SENT:
-        raise WceError("busy", f"{_MOST_SENT} downloads of this cenv are on their way already.", retry_after=30)
+    """Raise `busy` while too many copies of the cenv are on their way: each is on the disk until whoever asked for it has it."""
+    sent = folder.lent(cenv)
+    if len(sent) >= _MOST_SENT and sum(sent) > _MOST_BYTES:
+        raise WceError("busy", f"{len(sent)} downloads of this cenv are on their way already.", retry_after=30)
 
 
 def attachment(path: Path, name: str, mimetype: str) -> Response:
