@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON_M := .venv/bin/python -m
 SECONDS_TO_FUZZ ?= 60
+# One more than there are cores, as tests with servers and browsers wait for much of their time.
+TESTERS ?= $(shell expr $$(nproc) + 1)
 
 .PHONY: help install run demo test frontend screens fuzz bench lint types check format clean
 
@@ -26,7 +28,7 @@ test: install ## lint, types and every test, with branch coverage
 	@$(PYTHON_M) ruff check
 	@$(PYTHON_M) ruff format --check
 	@$(PYTHON_M) mypy
-	@$(PYTHON_M) pytest -n auto --cov --cov-report=term:skip-covered $(ARGS)
+	@$(PYTHON_M) pytest -n $(TESTERS) --cov --cov-report=term:skip-covered $(ARGS)
 
 frontend: ## build static/vendor anew from its pinned npm packages (needs Node 20)
 	@cd frontend && npm ci --ignore-scripts --no-audit --no-fund && npm run build
