@@ -190,6 +190,9 @@ BUMPS = {
     "INSERT INTO _wce_hooks (name, script, created_at, modified_at) VALUES ('a', '', 1, 1)": "endpoints",
     "INSERT INTO _wce_schedules (name, cron, script, created_at, modified_at) VALUES ('a', '* * * * *', '', 1, 1)": "endpoints",
     "INSERT INTO _wce_templates (name, syntax, content, created_at, modified_at) VALUES ('a', 'html', '', 1, 1)": "templates",
+    "INSERT INTO _wce_sessions (session_id, user_id, token_hash, created_at, expires_at, last_used) VALUES ('s', 1, '', 1, 2, 1)": "people",
+    "INSERT INTO _wce_revoked_tokens (token_hash, expires_at) VALUES ('h', 1)": "people",
+    "INSERT INTO _wce_api_keys (user_id, name, key_hash, created_at) VALUES (1, 'a', 'h', 1)": "people",
 }
 
 
@@ -213,6 +216,9 @@ def test_a_change_moves_its_counter(cenv, sql, counter):
         ("_wce_hooks", "endpoints"),
         ("_wce_schedules", "endpoints"),
         ("_wce_templates", "templates"),
+        ("_wce_sessions", "people"),
+        ("_wce_revoked_tokens", "people"),
+        ("_wce_api_keys", "people"),
     ],
 )
 def test_updating_and_deleting_move_the_counter_too(cenv, table, counter):

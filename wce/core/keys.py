@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from wce.core import audit, roles
-from wce.core.logins import STATE, Authenticated
+from wce.core.logins import Authenticated, find_person
 from wce.core.passwords import Passwords
 from wce.core.tokens import token_hash
 from wce.core.users import prove
 from wce.errors import WceError, invalid
-from wce.model import Actor, AuditEntry, Role, Scope, State
+from wce.model import Actor, AuditEntry, Role, Scope
 from wce.store.session import Session
 
 PREFIX: Final = "wce_"  # by which people and scanners know a key that has leaked
@@ -27,6 +27,10 @@ _BYTES: Final = 32
 _DAY: Final = 86_400
 _KEY: Final = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")
+_WHO: Final = (
+    "SELECT u.user_id, u.username, u.role, k.id, k.scope, coalesce(k.last_used, 0), k.expires_at FROM _wce_api_keys k"
+    " CROSS JOIN _wce_users u ON u.user_id = k.user_id AND u.enabled WHERE k.key_hash = ?"
+)
 _COLUMNS: Final = "id, name, scope, created_at, expires_at, last_used"
 
 
@@ -97,18 +101,13 @@ def authenticate(session: Session, token: str, now: float, ip_address: str = "",
     """Whom a key stands for, by the rows of this moment; raises `bad_token` when it is gone or its user is gone or disabled."""
     if not _KEY.fullmatch(token):
         raise WceError("bad_token")
-    row = session.kept(
-        f"SELECT u.user_id, u.username, u.role, k.id, k.scope, coalesce(k.last_used, 0), k.expires_at, {STATE} FROM _wce_state t"
-        " CROSS JOIN _wce_api_keys k ON k.key_hash = ?"
-        " CROSS JOIN _wce_users u ON u.user_id = k.user_id AND u.enabled WHERE t.id = 1",
-        (token_hash(token),),
-    )
+    row, state = find_person(session, _WHO, (token_hash(token),))
     if row is None or (row[6] is not None and row[6] <= int(now)):
         raise WceError("bad_token")
-    user_id, username, role, key_id, told, last_used, _, *state = row
+    user_id, username, role, key_id, told, last_used, _ = row
     scope = read(told)
     actor = Actor(user_id, username, scope.lower(Role(role)), None, ip_address, user_agent, key_id, scope)
-    return Authenticated(actor, State(*state), last_used)
+    return Authenticated(actor, state, last_used)
 
 
 def plain(scope: Scope) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from wce.core import audit, totp, upkeep
 from wce.core.passwords import Passwords
@@ -26,11 +26,12 @@ _MAX_TRIED: Final = 64
 _MAX_AGENT: Final = 300
 _NO_PROOF: Final = Proof()
 STATE: Final = "t.grants, t.settings, t.endpoints, t.templates, t.commits"
+_PEOPLE: Final = f"SELECT t.people, {STATE} FROM _wce_state t WHERE t.id = 1"
 _WHO: Final = (
-    f"SELECT u.username, u.role, s.last_used, s.expires_at, {STATE} FROM _wce_state t"
-    " CROSS JOIN _wce_sessions s ON s.session_id = ? AND s.user_id = ? AND s.token_hash = ?"
+    "SELECT u.username, u.role, s.last_used, s.expires_at FROM _wce_sessions s"
     " CROSS JOIN _wce_users u ON u.user_id = s.user_id AND u.enabled"
-    " WHERE t.id = 1 AND NOT EXISTS (SELECT 1 FROM _wce_revoked_tokens r WHERE r.token_hash = s.token_hash)"
+    " WHERE s.session_id = ? AND s.user_id = ? AND s.token_hash = ?"
+    " AND NOT EXISTS (SELECT 1 FROM _wce_revoked_tokens r WHERE r.token_hash = s.token_hash)"
 )
 
 
@@ -112,11 +113,19 @@ def log_out(session: Session, actor: Actor) -> None:
 
 def authenticate(session: Session, claims: Claims, now: float, ip_address: str = "", user_agent: str = "") -> Authenticated:
     """Whom a verified token stands for, by the rows of this moment; raises `bad_token` when session or user is gone or disabled."""
-    row = session.kept(_WHO, (claims.session_id, claims.user_id, claims.token_hash))
+    row, state = find_person(session, _WHO, (claims.session_id, claims.user_id, claims.token_hash))
     if row is None or row[3] <= int(now) or claims.user_id == PUBLIC_ID:
         raise WceError("bad_token")
     actor = _actor(claims.user_id, row[0], row[1], claims.session_id, ip_address, user_agent)
-    return Authenticated(actor, State(*row[4:]), row[2])
+    return Authenticated(actor, state, row[2])
+
+
+def find_person(session: Session, sql: str, params: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, State]:
+    """A row of users, sessions, keys and nothing else, and the counters; the row is of their moment, or of a later one."""
+    found = session.kept(_PEOPLE)
+    if found is None:
+        raise _no_state()
+    return session.kept_while(found[:2], sql, params), State(*found[1:])
 
 
 @lru_cache(maxsize=4096)
@@ -133,8 +142,12 @@ def state_row(session: Session) -> tuple[int, ...]:
     """The counters of the file as one row, which is equal to another one when nothing has changed."""
     row = session.kept(f"SELECT {STATE} FROM _wce_state t WHERE t.id = 1")
     if row is None:
-        raise WceError("cenv_damaged", evidence="_wce_state has no row")
+        raise _no_state()
     return row
+
+
+def _no_state() -> WceError:
+    return WceError("cenv_damaged", evidence="_wce_state has no row")
 
 
 def visitor(row: tuple[int, ...], ip_address: str = "", user_agent: str = "") -> Authenticated:

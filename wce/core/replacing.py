@@ -10,7 +10,7 @@ from wce.store.session import Session
 from wce.store.sqlite import Connection
 
 JUMP: Final = 1_000
-COUNTERS: Final = ("grants", "settings", "endpoints", "templates", "commits")
+COUNTERS: Final = ("grants", "settings", "endpoints", "templates", "commits", "people")
 
 
 def put_in_place(session: Session, draft: Path) -> None:

@@ -24,7 +24,7 @@ Explain = Callable[["Session", Exception], WceError | None]
 class Session:
     """One system connection. What SQLite says of the file or the disk is raised as WceError, errors of the SQL as they are."""
 
-    __slots__ = ("_begin", "_cursors", "_explain", "_index", "_mark", "_most_bytes", "_rows", "cenv", "connection", "weight")
+    __slots__ = ("_begin", "_counted", "_cursors", "_explain", "_index", "_mark", "_most_bytes", "_rows", "cenv", "connection", "weight")
 
     def __init__(self, cenv: str, connection: Connection, begin: Begin, explain: Explain, index: WalIndex | None = None) -> None:
         self.cenv = cenv
@@ -37,6 +37,7 @@ class Session:
         self._mark = b""
         self._most_bytes = (0, 0)
         self._rows: dict[tuple[str, Params], tuple[Any, ...] | None] = {}  # as they are as long as nobody changes that mark
+        self._counted: dict[tuple[str, Params], tuple[Params, tuple[Any, ...] | None]] = {}
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run one statement."""
@@ -73,6 +74,19 @@ class Session:
             if len(self._rows) >= _MOST_ROWS:
                 self._rows.clear()
             self._rows[asked] = row
+        return row
+
+    def kept_while(self, counters: Params, sql: str, params: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """`one`, and the same row again while the counters that every change of it moves, read just before, are the same."""
+        if self.connection.in_transaction:  # which may yet be undone, and the counters with it
+            return self.one(sql, params)
+        kept = self._counted.get((sql, params))
+        if kept is not None and kept[0] == counters:
+            return kept[1]
+        row = self.one(sql, params)  # it may be newer than the counters, which are then others when they are read again
+        if len(self._counted) >= _MOST_ROWS:
+            self._counted.clear()
+        self._counted[sql, params] = counters, row
         return row
 
     def all(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
