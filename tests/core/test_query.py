@@ -93,6 +93,30 @@ def test_the_commit_of_a_write_is_its_own_and_that_of_a_read_the_newest(shop):
     assert written == stored == shop.run(shop.bob, "SELECT 1").commit
 
 
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("INSERT INTO songs (title) VALUES ('x')",),
+        ("INSERT INTO songs (title) VALUES ('x')", "UPDATE songs SET title = 'y'"),
+        ("DELETE FROM songs WHERE 0",),
+        ("ALTER TABLE songs RENAME TO papers",),
+        ("ALTER TABLE songs RENAME TO papers", "INSERT INTO papers (title) VALUES ('x')"),
+        ("DROP TABLE songs",),
+        ("CREATE TRIGGER t AFTER INSERT ON songs BEGIN SELECT 1; END",),
+    ],
+)
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_what_a_commit_knows_of_the_counters_is_what_the_file_has(shop, statements, repeatable):
+    shop.world.sql("INSERT INTO _wce_hooks (name, table_name, script, created_at, modified_at) VALUES ('h', 'songs', '', 1, 1)")
+    shop.world.sql("UPDATE _wce_state SET watched = 1")
+    told = []
+    shop.world.store.hooks.before("test", lambda open_: told.append((open_.number, open_.endpoints, open_.watched)))
+
+    shop.run(shop.world.owner, *statements, once=once() if repeatable else None)
+
+    assert told == shop.world.session.all("SELECT commits, endpoints, watched FROM _wce_state")
+
+
 def test_the_hooks_hear_who_changed_which_table(shop):
     heard = []
     shop.world.store.hooks.add("test", heard.append)

@@ -120,7 +120,7 @@ def test_only_our_own_connection_can_shut_a_file(store, cenv, actor, counted):
         """A connection that sees the file under another name, where a view that names a database does not parse."""
 
         def __init__(self) -> None:
-            self.cenv = cenv
+            self.cenv, self.index = cenv, None
             self.connection = connect("", mode="memory")
 
         def execute(self, sql: str, params: object = ()) -> object:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wce.store import walindex
+from wce.store.sqlite import connect
 from wce.store.walindex import WalIndex
 
 INSERT = "INSERT INTO notes (title) VALUES ('x')"
@@ -207,3 +208,18 @@ def test_what_a_visitor_makes_long_is_not_kept(store, cenv):
             assert session.kept("SELECT length(?)", (path,)) == (len(path),)
 
         assert session._rows == {}
+
+
+@pytest.mark.parametrize("page_bytes", [512, 4096, 65_536])
+def test_it_tells_how_long_the_log_is(tmp_path, page_bytes, monkeypatch):
+    monkeypatch.setattr(walindex, "_WORTH", 1)
+    connection = connect(tmp_path / "x", mode="rwc")
+    connection.execute(f"PRAGMA page_size={page_bytes}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("CREATE TABLE t (x)")
+    for _ in range(5):
+        connection.execute("INSERT INTO t VALUES (randomblob(3000))")
+
+    assert WalIndex(tmp_path / "x").log_bytes() == (tmp_path / "x-wal").stat().st_size
+    connection.close()
+    assert WalIndex(tmp_path / "x").log_bytes() == -1

@@ -166,7 +166,7 @@ def trim_in(transaction: Transaction, older_than: int) -> int:
 
 
 def _append(transaction: Transaction, actor: Actor, entry: AuditEntry, details: str) -> None:
-    previous, last_id = transaction.trail or transaction.head or transaction.execute(STATE_AND_HEAD).fetchone()[2:]
+    previous, last_id = transaction.trail or transaction.head or transaction.log(STATE_AND_HEAD).fetchone()[4:]
     row = (
         last_id + 1,
         transaction.at,
@@ -180,7 +180,7 @@ def _append(transaction: Transaction, actor: Actor, entry: AuditEntry, details: 
         actor.user_agent[:_MAX_AGENT],
     )
     link = _link(previous, row)
-    transaction.execute(_INSERT, (*row, link))
+    transaction.log(_INSERT, (*row, link))
     transaction.trail = (link, last_id + 1)  # the commit writes it to _wce_state, with its own number
 
 

@@ -168,8 +168,8 @@ def _fill(connection: Connection, schema: str, secret: str) -> None:
     connection.execute(f"INSERT INTO {schema}.members VALUES (1, 1)")
     connection.execute(f"CREATE TABLE {schema}.hidden (x)")
     connection.execute(f"INSERT INTO {schema}.hidden VALUES (?)", (secret,))
-    connection.execute(f"CREATE TABLE {schema}._wce_state (grants INTEGER, commits INTEGER, audit_hash TEXT)")
-    connection.execute(f"INSERT INTO {schema}._wce_state VALUES (0, 0, '')")
+    connection.execute(f"CREATE TABLE {schema}._wce_state (grants INT, commits INT, endpoints INT, watched INT, audit_hash TEXT)")
+    connection.execute(f"INSERT INTO {schema}._wce_state VALUES (0, 0, 0, 0, '')")
     connection.execute(f"CREATE TABLE {schema}._wce_audit_log (id INTEGER PRIMARY KEY)")
     connection.execute(f"CREATE TABLE {schema}._wce_audit_tombstones (last_id INTEGER PRIMARY KEY)")
 

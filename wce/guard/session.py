@@ -45,6 +45,7 @@ class GuardedSession:
     def __init__(self, link: Link, watch: Watch, grants: Grants, build: Build, begin: Begin, keep: Keep, kept: Part) -> None:
         self.cenv = link.cenv
         self.link = link
+        self.index = link.index
         self.grants = grants
         self.grants_version = -1
         self.commit_number = 0
@@ -165,7 +166,8 @@ class GuardedSession:
 
     def join(self, transaction: Transaction) -> None:
         """A write transaction has begun on this connection."""
-        transaction.head = self._check(self._ask_head)[2:4]
+        row = self._check(self._ask_head)
+        transaction.counted, transaction.head = row[1:4], row[4:]
         self._transaction = transaction
 
     def leave(self) -> None:
@@ -288,6 +290,8 @@ class GuardedSession:
     def _settle(self, plan: Plan, before: Catalogue) -> None:
         """After a change of the schema: meet the new one, and let the rules see to what depended on the old one."""
         self._unsure = True
+        if self._transaction is not None:
+            self._transaction.counted = None  # to follow the new schema, tables of ours are written
         self._refresh()
         catalogue, rules = self._known()
         rules.settle(plan, before, catalogue)

@@ -22,9 +22,10 @@ def require_short(folder: Folder, handle: Handle) -> None:
     What is in the file is written over by the next transaction, which also cuts the WAL to LOG_KEPT_BYTES. Never RESTART or TRUNCATE:
     whoever copies the WAL elsewhere, page by page, would miss some.
     """
-    if folder.log_bytes(handle.cenv) <= LONGEST_BYTES:
+    length = -1 if handle.index is None else handle.index.log_bytes()
+    if (length if length >= 0 else folder.log_bytes(handle.cenv)) <= LONGEST_BYTES:
         return
     schema = next(name for _, name, path in handle.execute("PRAGMA database_list").fetchall() if path)
-    _, length, done = handle.execute(f"PRAGMA {quote(schema)}.wal_checkpoint(PASSIVE)").fetchone()
-    if done < length:
+    _, frames, done = handle.execute(f"PRAGMA {quote(schema)}.wal_checkpoint(PASSIVE)").fetchone()
+    if done < frames:
         raise WceError("busy", "Statements that read this cenv for long keep its log from being emptied.", retry_after=1)

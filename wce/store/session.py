@@ -24,7 +24,7 @@ Explain = Callable[["Session", Exception], WceError | None]
 class Session:
     """One system connection. What SQLite says of the file or the disk is raised as WceError, errors of the SQL as they are."""
 
-    __slots__ = ("_begin", "_counted", "_cursors", "_explain", "_index", "_mark", "_most_bytes", "_rows", "cenv", "connection", "weight")
+    __slots__ = ("_begin", "_counted", "_cursors", "_explain", "_mark", "_most_bytes", "_rows", "cenv", "connection", "index", "weight")
 
     def __init__(self, cenv: str, connection: Connection, begin: Begin, explain: Explain, index: WalIndex | None = None) -> None:
         self.cenv = cenv
@@ -32,7 +32,7 @@ class Session:
         self.weight = 0  # bytes that the schema takes, as far as whoever opened it looked
         self._begin = begin
         self._explain = explain
-        self._index = index
+        self.index = index
         self._cursors = Cursors()
         self._mark = b""
         self._most_bytes = (0, 0)
@@ -59,9 +59,9 @@ class Session:
     def kept(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
         """`one`, and the same row again without asking SQLite until somebody commits; for what nearly every request reads."""
         # What an open transaction sees is nobody else's, and what it has written has left no mark yet. A cursor may see an old moment.
-        if self._index is None or self.connection.in_transaction or self._cursors:
+        if self.index is None or self.connection.in_transaction or self._cursors:
             return self.one(sql, params)
-        mark, asked = self._index.mark(), (sql, params)  # before the row: what is committed between them is read with an old mark
+        mark, asked = self.index.mark(), (sql, params)  # before the row: what is committed between them is read with an old mark
         if not mark:
             return self.one(sql, params)
         if mark != self._mark:

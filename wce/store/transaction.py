@@ -13,6 +13,7 @@ from wce.log import LOGGER
 from wce.metrics import Metrics
 from wce.model import Actor, Commit, Params
 from wce.store.sqlite import Cursor, busy, sqlite3
+from wce.store.walindex import WalIndex
 
 # Two statements: RETURNING puts its row into a table of its own first, which takes twenty times as long as asking.
 _COUNT: Final = "UPDATE _wce_state SET commits = commits + 1"
@@ -20,10 +21,10 @@ _COUNT_AND_SEAL: Final = "UPDATE _wce_state SET commits = commits + 1, audit_has
 _COUNTED: Final = "SELECT commits, endpoints, watched FROM _wce_state"
 
 
-# What a writer has to know of the file at his beginning: the counter of grants, that of commits, and the end of the audit chain. A
+# What a writer has to know of the file at his beginning: the counter of grants, what `_COUNTED` tells, and the end of the audit chain. A
 # beginning of the log that was removed must not give its ids away again.
 STATE_AND_HEAD: Final = (
-    "SELECT grants, commits, audit_hash, max((SELECT coalesce(max(id), 0) FROM _wce_audit_log),"
+    "SELECT grants, commits, endpoints, watched, audit_hash, max((SELECT coalesce(max(id), 0) FROM _wce_audit_log),"
     " (SELECT coalesce(max(last_id), 0) FROM _wce_audit_tombstones)) FROM _wce_state"
 )
 
@@ -33,6 +34,9 @@ class Handle(Protocol):
 
     @property
     def cenv(self) -> str: ...
+
+    @property
+    def index(self) -> WalIndex | None: ...
 
     def execute(self, sql: str, params: Params = ()) -> Cursor: ...
 
@@ -55,15 +59,21 @@ class Transaction:
         self.endpoints = 0
         self.watched = 0
         self.head: tuple[str, int] | None = None  # hash and id of the last audit row at the beginning, where that was read
+        self.counted: tuple[int, int, int] | None = None  # what `_COUNTED` tells, as long as nothing of ours may have changed it
         self.trail: tuple[str, int] | None = None  # the same of the last one that the callbacks wrote
         self._tables: dict[str, int] = {}
         self._callbacks: list[Callable[[Transaction], None]] = []
         self._savepoints = 0
-        self._counted = True
+        self._counts = True
         self._connection = _begin(handle, wait_seconds).connection
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run our own SQL; refused once SQLite has rolled back by itself, as it would then act outside the transaction."""
+        self.counted = None
+        return self.log(sql, params)
+
+    def log(self, sql: str, params: Params = ()) -> Cursor:
+        """The same for what moves none of the file's counters."""
         self._alive()
         return self.handle.execute(sql, params)
 
@@ -78,7 +88,7 @@ class Transaction:
 
     def uncounted(self) -> None:
         """Say that it only writes what no answer rests on, such as a log of ours; what was kept of answers then stays right."""
-        self._counted = self._counted and self._savepoints > 0  # else it would speak for whoever it is a part of
+        self._counts = self._counts and self._savepoints > 0  # else it would speak for whoever it is a part of
 
     def before_commit(self, callback: Callable[[Transaction], None]) -> None:
         """Call back just before COMMIT, in the order of asking; forgotten when the savepoint it was asked in is rolled back."""
@@ -112,12 +122,15 @@ class Transaction:
         for callback in self._callbacks:  # a callback may add another one
             callback(self)
         self._alive()
-        if self.trail is None:
-            if self._counted or self._tables:
-                self.handle.execute(_COUNT)
-        else:
+        counts = self.trail is not None or self._counts or bool(self._tables)
+        if self.trail is not None:
             self.handle.execute(_COUNT_AND_SEAL, self.trail[:1])
-        self.number, self.endpoints, self.watched = self.handle.execute(_COUNTED).fetchone()
+        elif counts:
+            self.handle.execute(_COUNT)
+        if self.counted is None:
+            self.number, self.endpoints, self.watched = self.handle.execute(_COUNTED).fetchone()
+        else:
+            self.number, self.endpoints, self.watched = self.counted[0] + counts, *self.counted[1:]
         for callback in last:
             callback(self)
         self._alive()

@@ -8,11 +8,16 @@ pages that they hold are still right. Here they tell whether a row that was read
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 from typing import Final
 
 _HEADER_BYTES: Final = 48
 _INITIALISED: Final = 12  # the byte that says so
+_LENGTH: Final = struct.Struct("=HI")  # szPage, where 1 stands for 65536, and mxFrame
+_LENGTH_AT: Final = 14
+_LOG_HEAD_BYTES: Final = 32
+_FRAME_HEAD_BYTES: Final = 24
 _WORTH: Final = 200  # looks, before it pays to go through the process's descriptors
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 
@@ -40,6 +45,15 @@ class WalIndex:
             return b""
         whole = header[:_HEADER_BYTES] == header[_HEADER_BYTES:] and len(header) == 2 * _HEADER_BYTES and header[_INITIALISED]
         return header if whole else b""
+
+    def log_bytes(self) -> int:
+        """How long the log is that the next writer goes on with, -1 where that cannot be told."""
+        header = self.mark()
+        if not header:
+            return -1
+        size, frames = _LENGTH.unpack_from(header, _LENGTH_AT)
+        page_bytes = 65_536 if size == 1 else size
+        return _LOG_HEAD_BYTES + int(frames * (page_bytes + _FRAME_HEAD_BYTES))
 
 
 def _descriptor_of(path: str) -> int:
