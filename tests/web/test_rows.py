@@ -63,7 +63,7 @@ def test_ndjson_is_one_json_text_per_line() -> None:
 
 
 @pytest.mark.parametrize("shape", ["objects", "arrays"])
-@pytest.mark.parametrize("count", [0, 1, 200, 201, 400, 1001])
+@pytest.mark.parametrize("count", [0, 1, 1000, 1001, 2500])
 def test_a_large_result_is_the_same_json_as_a_small_one(shape: str, count: int) -> None:
     found: list[tuple[Value, ...]] = [(n, f"é\ud800{n}", b"\x00", float("inf")) for n in range(count)]
     result = Result(("a", "a", "b", "c"), found, 0, None, True, 1.23456)
@@ -76,3 +76,13 @@ def test_a_large_result_is_the_same_json_as_a_small_one(shape: str, count: int) 
     assert (len(told["rows"]), told["row_count"], told["truncated"], told["duration_ms"]) == (count, count, True, 1.235)
     assert told["rows"][7:8] == ([list(row.values()) if shape == "arrays" else row] if count > 7 else [])
     assert [item[0] if shape == "arrays" else item["a"] for item in told["rows"]] == list(range(count))
+
+
+@pytest.mark.parametrize("columns", [1, 20, 400, 5_000])
+def test_no_piece_has_more_values_than_may_be_worked_on_without_a_pause(columns: int) -> None:
+    found: list[tuple[Value, ...]] = [(1,) * columns] * 300
+
+    sizes = [len(piece) for piece in rows.drain(found, rows.some(columns))]
+
+    assert sum(sizes) == 300
+    assert max(sizes) * columns <= max(4_000, columns)

@@ -146,13 +146,14 @@ def result_json(result: Result, shape: str) -> bytes:
         "truncated": result.truncated,
         "duration_ms": round(result.duration_ms, 3),
     }
-    if len(result.rows) <= rows.SOME:
+    count = rows.some(len(columns))
+    if len(result.rows) <= count:
         return values.encode({"columns": columns, "rows": told(result.rows), **after})
     made = io.BytesIO()  # which gives its content away without a copy
     made.write(values.encode({"columns": columns})[:-1] + b',"rows":[')
     between = b""
-    for some in rows.drain(result.rows):
-        made.write(between + values.encode(told(some))[1:-1])
+    for taken in rows.drain(result.rows, count):
+        made.write(between + values.encode(told(taken))[1:-1])
         between = b","
     made.write(b"]," + values.encode(after)[1:])
     return made.getvalue()
@@ -162,5 +163,6 @@ def result_body(result: Result, form: str, shape: str) -> bytes:
     """One statement's answer as JSON, CSV, NDJSON or an Excel workbook."""
     if form == JSON:
         return result_json(result, shape)
-    taken = result.rows if form == XLSX else (row for some in rows.drain(result.rows) for row in some)
+    pieces = rows.drain(result.rows, rows.some(len(result.columns)))
+    taken = result.rows if form == XLSX else (row for piece in pieces for row in piece)
     return table_body(result.columns, taken, form, as_arrays=shape == "arrays")

@@ -14,16 +14,21 @@ from wce.model import Value
 
 # A spreadsheet runs a cell that starts with one of these (CWE-1236); the last four are wide forms of the first, which some take for them.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-SOME: Final = 200  # rows that are worked on without a pause
+_VALUES: Final = 4_000  # that are worked on without a pause
 
 
-def drain(found: list[tuple[Value, ...]]) -> Iterator[list[tuple[Value, ...]]]:
-    """The rows in pieces, each taken out of the list: to let go of a hundred thousand values at once takes as long as to read them."""
-    for start in range(0, len(found), SOME):
-        some = found[start : start + SOME]
-        found[start : start + SOME] = [()] * len(some)
-        yield some
-        some.clear()
+def some(columns: int) -> int:
+    """How many rows of so many columns are worked on without a pause."""
+    return max(1, _VALUES // max(1, columns))
+
+
+def drain(found: list[tuple[Value, ...]], count: int) -> Iterator[list[tuple[Value, ...]]]:
+    """The rows in pieces of `count`, each taken out of the list: to let go of 100,000 values at once takes as long as to read them."""
+    for start in range(0, len(found), count):
+        taken = found[start : start + count]
+        found[start : start + count] = [()] * len(taken)
+        yield taken
+        taken.clear()
 
 
 def objects(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> list[dict[str, Value]]:
