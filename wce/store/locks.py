@@ -157,8 +157,7 @@ class ProcessLocks:
             if now > deadline:
                 return False
             if now - began < _EAGER_SECONDS:
-                os.sched_yield()
-                continue
+                continue  # the look itself lets other threads of this process go on
             if now - began > _PATIENT_SECONDS:
                 lane.waiting()
             time.sleep(pause)
