@@ -11,53 +11,53 @@ from wce.sandbox.fairness import Turns
 def test_a_cenv_holds_at_most_half_of_the_slots() -> None:
     turns: Turns[None] = Turns(4, 8)
 
-    assert [turns.start("a") for _ in range(3)] == [True, True, False]
-    assert turns.start("b")
+    assert [turns.begin("a") for _ in range(3)] == [True, True, False]
+    assert turns.begin("b")
 
 
 def test_all_slots_together_are_the_most() -> None:
     turns: Turns[None] = Turns(2, 8)
 
-    assert [turns.start(cenv) for cenv in "abc"] == [True, True, False]
+    assert [turns.begin(cenv) for cenv in "abc"] == [True, True, False]
 
 
 def test_those_who_wait_take_turns_however_many_wait_of_one() -> None:
     turns: Turns[None] = Turns(2, 16)
-    turns.start("x")
-    turns.start("y")
+    turns.begin("x")
+    turns.begin("y")
     for cenv in "aaabbc":
         turns.join(cenv)
 
     turns.end("x")
     served = []
-    while ticket := turns.next():
-        served.append(ticket.cenv)
-        turns.end(ticket.cenv)
+    while (found := turns.next()) is not None:
+        served.append(found[0])
+        turns.end(found[0])
 
     assert "".join(served) == "abcaba"
-    assert (turns.busy, turns.waiting) == (1, 0)
+    assert (turns.busy, len(turns)) == (1, 0)
 
 
 def test_who_has_his_share_is_passed_over() -> None:
     turns: Turns[None] = Turns(2, 16)
-    turns.start("a")
+    turns.begin("a")
     turns.join("a")
     other = turns.join("b")
 
-    assert turns.next() is other
+    assert turns.next() == ("b", other)
     assert turns.next() is None
 
 
 def test_whoever_has_just_run_waits_behind_those_who_came_meanwhile() -> None:
     turns: Turns[None] = Turns(2, 16)
     for cenv in "ac":
-        turns.start(cenv)
+        turns.begin(cenv)
         turns.join(cenv)
     newcomer = turns.join("b")
 
     turns.end("a")
 
-    assert turns.next() is newcomer
+    assert turns.next() == ("b", newcomer)
 
 
 def test_the_line_has_an_end_and_one_cenv_fills_half_of_it() -> None:
@@ -81,5 +81,5 @@ def test_who_leaves_is_forgotten() -> None:
 
     turns.leave(ticket)
 
-    assert turns.waiting == 0
+    assert len(turns) == 0
     assert turns.next() is None

@@ -12,10 +12,10 @@ ID = "00000000-0000-4000-8000-000000000000"
 
 
 def line(threads: int, waiting: str) -> Shares[str]:
-    """Requests that wait; the first letter of each is its cenv, and `-` is nobody's."""
-    shares: Shares[str] = Shares(lambda request: request[0].strip("-"), threads)
+    """Requests that wait, each named by its cenv and a number; `-` is nobody's."""
+    shares: Shares[str] = Shares(threads)
     for number, cenv in enumerate(waiting):
-        shares.append(f"{cenv}{number}")
+        shares.append(cenv.strip("-"), f"{cenv}{number}")
     return shares
 
 
@@ -48,7 +48,7 @@ def test_what_waits_for_its_cenv_keeps_no_other_waiting() -> None:
     begun(shares)
     assert not shares.ready
 
-    shares.append("b0")
+    shares.append("b", "b0")
 
     assert shares.ready
     assert shares.next() == ("b", "b0")
@@ -68,7 +68,7 @@ def test_one_that_ends_makes_room() -> None:
 def test_one_that_has_not_waited_begins_at_once_or_not() -> None:
     shares = line(2, "")
 
-    assert [shares.begin(request) for request in ("a0", "a1", "b0", "-0")] == [True, False, True, True]
+    assert [shares.begin(cenv) for cenv in ("a", "a", "b", NOBODY)] == [True, False, True, True]
 
 
 def test_those_that_are_not_to_begin_come_out_one_by_one() -> None:
@@ -102,12 +102,12 @@ def test_whose_turn_it_is_is_found_without_a_look_at_all_who_wait(waiting: int) 
             asked += 1
             return super()._may(cenv)
 
-    shares = Counted(lambda request: request, 8)
+    shares = Counted(8)
     for number in range(4):
         assert all(shares.begin(f"slow {number}") for _ in range((4, 2, 1, 1)[number]))
-        shares.append(f"slow {number}")
+        shares.append(f"slow {number}", "")
     for number in range(waiting):
-        shares.append(f"{number}")
+        shares.append(f"{number}", "")
     asked = 0
 
     assert not shares.ready  # no thread is free

@@ -14,7 +14,7 @@ from wce import lane
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.metrics import Metrics
-from wce.sandbox.fairness import Ticket, Turns
+from wce.sandbox.fairness import Turns
 from wce.sandbox.forks import Forks
 from wce.sandbox.messages import SCRIPT, Fault, Job, Rendered, RenderJob, Reply
 from wce.sandbox.process import PROGRAM, Find, GoneError, Serve, StartError, Worker, nothing
@@ -110,7 +110,7 @@ class Pool:
         with self._changed:
             turns = self._turns
             return PoolState(
-                len(self._alive), len(self._idle), turns.busy, turns.waiting, self._starts, dict(self._ends), suspended, self._seccomp
+                len(self._alive), len(self._idle), turns.busy, len(turns), self._starts, dict(self._ends), suspended, self._seccomp
             )
 
     def close(self) -> None:
@@ -119,8 +119,8 @@ class Pool:
             self._closed = True
             self._changed.notify_all()
             alive = list(self._alive)
-            for ticket in self._turns.clear():
-                ticket.called.set()
+            while self._turns:
+                self._turns.popleft().called.set()
         for worker in alive:
             worker.kill()
         if self._keeper is not None:
@@ -168,7 +168,7 @@ class Pool:
             if self._closed:
                 raise WceError("busy", "The server stops.", retry_after=1)
             # Whoever may run and waits has been given one already, so that nobody is overtaken.
-            if self._idle and self._turns.start(cenv):
+            if self._idle and self._turns.begin(cenv):
                 return self._idle.pop()
             ticket = self._turns.join(cenv)
         self._tell_waiting(1)
@@ -206,10 +206,8 @@ class Pool:
 
     def _hand_out(self) -> None:
         """Give idle workers to those whose turn it is."""
-        while self._turns.waiting and self._idle and not self._closed:
-            ticket: Ticket[Worker] | None = self._turns.next()
-            if ticket is None:
-                return
+        while self._idle and not self._closed and (found := self._turns.next()) is not None:
+            _, ticket = found
             ticket.given = self._idle.pop()
             ticket.called.set()
 

@@ -31,7 +31,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         super().__init__()
-        self.queue: Shares[Any] = Shares(_cenv, 0)
+        self.queue: Shares[Any] = Shares(0)
         self._patience_seconds = patience_seconds
         self._resting: list[threading.Condition] = []
         self._runner: threading.Condition | None = None  # who works through the queue
@@ -55,7 +55,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
     def add_task(self, task: Any) -> None:
         """Queue a request."""
         with self.lock:
-            self.queue.append(task)
+            self.queue.append(_cenv(task), task)
             if not self.queue.ready:
                 return
             if self._runner is None:

@@ -7,9 +7,9 @@ it costs nobody a thread.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
+
+from wce.lines import Lines
 
 T = TypeVar("T")
 NOBODY: Final = ""  # whose requests are no cenv's, and quick
@@ -28,85 +28,23 @@ def cenv_of(path: str, *, brings_file: bool = False) -> str:
     return path[1:_ID_ENDS]
 
 
-class Shares(Generic[T]):
-    """The line, and who holds how many of the `threads`; its owner's lock guards every call."""
+class Shares(Lines[T]):
+    """Requests that wait, and who holds how many of the `threads`."""
 
-    def __init__(self, cenv: Callable[[T], str], threads: int) -> None:
-        """`cenv` tells whose a request is."""
+    def __init__(self, threads: int) -> None:
+        super().__init__()
         self.threads = threads
-        self._cenv = cenv
-        self._lines: OrderedDict[str, deque[T]] = OrderedDict()  # whose turn it is stands first
-        self._held: dict[str, int] = {}
-        self._total = 0
-        self._waiting = 0
-
-    def append(self, request: T) -> None:
-        """It waits."""
-        self._waiting += 1
-        cenv = self._cenv(request)
-        line = self._lines.get(cenv)
-        if line is None:
-            self._lines[cenv] = deque((request,))
-        else:
-            line.append(request)
 
     @property
     def ready(self) -> bool:
         """Whether one of those that wait may begin."""
         return bool(self._lines) and self._turn() is not None
 
-    def next(self) -> tuple[str, T] | None:
-        """The next that may begin, and the cenv that holds it then."""
-        cenv = self._turn()
-        if cenv is None:
-            return None
-        request = self._pop(cenv)
-        if cenv in self._lines:
-            self._lines.move_to_end(cenv)
-        self._take(cenv)
-        return cenv, request
-
-    def begin(self, request: T) -> bool:
-        """Begin with one that has not waited, unless it has to."""
-        cenv = self._cenv(request)
-        if not self._may(cenv):
-            return False
-        self._take(cenv)
-        return True
-
-    def end(self, cenv: str) -> None:
-        """One of the cenv's has ended."""
-        self._total -= 1
-        left = self._held[cenv] - 1
-        if left:
-            self._held[cenv] = left
-        else:
-            del self._held[cenv]
-
-    def popleft(self) -> T:
-        """Any that waits, which is not to begin."""
-        return self._pop(next(iter(self._lines)))
-
-    def __len__(self) -> int:
-        return self._waiting
-
-    def _pop(self, cenv: str) -> T:
-        self._waiting -= 1
-        line = self._lines[cenv]
-        request = line.popleft()
-        if not line:
-            del self._lines[cenv]
-        return request
-
     def _turn(self) -> str | None:
         """Whose turn it is. While a thread is free, a cenv that may not begin holds one itself, so that few are looked at."""
-        if self._total >= self.threads:
+        if self.busy >= self.threads:
             return NOBODY if NOBODY in self._lines else None
         return next(filter(self._may, self._lines), None)
 
     def _may(self, cenv: str) -> bool:
-        return cenv == NOBODY or self._held.get(cenv, 0) < self.threads - self._total
-
-    def _take(self, cenv: str) -> None:
-        self._held[cenv] = self._held.get(cenv, 0) + 1
-        self._total += 1
+        return cenv == NOBODY or self._held.get(cenv, 0) < self.threads - self.busy

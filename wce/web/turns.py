@@ -114,7 +114,7 @@ class Turns:
         self._working = 0
         self._runner = 0  # who works and has neither waited nor been slow so far
         self._since = 0.0
-        self._queue: Shares[_Errand] = Shares(lambda errand: errand.cenv, threads)
+        self._queue: Shares[_Errand] = Shares(threads)
         self._resting: list[threading.Lock] = []  # last in, first out: the warmest comes back first
         self._files: deque[tuple[float, FileWrapper]] = deque()
         self._closing = threading.Event()
@@ -131,10 +131,11 @@ class Turns:
         if QUICK.match(environ["PATH_INFO"]) and self._answer_in_place(exchange, environ):
             self._rest_beside_others(me)
             return
-        errand: _Errand | None = _Errand(self, environ, exchange)
+        errand: _Errand | None
+        errand = _Errand(self, environ, exchange)
         with self._lock:
-            if self._runner != 0 or self._working >= self._threads or not self._queue.begin(errand):  # type: ignore[arg-type]  # it is one
-                self._queue.append(errand)  # type: ignore[arg-type]
+            if self._runner != 0 or self._working >= self._threads or not self._queue.begin(errand.cenv):
+                self._queue.append(errand.cenv, errand)
                 if self._closing.is_set() or (self._receiving == 1 and self._all_known()):
                     return
                 errand = None  # somebody has to rest who can be called for it, and others receive
