@@ -141,9 +141,7 @@ class HookQueue:
         """Id and folded table of each hook."""
         if SHELF.table in transaction.tables:  # its own change may yet be undone, and its counter be given again
             return _read_enabled(transaction)
-        key = (transaction.cenv, transaction.endpoints)
-        found = self._cached.get(key)
-        return self._cached.put(key, _read_enabled(transaction)) if found is None else found
+        return self._cached.get_or((transaction.cenv, transaction.endpoints), lambda: _read_enabled(transaction))
 
 
 def _read_enabled(transaction: Transaction) -> tuple[tuple[int, str], ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Any, Final
 
+from wce.cache import Cache
 from wce.core import paths
 from wce.core.authoring import CALLER, DEFINER, Check, Shelf, check_script, check_words, given_only
 from wce.core.paths import Routes
@@ -125,19 +125,12 @@ class RoutesCache:
     """The enabled endpoints by cenv, right while the counter of their cenv stands still; bounded by the size of their scripts."""
 
     def __init__(self, size_bytes: int = _ROUTES_BYTES) -> None:
-        self._most = size_bytes
-        self._held = 0
-        self._lock = threading.Lock()
-        self._cached: OrderedDict[str, tuple[int, Routes[Endpoint], int]] = OrderedDict()  # version, routes, bytes
+        self._cached: Cache[str, tuple[int, Routes[Endpoint], int]] = Cache(size_bytes, cost=itemgetter(2))  # version, routes, bytes
 
     def known(self, cenv: str, version: int) -> Routes[Endpoint] | None:
         """What is cached, without a look at the file; `version` is State.endpoints."""
-        with self._lock:
-            entry = self._cached.get(cenv)
-            if entry is None or entry[0] != version:
-                return None
-            self._cached.move_to_end(cenv)
-            return entry[1]
+        entry = self._cached.get(cenv)
+        return None if entry is None or entry[0] != version else entry[1]
 
     def get(self, session: Session, version: int) -> Routes[Endpoint]:
         """The routes as of `version`, as read with the request, or of a later moment."""
@@ -145,16 +138,8 @@ class RoutesCache:
         if found is not None:
             return found
         newer, endpoints = _enabled(session)
-        routes = Routes(endpoints)
-        self._put(session.cenv, newer, routes, sum(4 * len(item.script) + _ENTRY_BYTES for item in endpoints))
-        return routes
-
-    def _put(self, cenv: str, version: int, routes: Routes[Endpoint], size: int) -> None:
-        with self._lock:
-            self._held += size - self._cached.pop(cenv, (0, routes, 0))[2]
-            self._cached[cenv] = (version, routes, size)
-            while self._held > self._most:
-                self._held -= self._cached.popitem(last=False)[1][2]
+        size = sum(4 * len(item.script) + _ENTRY_BYTES for item in endpoints)
+        return self._cached.put(session.cenv, (newer, Routes(endpoints), size))[1]
 
     def __len__(self) -> int:
         return len(self._cached)

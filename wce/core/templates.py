@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Any, Final
 
+from wce.cache import Cache
 from wce.core import paths, versions
 from wce.core.authoring import CALLER, DEFINER, MAX_DESCRIPTION, Shelf, check_script, check_words, given_only
 from wce.core.paths import Routes
@@ -210,19 +210,12 @@ class Sites:
     """The templates by cenv, right while the counter of their cenv stands still; bounded by their size."""
 
     def __init__(self, size_bytes: int = _SITES_BYTES) -> None:
-        self._most = size_bytes
-        self._held = 0
-        self._lock = threading.Lock()
-        self._cached: OrderedDict[str, tuple[Site, int]] = OrderedDict()
+        self._cached: Cache[str, tuple[Site, int]] = Cache(size_bytes, cost=itemgetter(1))
 
     def known(self, cenv: str, version: int) -> Site | None:
         """What is cached, without a look at the file; `version` is State.templates."""
-        with self._lock:
-            entry = self._cached.get(cenv)
-            if entry is None or entry[0].version != version:
-                return None
-            self._cached.move_to_end(cenv)
-            return entry[0]
+        entry = self._cached.get(cenv)
+        return None if entry is None or entry[0].version != version else entry[0]
 
     def get(self, session: Session, version: int) -> Site:
         """The templates as of `version`, as read with the request, or of a later moment."""
@@ -231,12 +224,7 @@ class Sites:
             return found
         site = read_site(session)
         size = sum(4 * (len(item.content) + len(item.rendered or "")) + _ENTRY_BYTES for item in site.by_name.values())
-        with self._lock:
-            self._held += size - self._cached.pop(session.cenv, (site, 0))[1]
-            self._cached[session.cenv] = (site, size)
-            while self._held > self._most:
-                self._held -= self._cached.popitem(last=False)[1][1]
-        return site
+        return self._cached.put(session.cenv, (site, size))[0]
 
 
 def read_site(session: Session) -> Site:

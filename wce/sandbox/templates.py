@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType
@@ -13,6 +12,7 @@ from jinja2.exceptions import TemplateError, TemplateNotFound, TemplateSyntaxErr
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from wce.cache import Cache
 from wce.sandbox.database import Ask, Database
 from wce.sandbox.filters import FILTERS
 from wce.sandbox.front import LAYOUT, Front, parameters, split
@@ -45,6 +45,7 @@ class _Read:
 
     code: CodeType
     front: Front
+    chars: int
 
 
 class Renderer:
@@ -61,8 +62,7 @@ class Renderer:
         # A line with nothing but a statement leaves no blank line, which would end a list.
         self._markdown = Environment(self._load, functions.table(), filters, finalize=escaped, trim_blocks=True, lstrip_blocks=True)
         self._reserved = frozenset(self._jinja.globals) | {REQUEST, USER, PAGE, CONTENT}
-        self._known: OrderedDict[tuple[str, str, str], _Read] = OrderedDict()
-        self._known_chars = 0
+        self._known: Cache[tuple[str, str, str], _Read] = Cache(_CACHED_CHARS, cost=lambda read: read.chars)
 
     def check(self, source: str, syntax: str) -> None:
         """Raise Fault `syntax` where the template could not be read; nothing of it runs."""
@@ -181,22 +181,15 @@ class Renderer:
         return render
 
     def _read(self, name: str, syntax: str, source: str) -> _Read:
-        key = name, syntax, source
-        found = self._known.get(key)
-        if found is not None:
-            self._known.move_to_end(key)
-            return found
+        return self._known.get_or((name, syntax, source), lambda: self._read_anew(name, syntax, source))
+
+    def _read_anew(self, name: str, syntax: str, source: str) -> _Read:
         _require_readable(source, syntax)
         front, text = split(source, self._reserved) if syntax == MARKDOWN else (Front(), source)
         if syntax == HTML:
             text = ""
         environment = self._markdown if syntax == MARKDOWN else self._jinja
-        found = self._known[key] = _Read(_compiled(environment, name, "\n" * front.lines + text), front)
-        self._known_chars += len(source)
-        while self._known_chars > _CACHED_CHARS:
-            (_, _, oldest), _ = self._known.popitem(last=False)
-            self._known_chars -= len(oldest)
-        return found
+        return _Read(_compiled(environment, name, "\n" * front.lines + text), front, len(source))
 
 
 def _compiled(environment: Environment, name: str, source: str) -> CodeType:
