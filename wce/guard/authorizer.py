@@ -8,10 +8,10 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.guard import actions
-from wce.guard.actions import DENY, OK
+from wce.guard.actions import OK
 from wce.guard.catalogue import OWN
+from wce.guard.doorkeeper import DECLARED, Doorkeeper
 from wce.guard.functions import ALLOWED, TABLE_FUNCTIONS
-from wce.guard.plan import Plan
 from wce.guard.principal import Principal
 from wce.guard.rewrite import no_table, view_refused
 from wce.guard.shadows import view_closure, view_over
@@ -21,10 +21,6 @@ from wce.store.sqlite import fold
 _MAX_CALLS: Final = 20_000
 _CATALOGUE: Final = "sqlite_master"
 _STATISTICS: Final = "sqlite_stat1"
-# SQLite before 3.43 says, where a virtual table is declared, that it updates the catalogue; a real UPDATE also needs writable_schema.
-_DECLARED: Final = frozenset({"type", "name", "tbl_name", "rootpage", "sql"})
-
-
 _HARMLESS: Final = frozenset({actions.SELECT, actions.RECURSIVE})
 
 
@@ -38,26 +34,16 @@ class Within(Enum):
     VIEW = auto()  # a view as it stands in the file: only triggers get there
 
 
-class Authorizer:
-    """Default: deny. `plan` is the statement being prepared, `denied` the first reason for a refusal."""
+class Authorizer(Doorkeeper):
+    """One principal's."""
 
     def __init__(self, principal: Principal) -> None:
+        super().__init__()
         self._principal = principal
         self._catalogue = principal.catalogue
         self._schema = principal.hidden.schema
         self._own = principal.hidden.own
         self._secret = (principal.hidden.own, principal.hidden.view)
-        self._calls = 0
-        self._deadline = 0.0
-        self.plan = Plan("", "SELECT")
-        self.denied: WceError | None = None
-
-    def expect(self, plan: Plan, deadline: float) -> None:
-        """From here on SQLite prepares or runs this plan."""
-        self.plan = plan
-        self.denied = None
-        self._calls = 0
-        self._deadline = deadline
 
     def __call__(self, action: int, first: str | None, second: str | None, database: str | None, context: str | None) -> int:
         self._calls += 1
@@ -77,11 +63,6 @@ class Authorizer:
         if action in _HARMLESS or (action == actions.PRAGMA and name == "data_version" and second is None):
             return OK
         return self._deny(WceError("statement_not_allowed"))
-
-    def _deny(self, reason: WceError) -> int:
-        if self.denied is None:
-            self.denied = reason
-        return DENY
 
     def _within(self, context: str | None) -> Within:
         """Triggers fire and views of the file are opened only by writes, so in a SELECT their names are just names."""
@@ -182,7 +163,7 @@ class Authorizer:
 
     def _write(self, action: int, name: str, column: str, database: str | None, context: str | None) -> int:
         if name == _CATALOGUE:
-            declares = action == actions.UPDATE and context is None and column in _DECLARED
+            declares = action == actions.UPDATE and context is None and column in DECLARED
             return OK if declares and database in ("main", self._schema) else self._deny(no_table(name))
         if database != self._schema or name.startswith(OWN):
             return self._deny(no_table(name))

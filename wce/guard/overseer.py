@@ -7,10 +7,10 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.guard import actions
-from wce.guard.actions import DENY, OK
+from wce.guard.actions import OK
 from wce.guard.catalogue import SCHEMA, Catalogue
+from wce.guard.doorkeeper import DECLARED, Doorkeeper
 from wce.guard.functions import ALLOWED, OF_DDL, TABLE_FUNCTIONS
-from wce.guard.plan import Plan
 from wce.guard.principal import EPONYMOUS
 from wce.guard.weights import too_complex
 from wce.store.sqlite import fold
@@ -85,26 +85,15 @@ _SCHEMA_ACTIONS: Final = frozenset(
         actions.DROP_VTABLE,
     }
 )
-_DECLARED: Final = frozenset({"type", "name", "tbl_name", "rootpage", "sql"})
 _MAX_CALLS: Final = 100_000
 
 
-class Overseer:
-    """Default: deny. `plan` is the statement being prepared, `denied` the first reason for a refusal."""
+class Overseer(Doorkeeper):
+    """That of administrators, who are all the same."""
 
     def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__()
         self._catalogue = catalogue
-        self._calls = 0
-        self._deadline = 0.0
-        self.plan = Plan("", "SELECT")
-        self.denied: WceError | None = None
-
-    def expect(self, plan: Plan, deadline: float) -> None:
-        """From here on SQLite prepares or runs this plan."""
-        self.plan = plan
-        self.denied = None
-        self._calls = 0
-        self._deadline = deadline
 
     def __call__(self, action: int, first: str | None, second: str | None, database: str | None, context: str | None) -> int:
         self._calls += 1
@@ -128,11 +117,6 @@ class Overseer:
         else:
             reason = WceError("statement_not_allowed")
         return OK if reason is None else self._deny(reason)
-
-    def _deny(self, reason: WceError) -> int:
-        if self.denied is None:
-            self.denied = reason
-        return DENY
 
     def _read(self, name: str, column: str, database: str | None, inside: str) -> WceError | None:
         if (name, column) in UNREADABLE:
@@ -160,7 +144,7 @@ class Overseer:
         if name.startswith(OWN_TABLES):
             return _forbidden(name)
         if name in _CATALOGUES | _TEMP_CATALOGUES or database == "temp":
-            declares = action == actions.UPDATE and context is None and column in _DECLARED and database != "temp"
+            declares = action == actions.UPDATE and context is None and column in DECLARED and database != "temp"
             return None if self.plan.ddl or declares else _forbidden(name)
         if name.startswith("sqlite_"):
             return None if self.plan.ddl else _forbidden(name)  # DROP TABLE forgets the table's AUTOINCREMENT
