@@ -74,6 +74,9 @@ class Actor:
     page: str | None = None  # whose token brought him; it opens endpoints only
 
 
+HOUSEKEEPER: Final = Actor(PUBLIC_ID, "", Role.PUBLIC)  # on whose behalf the server keeps queues, logs and pages
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """The version counters of a cenv, read with every request; a cache is right while its counter is unchanged."""

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from wce.core.jobs import SERVER
 from wce.core.logins import log_in
 from wce.core.upkeep import sweep
+from wce.model import HOUSEKEEPER
 
 HOUR = 3600
 
@@ -28,20 +28,20 @@ def test_what_has_not_ended_stays_and_nothing_is_written(world) -> None:
     sign_in(world)
     commits = world.session.one("SELECT commits FROM _wce_state")
 
-    assert sweep(world.session, SERVER, world.clock.now) is False
+    assert sweep(world.session, HOUSEKEEPER, world.clock.now) is False
     assert (left(world), world.session.one("SELECT commits FROM _wce_state")) == ((1, 0), commits)
 
 
 def test_it_goes_an_hour_after_it_has_ended(world) -> None:
     ends_at = sign_in(world).expires_at
     world.clock.now = ends_at + HOUR - 1
-    assert sweep(world.session, SERVER, world.clock.now) is False
+    assert sweep(world.session, HOUSEKEEPER, world.clock.now) is False
 
     world.clock.now += 1
 
-    assert sweep(world.session, SERVER, world.clock.now) is True
+    assert sweep(world.session, HOUSEKEEPER, world.clock.now) is True
     assert left(world) == (0, 0)
-    assert sweep(world.session, SERVER, world.clock.now) is False
+    assert sweep(world.session, HOUSEKEEPER, world.clock.now) is False
 
 
 def test_what_ended_just_now_goes_along_so_that_the_next_hour_is_quiet(world) -> None:
@@ -49,7 +49,7 @@ def test_what_ended_just_now_goes_along_so_that_the_next_hour_is_quiet(world) ->
     world.clock.now += HOUR
     world.sql("INSERT INTO _wce_revoked_tokens VALUES ('young', ?)", int(world.clock.now) - 1)
 
-    sweep(world.session, SERVER, world.clock.now)
+    sweep(world.session, HOUSEKEEPER, world.clock.now)
 
     assert left(world) == (0, 0)
 
@@ -58,4 +58,4 @@ def test_a_sweep_removes_a_part_of_very_many(world) -> None:
     revoke(world, 1500)
     world.clock.now += HOUR
 
-    assert [(sweep(world.session, SERVER, world.clock.now), left(world)[1]) for _ in range(3)] == [(True, 500), (True, 0), (False, 0)]
+    assert [(sweep(world.session, HOUSEKEEPER, world.clock.now), left(world)[1]) for _ in range(3)] == [(True, 500), (True, 0), (False, 0)]

@@ -101,12 +101,6 @@ def test_durability_is_synchronous(connection, durability, synchronous):
     assert pragma(connection, "synchronous") == synchronous
 
 
-def test_trusted_schema_can_be_switched_off(connection):
-    prepare(connection, trusted_schema=False)
-
-    assert pragma(connection, "trusted_schema") == 0
-
-
 def test_fts5_stays_in_step_through_triggers(connection):
     prepare(connection)
     connection.execute("CREATE TABLE docs (id INTEGER PRIMARY KEY, body TEXT)")

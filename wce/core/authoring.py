@@ -72,10 +72,10 @@ class Shelf(Generic[Item]):
             raise WceError("not_found", f"No such {self.kind}.")
         return self.read(row)
 
-    def find_by(self, transaction: Transaction, **values: str) -> Item | None:
+    def find_by(self, session: Session | Transaction, **values: str) -> Item | None:
         """The one that has these values, which no two have, or None."""
         where = " AND ".join(f"{name} = ?" for name in values)
-        row = transaction.execute(f"SELECT {self.columns} FROM {self.table} WHERE {where}", tuple(values.values())).fetchone()
+        row = session.execute(f"SELECT {self.columns} FROM {self.table} WHERE {where}", tuple(values.values())).fetchone()
         return None if row is None else self.read(row)
 
     def require_free_name(self, transaction: Transaction, item: Item, name: str | None) -> None:

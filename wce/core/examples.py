@@ -65,11 +65,11 @@ def list_examples() -> tuple[Example, ...]:
     return tuple(_read(path.parent) for path in sorted(FOLDER.glob(f"*/{_MANIFEST}")))
 
 
-def find_example(name: str, field: str = "example") -> Example:
+def find_example(name: str) -> Example:
     """One; raises `validation` that names those that there are."""
     found = next((example for example in list_examples() if example.name == name), None)
     if found is None:
-        raise invalid(field, "must be one of " + ", ".join(example.name for example in list_examples()))
+        raise invalid("example", "must be one of " + ", ".join(example.name for example in list_examples()))
     return found
 
 

@@ -14,12 +14,11 @@ from typing import Any, Final
 
 from wce.core.runs import Run, insert
 from wce.errors import WceError
-from wce.model import PUBLIC_ID, Actor, Role
+from wce.model import HOUSEKEEPER
 from wce.store.session import Session
 from wce.store.transaction import Transaction
 
 TABLE: Final = "_wce_jobs"  # stands among the tables of a commit that queued some
-SERVER: Final = Actor(PUBLIC_ID, "", Role.PUBLIC)  # on whose behalf the queue is kept
 MAX_ATTEMPTS: Final = 5
 BACK_OFF_SECONDS: Final = (1, 5, 25, 125)  # before the second, third… attempt
 LEASE_SECONDS: Final = 180  # longer than any script may take
@@ -62,7 +61,7 @@ def claim(session: Session, now: float) -> Claim | None:
     """Take the job that has been due for longest, or None. Costs one read where nothing is due."""
     if session.one("SELECT 1 FROM _wce_jobs WHERE due_at <= ? LIMIT 1", (int(now),)) is None:
         return None
-    with session.transaction(SERVER) as transaction:
+    with session.transaction(HOUSEKEEPER) as transaction:
         _give_up_on_the_fatal(transaction, int(now))
         row = transaction.execute(
             f"UPDATE _wce_jobs SET attempts = attempts + 1, due_at = ?2 WHERE id ="
@@ -81,7 +80,7 @@ def finish(transaction: Transaction, held: Claim) -> None:
 
 def drop(session: Session, held: Claim) -> None:
     """End a job that has nothing to do, such as one of a script that is gone; harmless when it is not ours any more."""
-    with session.transaction(SERVER) as transaction:
+    with session.transaction(HOUSEKEEPER) as transaction:
         transaction.execute("DELETE FROM _wce_jobs WHERE id = ? AND attempts = ?", (held.id, held.attempt))
 
 
@@ -91,7 +90,7 @@ def fail(session: Session, held: Claim, now: float) -> int | None:
         drop(session, held)
         return None
     due_at = int(now) + BACK_OFF_SECONDS[held.attempt - 1]
-    with session.transaction(SERVER) as transaction:
+    with session.transaction(HOUSEKEEPER) as transaction:
         transaction.execute("UPDATE _wce_jobs SET due_at = ? WHERE id = ? AND attempts = ?", (due_at, held.id, held.attempt))
     return due_at
 
@@ -101,7 +100,7 @@ def put_off(session: Session, held: Claim, now: float, seconds: int) -> int | No
     if now - held.created_at >= PATIENCE_SECONDS:
         return None
     due_at = int(now) + seconds
-    with session.transaction(SERVER) as transaction:
+    with session.transaction(HOUSEKEEPER) as transaction:
         transaction.execute(
             "UPDATE _wce_jobs SET due_at = ?, attempts = attempts - 1 WHERE id = ? AND attempts = ?", (due_at, held.id, held.attempt)
         )

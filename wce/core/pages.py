@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from wce.core.paths import MAX_PATH
 from wce.errors import WceError
-from wce.model import PUBLIC_ID, Actor, Role, State
+from wce.model import HOUSEKEEPER, State
 from wce.store.session import Session
 from wce.store.transaction import Transaction
 
@@ -24,7 +24,6 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 _MAX_PAGE: Final = 2 * 1024 * 1024  # a larger one is not kept
 _LEAST_ZIPPED: Final = 600  # bytes; a smaller page fits into the packet anyway
 _OWN: Final = "_wce_"
-_SERVER: Final = Actor(PUBLIC_ID, "", Role.PUBLIC)  # on whose behalf pages are kept
 
 
 class Mark(NamedTuple):
@@ -138,7 +137,7 @@ def keep(session: Session, path: str, page: Page, proof: Proof, now: float) -> P
     """
     if page.size > _MAX_PAGE or len(path) > MAX_PATH:  # a visitor chooses the path, and every table of the page has it twice
         return None
-    with session.transaction(_SERVER) as transaction:
+    with session.transaction(HOUSEKEEPER) as transaction:
         transaction.uncounted()
         right = _prove(transaction, proof)
         if not right:

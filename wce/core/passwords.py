@@ -20,7 +20,7 @@ MAX_BYTES: Final = 72  # bcrypt reads no further
 # Of what becomes shorter in NFC, four characters at the most become one. To normalize takes the square of the length, in one step.
 _MAX_CHARACTERS: Final = 4 * MAX_BYTES
 # A file from elsewhere may hold a cost of 31, which takes days to check.
-_MAX_ROUNDS: Final = 14
+MAX_ROUNDS: Final = 14
 _SHAPE: Final = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
 _WAIT_SECONDS: Final = 10.0
 
@@ -60,8 +60,8 @@ class Passwords:
 
         A hash of fewer rounds, as a file from elsewhere may hold, would tell that there is one: the rest is made up for.
         """
-        shape = _SHAPE.fullmatch(stored or "")
-        known = shape is not None and int(shape[1]) <= _MAX_ROUNDS
+        cost = rounds_of(stored)
+        known = cost is not None and cost <= MAX_ROUNDS
         try:
             normal = check(password)
         except WceError:
@@ -69,13 +69,19 @@ class Passwords:
         with self._place():
             matches = self._bcrypt.verify(normal, stored if known else _dummy(self._rounds))
             # Each round doubles the work: those of `cost`, … `rounds` - 1 together are what one of `rounds` has more than one of `cost`.
-            for rounds in range(int(shape[1]) if shape and known else self._rounds, self._rounds):
+            for rounds in range(cost if cost is not None and known else self._rounds, self._rounds):
                 self._bcrypt.verify(normal, _dummy(rounds))
         return bool(matches) and known
 
     def _place(self) -> AbstractContextManager[None]:
         lane.waiting()
         return self._gate.enter("bcrypt", self._workers, _WAIT_SECONDS)
+
+
+def rounds_of(stored: str | None) -> int | None:
+    """What checking a password against a stored hash costs, each round twice the one before; None for what is no hash."""
+    shape = _SHAPE.fullmatch(stored or "")
+    return None if shape is None else int(shape[1])
 
 
 def _dummy(rounds: int) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from wce.core.gate import Gate
 from wce.errors import WceError
 from wce.log import LOGGER
-from wce.model import PUBLIC_ID, Actor, Role
+from wce.model import HOUSEKEEPER
 from wce.store.session import Session
 from wce.store.sqlite import sqlite3
 from wce.store.store import WAIT_SECONDS, Store
@@ -31,7 +31,6 @@ _GATHER_SECONDS: Final = 0.05  # so that one write takes all of many failures
 _MAX_READERS: Final = 64  # that wait for one cenv to be written
 _FLUSH_SECONDS: Final = 1.0
 _COLUMNS: Final = "kind, item_id, started_at, duration_ms, status, error, prints, user_id, request_id"
-_NOBODY: Final = Actor(PUBLIC_ID, "", Role.PUBLIC)
 _to_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -135,7 +134,7 @@ class Runs:
             self.flush(cenv)
 
     def _write(self, cenv: str, runs: list[Run]) -> None:
-        with self._store.session(cenv) as session, session.transaction(_NOBODY) as transaction:
+        with self._store.session(cenv) as session, session.transaction(HOUSEKEEPER) as transaction:
             transaction.uncounted()
             insert(transaction, runs)
 

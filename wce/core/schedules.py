@@ -15,7 +15,7 @@ from wce.core import jobs
 from wce.core.authoring import Check, Shelf, check_name, check_script, check_words, given_only
 from wce.core.roles import require_administrator
 from wce.errors import WceError, invalid
-from wce.model import Actor
+from wce.model import HOUSEKEEPER, Actor
 from wce.store.session import Session
 
 _MAX_SCHEDULES: Final = 100
@@ -122,7 +122,7 @@ def queue_due(session: Session, now: float) -> int:
     """
     if session.one("SELECT 1 FROM _wce_schedules WHERE next_at <= ?", (int(now),)) is None:
         return 0
-    with session.transaction(jobs.SERVER) as transaction:
+    with session.transaction(HOUSEKEEPER) as transaction:
         due = transaction.execute(
             "SELECT id, cron, timezone, next_at FROM _wce_schedules WHERE next_at <= ? ORDER BY next_at, id", (int(now),)
         ).fetchall()

@@ -12,14 +12,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wce.cache import Cache
-from wce.config import SettingError
+from wce.config import SettingError, rate
 from wce.core import audit
 from wce.core.roles import require_administrator
 from wce.errors import FieldError, WceError
 from wce.model import Actor, AuditEntry, Limits
 from wce.store.session import Session
 
-_RATE: Final = re.compile(r"([1-9][0-9]{0,6}) per (second|minute|hour|day)")
 _MAX_ORIGINS: Final = 50
 _MAX_ORIGIN: Final = 300  # characters: the longest name of a host has 253
 _MAX_TITLE: Final = 60
@@ -54,9 +53,7 @@ def _choice(*allowed: str) -> Callable[[object], str]:
 
 
 def _rate(value: object) -> str:
-    if not isinstance(value, str) or not _RATE.fullmatch(value):
-        raise ValueError('must look like "100 per minute" (second, minute, hour or day)')
-    return value
+    return rate(value if isinstance(value, str) else "")
 
 
 def _title(value: object) -> str:

@@ -12,6 +12,7 @@ from wce.guard.tokens import LITERALS, Token, scan
 
 MAX_SHAPE: Final = 2_000
 _MAX_CACHED: Final = 8_192  # characters; longer texts are rarely run twice
+_MAX_SHAPES: Final = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class Shape:
 class Shapes:
     """Remembers the shapes of texts that come again, since reading SQL costs about 0.7 ms per KB."""
 
-    def __init__(self, size: int = 2_048) -> None:
-        self._cached: Cache[tuple[str, str], Shape] = Cache(size)
+    def __init__(self) -> None:
+        self._cached: Cache[tuple[str, str], Shape] = Cache(_MAX_SHAPES)
 
     def of(self, cenv: str, sql: str, catalogue: Catalogue) -> Shape:
         """The shape of a statement that the guard has let through."""

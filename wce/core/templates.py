@@ -128,8 +128,7 @@ def find_template(session: Session, template_id: int) -> Template:
 
 def find_by_name(session: Session, name: str) -> Template | None:
     """The one that has exactly this name, published or not."""
-    row = session.one(f"SELECT {SHELF.columns} FROM _wce_templates WHERE name = ?", (name,))
-    return None if row is None else SHELF.read(row)
+    return SHELF.find_by(session, name=name)
 
 
 def save_template(session: Session, make: Make, actor: Actor, new: NewTemplate) -> tuple[Template, bool]:

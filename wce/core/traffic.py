@@ -15,7 +15,7 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.log import LOGGER
-from wce.model import PUBLIC_ID, Actor, Role
+from wce.model import HOUSEKEEPER
 from wce.store.session import Session
 from wce.store.sqlite import sqlite3
 from wce.store.store import Store
@@ -26,7 +26,6 @@ BOUNDS_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_
 _FLUSH_SECONDS: Final = 60.0
 _MAX_AT_ONCE: Final = 200  # cenvs written by one round, so that it never takes the disk for long
 _MAX_WAITING: Final = 20_000  # buckets in memory, over all cenvs
-_NOBODY: Final = Actor(PUBLIC_ID, "", Role.PUBLIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class Traffic:
         if not taken:
             return
         try:
-            with self._store.session(cenv) as session, session.transaction(_NOBODY) as transaction:
+            with self._store.session(cenv) as session, session.transaction(HOUSEKEEPER) as transaction:
                 transaction.uncounted()
                 for (_, started_at), counts in taken.items():
                     _add(session, started_at, counts)

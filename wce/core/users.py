@@ -46,12 +46,12 @@ class UserChanges:
     password: str | None = None
 
 
-def check_username(username: str, field: str = "username") -> str:
+def check_username(username: str) -> str:
     """The name, if it may be one; raises `validation`."""
     if not _USERNAME.fullmatch(username):
-        raise invalid(field, "must have 3 to 32 letters, digits or underscores")
+        raise invalid("username", "must have 3 to 32 letters, digits or underscores")
     if username.lower() == _RESERVED:
-        raise invalid(field, "is reserved for visitors who are not signed in: choose another name")
+        raise invalid("username", "is reserved for visitors who are not signed in: choose another name")
     return username
 
 

@@ -50,7 +50,7 @@ def told(fault: Fault, refusal: WceError | None, *, frank: bool) -> WceError:
 def of_syntax(fault: Fault) -> WceError:
     """The error for the author of a script that cannot be read."""
     shown = "\n".join(part for part in (fault.message, fault.excerpt) if part)
-    return WceError("script_error", fault.message, errors=(FieldError("script", shown),), position=_position(fault))
+    return WceError("script_error", fault.message, errors=(FieldError("script", shown),), position=position_of(fault))
 
 
 def aborted(fault: Fault, request_id: str) -> Reply:
@@ -75,7 +75,7 @@ def _of_statement(fault: Fault, refusal: WceError, *, frank: bool) -> WceError:
     if refusal.code == "no_such_table" and not frank:
         return WceError("table_forbidden", refusal.detail)
     if refusal.code in _TOLD:
-        return WceError(refusal.code, refusal.detail, position=_position(fault) if frank else None, retry_after=refusal.retry_after)
+        return WceError(refusal.code, refusal.detail, position=position_of(fault) if frank else None, retry_after=refusal.retry_after)
     return _with_place(fault, "script_failed", _SENTENCES["refused"], shortened(refusal.detail), frank=frank)
 
 
@@ -83,8 +83,9 @@ def _with_place(fault: Fault, code: str, sentence: str, message: str, *, frank: 
     if not frank:
         return WceError(code, sentence, evidence=message)
     errors = (FieldError("script", f"{message}\n{fault.excerpt}"),) if fault.excerpt else ()
-    return WceError(code, f"{sentence} {message}".strip(), errors=errors, position=_position(fault))
+    return WceError(code, f"{sentence} {message}".strip(), errors=errors, position=position_of(fault))
 
 
-def _position(fault: Fault) -> Position | None:
+def position_of(fault: Fault) -> Position | None:
+    """Where in its script or template it happened."""
     return None if fault.line is None else Position(fault.line, fault.column or 1)

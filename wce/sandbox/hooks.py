@@ -13,7 +13,7 @@ from wce.core.logins import anonymous
 from wce.core.settings import Config
 from wce.errors import WceError
 from wce.log import LOGGER
-from wce.model import PUBLIC_ID, Actor, Role
+from wce.model import HOUSEKEEPER, PUBLIC_ID, Actor, Role
 from wce.sandbox.calls import Saved, Scripts, Task
 from wce.store.session import Session
 from wce.store.store import Store
@@ -43,7 +43,7 @@ class Jobs:
     def next_due(self, cenv: str) -> float | None:
         """When the cenv has something to do; what has expired in it goes on the way."""
         with self.store.session(cenv) as session:
-            upkeep.sweep(session, jobs.SERVER, self.now())
+            upkeep.sweep(session, HOUSEKEEPER, self.now())
             return jobs.next_due(session)
 
     def _run(self, session: Session, held: Claim) -> None:

@@ -15,10 +15,11 @@ from wce.core.pages import Page, Proof
 from wce.core.runs import Run, Runs
 from wce.core.settings import CenvSettings
 from wce.core.templates import Site, Template
-from wce.errors import FieldError, Position, WceError
+from wce.errors import FieldError, WceError
 from wce.metrics import Metrics
 from wce.model import PUBLIC_ID
 from wce.sandbox import messages
+from wce.sandbox.faults import position_of
 from wce.sandbox.messages import Budget, Fault, Rendered, RenderJob, shortened
 from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Parties
@@ -184,7 +185,7 @@ def _proof(visit: Visit, trail: Trail, names: list[str]) -> Proof:
 
 def _of_syntax(fault: Fault) -> WceError:
     shown = "\n".join(part for part in (fault.message, fault.excerpt) if part)
-    return WceError("template_error", fault.message, errors=(FieldError("content", shown),), position=_position(fault))
+    return WceError("template_error", fault.message, errors=(FieldError("content", shown),), position=position_of(fault))
 
 
 def _told(fault: Fault, refusal: WceError | None, visit: Visit) -> WceError:
@@ -201,13 +202,8 @@ def _told(fault: Fault, refusal: WceError | None, visit: Visit) -> WceError:
     given = {"path": visit.path, "params": visit.request.get("params"), "query": visit.request.get("query")}
     data = json.dumps(given, ensure_ascii=False)[:_MAX_DATA]
     shown = f"{where}: {message}\n{fault.excerpt}".strip()
-    return WceError(
-        code, f"{sentence} {where}: {message}", errors=(FieldError("template", shown), FieldError("data", data)), position=_position(fault)
-    )
-
-
-def _position(fault: Fault) -> Position | None:
-    return None if fault.line is None else Position(fault.line, fault.column or 1)
+    errors = (FieldError("template", shown), FieldError("data", data))
+    return WceError(code, f"{sentence} {where}: {message}", errors=errors, position=position_of(fault))
 
 
 def _noted(error: WceError) -> dict[str, Any]:

@@ -117,20 +117,15 @@ def prepare(
     schema: str = "main",
     durability: str = "normal",
     max_database_bytes: int | None = None,
-    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
-    trusted_schema: bool = True,
 ) -> None:
-    """Set what every connection to a cenv needs; nothing of it is stored in the file.
-
-    `trusted_schema` is on by default because SQLite before 3.41 otherwise refuses the triggers that keep an FTS5 index in step.
-    """
+    """Set what every connection to a cenv needs; nothing of it is stored in the file."""
     name = quote(schema)
     synchronous = "FULL" if durability == "full" else "NORMAL"
     for pragma in (
-        f"busy_timeout={int(busy_timeout_ms)}",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
         "recursive_triggers=ON",
         "foreign_keys=ON",
-        f"trusted_schema={'ON' if trusted_schema else 'OFF'}",
+        "trusted_schema=ON",  # without it SQLite before 3.41 refuses the triggers that keep an FTS5 index in step
         "cell_size_check=ON",
         "temp_store=FILE",
         f"{name}.mmap_size=0",

@@ -154,10 +154,10 @@ class Store:
         return draft.cenv
 
     @contextmanager
-    def exclusive(self, cenv: str, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    def exclusive(self, cenv: str) -> Iterator[None]:
         """Keep other writers out while a cenv's whole content is replaced; not from a thread that writes to it."""
-        deadline = time.monotonic() + wait_seconds
-        with self.writers.hold(cenv, wait_seconds), self.processes.hold(cenv, deadline - time.monotonic()):
+        deadline = time.monotonic() + WAIT_SECONDS
+        with self.writers.hold(cenv, WAIT_SECONDS), self.processes.hold(cenv, deadline - time.monotonic()):
             yield
 
     def remove(self, cenv: str, before: Callable[[], None] = lambda: None) -> None:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from wce.core import passwords, users
-from wce.errors import FieldError, WceError
+from wce.errors import FieldError, WceError, invalid
 from wce.model import Params, Value
 from wce.web import current, jsonbody
 
@@ -246,20 +246,16 @@ def _parameter(value: Any, field: str) -> Value:
     if isinstance(value, bool):
         return int(value)  # SQLite has no other truth
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise _bad(field, "must fit in 64 bits")
+        raise invalid(field, "must fit in 64 bits")
     if value is None or isinstance(value, int | float | str):
         return value
     if isinstance(value, dict) and value.keys() == {"$base64"} and isinstance(value["$base64"], str):
         return _blob(value["$base64"], field)
-    raise _bad(field, 'must be null, a number, a string, true, false or {"$base64": "…"}')
+    raise invalid(field, 'must be null, a number, a string, true, false or {"$base64": "…"}')
 
 
 def _blob(text: str, field: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _bad(field, "is not base64") from error
-
-
-def _bad(field: str, message: str) -> WceError:
-    return WceError("validation", f"{field}: {message}", errors=(FieldError(field, message),))
+        raise invalid(field, "is not base64") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,14 +13,13 @@ from wce.core.importing.foreign import Foreign, Undecodable
 from wce.core.importing.header import bad
 from wce.core.importing.parts import Part
 from wce.core.importing.report import Report, printable
+from wce.core.passwords import MAX_ROUNDS, rounds_of
 from wce.core.settings import check_stored
 from wce.errors import WceError
 from wce.guard.builder import Builder
 from wce.model import PUBLIC_ID, Role
 from wce.store.sqlite import fold, quote, sqlite3
 
-_HASH: Final = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
-_MOST_ROUNDS: Final = 14
 _EVERY_TABLE: Final = "*"
 Row = dict[str, Any]
 
@@ -113,9 +111,9 @@ class System:
             return "username is taken"
         names.add(folded)
         stored = row["password_hash"]
-        shape = _HASH.fullmatch(stored or "")
-        if (stored is not None or row["role"] == Role.OWNER) and (shape is None or not self.least_rounds <= int(shape[1]) <= _MOST_ROUNDS):
-            return f"password_hash must be a bcrypt hash of cost {self.least_rounds} to {_MOST_ROUNDS}"
+        rounds = rounds_of(stored)
+        if (stored is not None or row["role"] == Role.OWNER) and (rounds is None or not self.least_rounds <= rounds <= MAX_ROUNDS):
+            return f"password_hash must be a bcrypt hash of cost {self.least_rounds} to {MAX_ROUNDS}"
         if row["role"] == Role.OWNER and not row["enabled"]:
             return "the owner must be enabled"
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 INTEGER: Final = "INTEGER"
@@ -15,6 +14,7 @@ KINDS: Final = (INTEGER, REAL, TEXT)
 _WHOLE: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _DECIMAL: Final = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?=[.eE])\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")  # 00123 is an article number
 _LARGEST: Final = 2**63
+_DELIMITERS: Final = (",", ";", "\t")
 
 
 def of_field(field: str) -> str | None:
@@ -70,7 +70,7 @@ def value_as(kind: str, value: Any) -> int | float | str | None:
     raise ValueError(f"{str(value)[:40]!r} is not {kind}")
 
 
-def delimiter(header: str, among: Sequence[str] = (",", ";", "\t")) -> str:
+def delimiter(header: str) -> str:
     """What separates the columns: whatever the first line has most of outside its quotes."""
     bare = re.sub(r'"[^"]*"', "", header)
-    return max(among, key=bare.count)
+    return max(_DELIMITERS, key=bare.count)

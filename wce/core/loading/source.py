@@ -11,7 +11,6 @@ from typing import IO, Any, Final
 
 from wce.core.loading import kinds
 
-FORMATS: Final = ("csv", "json", "ndjson")
 MAX_RECORD: Final = 1024 * 1024  # characters
 MAX_DEPTH: Final = 64
 _CHUNK: Final = 256 * 1024
