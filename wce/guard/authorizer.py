@@ -114,7 +114,7 @@ class Authorizer(Doorkeeper):
             allowed = not name.startswith(OWN)
         elif within is Within.STATEMENT:
             inner = name in self.plan.ctes or self._is_inner(name)
-            allowed = inner or self._is_function(name) or name in principal.views or principal.may_read(name, "")
+            allowed = inner or self._is_function(name) or name in principal.views or principal.may_read(name)
         else:
             allowed = self._is_inner(name) or self._is_function(name) or name in principal.views or principal.reads_freely(name)
         return OK if allowed else self._deny(self._absent(name, within, context))
@@ -133,7 +133,7 @@ class Authorizer(Doorkeeper):
         if within is Within.TRIGGER and name in principal.views:
             return True  # the tables behind it are asked for, too
         written = context is None and name == plan.target_name
-        if principal.may_read(name, column):
+        if principal.may_read(name):
             # Of a restricted table only the row that is written, which the guards have let through.
             if name not in principal.restricted or written or (within is Within.TRIGGER and self._sees_own_row(name, context)):
                 return True

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wce.errors import WceError
-from wce.guard.tokens import NAMES, Token, emit, scan
+from wce.guard.tokens import NAMES, Token, emit, scan, scanned
 
 # Tables that a module keeps behind its virtual table, named after it.
 SHADOWS: Final = {
@@ -51,10 +50,7 @@ def names_in(tokens: Sequence[Token]) -> frozenset[str]:
 
 def view(sql: str) -> tuple[ViewText, list[Token]] | None:
     """The parts and tokens of `CREATE VIEW [IF NOT EXISTS] name [(…)] AS …`; None for a text that is not surely understood."""
-    try:
-        tokens = scan(sql)
-    except WceError:
-        return None
+    tokens = scanned(sql)
     at = _after(tokens, "VIEW")
     columns = ""
     if at < len(tokens) and tokens[at].keyword == "(":
@@ -82,9 +78,8 @@ def _unhinted(tokens: Sequence[Token]) -> list[Token]:
 
 def trigger_body(sql: str) -> list[Token] | None:
     """What stands after a trigger's table; None when it is not surely understood."""
-    try:
-        tokens = scan(sql)
-    except WceError:
+    tokens = scanned(sql)
+    if not tokens:
         return None
     return tokens[next((index for index, token in enumerate(tokens) if token.keyword == "ON"), len(tokens)) + 2 :]
 
@@ -113,10 +108,7 @@ def joined(body: Sequence[Token]) -> frozenset[str]:
 
 def module(sql: str) -> Module | None:
     """The module of `CREATE VIRTUAL TABLE name USING module(…)`; None when it is not surely understood."""
-    try:
-        tokens = scan(sql)
-    except WceError:
-        return None
+    tokens = scanned(sql)
     at = next((index for index, token in enumerate(tokens) if token.keyword == "USING"), len(tokens)) + 1
     if at >= len(tokens) or tokens[at].name is None:
         return None
@@ -141,9 +133,8 @@ def shadow_names(table: str, module_name: str) -> set[str]:
 
 def without_rowid(sql: str) -> bool | None:
     """Whether a CREATE TABLE ends in WITHOUT ROWID; None when it is not surely understood."""
-    try:
-        tokens = scan(sql)
-    except WceError:
+    tokens = scanned(sql)
+    if not tokens:
         return None
     last = max((index for index, token in enumerate(tokens) if token.keyword == ")"), default=len(tokens))
     return any(token.keyword == "WITHOUT" for token in tokens[last + 1 :])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from wce.errors import WceError
-from wce.guard.tokens import LITERALS, NAMES, Token, place, scan
+from wce.guard.tokens import LITERALS, NAMES, Token, place, scanned
 
 _SHORT: Final = 200
 # One call of these with two large arguments runs for seconds, and SQLite looks at no interrupt inside: 5.4 s for instr and
@@ -51,11 +50,7 @@ def definitions(tokens: Sequence[Token]) -> list[Definition]:
 
 def ctes_in(texts: Iterable[str]) -> frozenset[str]:
     """The names of all CTEs in texts of which some may not be understood."""
-    found: set[str] = set()
-    for text in texts:
-        with contextlib.suppress(WceError):
-            found.update(definition.name for definition in definitions(scan(text)))
-    return frozenset(found)
+    return frozenset(definition.name for text in texts for definition in definitions(scanned(text)))
 
 
 def _before_as(tokens: Sequence[Token]) -> Iterator[int]:

@@ -15,7 +15,7 @@ from wce.guard.head import Head, parse
 from wce.guard.plan import Plan
 from wce.guard.principal import Principal
 from wce.guard.session import LIMITS, GuardedSession
-from wce.guard.tokens import Token, scan, tokenize
+from wce.guard.tokens import Token, scanned, tokenize
 from wce.model import Limits, Params, Role
 from wce.store.sqlite import fold, quote, sqlite3
 
@@ -84,7 +84,7 @@ def explain(session: GuardedSession, sql: str, params: Params | None = None, *, 
         rows = _ask(session, plan, params)
     except WceError as error:
         refusal = error
-    tokens = _tokens(sql)
+    tokens = scanned(sql)
     return Explanation(
         kind=plan.kind if plan else (tokens[0].keyword or "") if tokens else "",
         allowed=refusal is None,
@@ -219,10 +219,3 @@ def _rules(principal: Principal | None, name: str, spelled: str, rights: tuple[s
             condition = f": {policy.sql_condition}" if frank else ""
             rules.append(Rule("policy", True, f"only rows that its condition allows to {policy.policy_type}{condition}", policy.id))
     return tuple(rules)
-
-
-def _tokens(sql: str) -> list[Token]:
-    try:
-        return scan(sql)
-    except WceError:
-        return []

@@ -10,7 +10,7 @@ from wce.errors import Position, WceError
 from wce.guard.definitions import names_in
 from wce.guard.net import MESSAGE
 from wce.guard.plan import Plan
-from wce.guard.tokens import NAMES, Token, place, scan
+from wce.guard.tokens import NAMES, Token, place, scanned
 from wce.store.sqlite import fold, sqlite3
 
 _INTERRUPT: Final = 9
@@ -72,7 +72,7 @@ class Faults:
 
     def _absent(self, name: str, plan: Plan) -> WceError | None:
         """No such table, if the client named it at all: the same for one that is hidden and for one that never was."""
-        tokens = _tokens(plan.text)
+        tokens = scanned(plan.text)
         wanted = fold(name)
         spelled = next((token for token in tokens if token.kind in NAMES and token.name == wanted), None)
         if spelled is None:
@@ -102,7 +102,7 @@ class Faults:
         if table["name"] in plan.missing:
             return self._absent(plan.missing[table["name"]], plan) or self._broken(message)
         # This one is really not there; it may have been called by a schema that is not there either.
-        tokens = _tokens(plan.text)
+        tokens = scanned(plan.text)
         schema, _, name = table["name"].rpartition(".")
         if fold(name) not in names_in(tokens) or self._discloses(message, plan):
             return self._broken(message)
@@ -113,7 +113,7 @@ class Faults:
     def _of_text(self, message: str, plan: Plan) -> WceError:
         if _OF_VALUE.match(message):
             return WceError("sql_error", message)
-        tokens = _tokens(plan.text)
+        tokens = scanned(plan.text)
         names = names_in(tokens)
         if self._discloses(message, plan):
             return self._broken("")
@@ -130,7 +130,7 @@ class Faults:
 
     def _discloses(self, message: str, plan: Plan) -> bool:
         """Whether a message contains a hidden name that the client's own text does not, in whatever quotes or amid other words."""
-        return not self._said(message) <= self._said(plan.text) | names_in(_tokens(plan.text))
+        return not self._said(message) <= self._said(plan.text) | names_in(scanned(plan.text))
 
     def _said(self, text: str) -> set[str]:
         """The hidden names that a text contains as words."""
@@ -155,13 +155,6 @@ def _state(error: Exception) -> WceError | None:
         return WceError("validation", "a string is not valid Unicode")
     # The module itself refuses a second statement.
     return WceError("multiple_statements") if isinstance(error, sqlite3.Warning) else None
-
-
-def _tokens(text: str) -> list[Token]:
-    try:
-        return scan(text)
-    except WceError:
-        return []
 
 
 def _find(name: str, text: str, tokens: list[Token]) -> Position | None:

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wce.errors import WceError
 from wce.guard.catalogue import OWN, SCHEMA, Catalogue
 from wce.guard.fleeting import MAKERS, NOW, PRAGMA, RANDOM, TIMES
 from wce.guard.plan import Plan
 from wce.guard.session import GuardedSession
-from wce.guard.tokens import NAMES, Token, scan
+from wce.guard.tokens import NAMES, Token, scanned
 from wce.model import Params
 from wce.store.sqlite import fold
 
@@ -66,27 +65,20 @@ def _closure(names: Iterable[str], catalogue: Catalogue) -> set[str]:
     return found
 
 
-def _texts(session: GuardedSession, plan: Plan, named: set[str]) -> Iterable[Sequence[Token] | None]:
-    """Every text that the statement was made of."""
-    yield _scan(plan.text)
+def _texts(session: GuardedSession, plan: Plan, named: set[str]) -> Iterable[Sequence[Token]]:
+    """Every text that the statement was made of; no tokens for one that cannot be read."""
+    yield scanned(plan.text)
     for name in named & set(session.catalogue.views):
         text = session.catalogue.views[name].text
-        yield None if text is None else text.body
+        yield [] if text is None else text.body
     for policy in session.grants.policies:
         if fold(policy.table_name) in named:
-            yield _scan(policy.sql_condition)
+            yield scanned(policy.sql_condition)
 
 
-def _scan(text: str) -> Sequence[Token] | None:
-    try:
-        return scan(text)
-    except WceError:
-        return None
-
-
-def _moves(tokens: Sequence[Token] | None) -> bool:
+def _moves(tokens: Sequence[Token]) -> bool:
     """Whether a text may ask for the time of the moment; one that cannot be read may, and so does one that makes texts or has bytes."""
-    if tokens is None:
+    if not tokens:
         return True
     for index, token in enumerate(tokens):
         if token.kind == "blob" or token.keyword == "||" or (token.kind in NAMES and _is_now(token.name or "")):

@@ -81,7 +81,7 @@ class Principal:
         """Whether a name may be known to exist: some right on an existing table or view."""
         return name in self.rights and (name in self.catalogue.tables or name in self.catalogue.views)
 
-    def may_read(self, table: str, column: str) -> bool:  # noqa: ARG002  # the place where rights on columns will be looked up
+    def may_read(self, table: str) -> bool:
         """Whether rows of a table may be read at all; policies come on top."""
         return table in self.catalogue.tables and self.right(table).can_read
 
@@ -106,7 +106,7 @@ class Principal:
 
     def reads_freely(self, name: str) -> bool:
         """Whether every row of a table may be read."""
-        return self.may_read(name, "") and name not in self.restricted
+        return self.may_read(name) and name not in self.restricted
 
     def silent_view(self, names: Iterable[str]) -> str | None:
         """A granted view among the names that may read, without SQLite's asking, what the principal may not."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from wce.guard.expansion import Definition, definitions
-from wce.guard.tokens import NAMES, Token
-from wce.guard.weights import Seen, is_table, scanned, too_complex
+from wce.guard.tokens import NAMES, Token, scanned
+from wce.guard.weights import Seen, is_table, too_complex
 
 MAX_SIZE: Final = 50_000  # columns, values and words, after all have been put in their places
 _MAX_DEPTH: Final = 100  # parentheses around a sub-select, as many as SQLite takes at most

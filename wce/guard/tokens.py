@@ -123,6 +123,14 @@ def scan(sql: str) -> list[Token]:
     return tokens
 
 
+def scanned(text: str) -> list[Token]:
+    """The tokens of a text, which has at least one; none where it is not surely understood."""
+    try:
+        return scan(text)
+    except WceError:
+        return []
+
+
 def tokenize(sql: str) -> list[Token]:
     """The tokens of exactly one statement; raises WceError `multiple_statements` or `syntax_error`."""
     tokens = scan(sql)

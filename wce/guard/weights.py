@@ -93,14 +93,6 @@ def _bounded(text: str, weights: Mapping[str, int]) -> int:
         return MAX_WEIGHT + 1
 
 
-def scanned(text: str) -> list[Token]:
-    """The tokens of a text; none where it is not understood."""
-    try:
-        return scan(text)
-    except WceError:
-        return []
-
-
 def _places(tokens: Sequence[Token], *known: Collection[str]) -> dict[str, list[int]]:
     """Where each of the known names may stand for a table."""
     places: dict[str, list[int]] = {}
