@@ -108,7 +108,7 @@ class CenvSettings:
     rate_limit_cenv: str = _setting("6000 per minute", "rate", _rate, "Requests to this cenv: a number per second, minute, hour or day.")
     rate_limit_user: str = _setting("600 per minute", "rate", _rate, "Requests of one user: a number per second, minute, hour or day.")
     cors_origins: tuple[str, ...] = _setting((), "list", _origins, f"Web origins whose scripts may read answers, at most {_MAX_ORIGINS}.")
-    max_database_mb: int = _number(100, 1, 100_000, "Largest size of the file, in MiB.")
+    max_database_mb: int = _number(100, 1, 100_000, "Largest size of the file for what statements write, in MiB.")
     query_timeout_seconds: int = _number(30, 1, 300, "Time for one statement or one transaction.")
     query_max_rows: int = _number(10_000, 1, 1_000_000, "Most rows of one result; more are cut.")
     script_timeout_seconds: int = _number(5, 1, 60, "Time for one script or page.")
