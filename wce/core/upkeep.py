@@ -25,18 +25,22 @@ def prune(transaction: Transaction, config: CenvSettings) -> None:
     audit.trim_in(transaction, transaction.at - config.audit_retention_days * _DAY)
 
 
-def sweep(session: Session, actor: Actor, now: float) -> bool:
-    """Remove what has been expired for an hour; returns whether there was anything.
+def sweep(session: Session, actor: Actor, config: CenvSettings, now: float) -> bool:
+    """Remove what has been expired for an hour, and audit rows a day past their retention; returns whether there was anything.
 
     A cenv is written to once an hour at most, however many sessions end in it, and one without any is only read.
     """
-    before = int(now) - _REST_SECONDS
-    if all(session.one(f"SELECT 1 FROM {table} WHERE expires_at <= ? LIMIT 1", (before,)) is None for table in _EXPIRING):
+    before, kept_from = int(now) - _REST_SECONDS, int(now) - config.audit_retention_days * _DAY
+    expired = any(session.one(f"SELECT 1 FROM {table} WHERE expires_at <= ? LIMIT 1", (before,)) for table in _EXPIRING)
+    # What programs with keys do is written down, too, and they never log in.
+    old = session.one("SELECT 1 FROM (SELECT timestamp FROM _wce_audit_log ORDER BY id LIMIT 1) WHERE timestamp < ?", (kept_from - _DAY,))
+    if not expired and old is None:
         return False
     with session.transaction(actor) as transaction:
         for table, key in _EXPIRING.items():
-            old = f"SELECT {key} FROM {table} WHERE expires_at <= ? LIMIT {_MOST}"
-            transaction.execute(f"DELETE FROM {table} WHERE {key} IN ({old})", (transaction.at,))
+            some = f"SELECT {key} FROM {table} WHERE expires_at <= ? LIMIT {_MOST}"
+            transaction.execute(f"DELETE FROM {table} WHERE {key} IN ({some})", (transaction.at,))
+        audit.trim_in(transaction, kept_from)
     return True
 
 

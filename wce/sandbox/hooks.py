@@ -10,7 +10,7 @@ from wce.core import hooks, jobs, keys, schedules, upkeep
 from wce.core.authoring import CALLER, Shelf
 from wce.core.jobs import Claim
 from wce.core.logins import anonymous
-from wce.core.settings import Config
+from wce.core.settings import CenvSettings, Config
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.model import HOUSEKEEPER, PUBLIC_ID, Actor, Role
@@ -43,8 +43,11 @@ class Jobs:
     def next_due(self, cenv: str) -> float | None:
         """When the cenv has something to do; what has expired in it goes on the way."""
         with self.store.session(cenv) as session:
-            upkeep.sweep(session, HOUSEKEEPER, self.now())
+            upkeep.sweep(session, HOUSEKEEPER, self._config(session), self.now())
             return jobs.next_due(session)
+
+    def _config(self, session: Session) -> CenvSettings:
+        return self.config.read(session, anonymous(session).state.settings)
 
     def _run(self, session: Session, held: Claim) -> None:
         item = _find(session, held)
@@ -60,8 +63,7 @@ class Jobs:
 
         try:
             task = _task(session, held, item, settle)
-            config = self.config.read(session, anonymous(session).state.settings)
-            self.scripts.perform(session.cenv, config, task)
+            self.scripts.perform(session.cenv, self._config(session), task)
         except WceError as error:
             again = self._again(session, held, error)
             line = {"cenv": session.cenv, "kind": held.kind, "item": held.item_id, "attempt": held.attempt, "code": error.code}
