@@ -18,6 +18,7 @@ from wce.core.exports import require_owner
 from wce.core.operator import OPERATOR
 from wce.core.replacing import put_in_place
 from wce.core.roles import require_administrator
+from wce.core.users import require_still
 from wce.core.vault import Vault, missing
 from wce.errors import WceError
 from wce.model import Actor, AuditEntry
@@ -113,13 +114,17 @@ class Backups:
                 raise WceError("bad_file", "The backup is not what was written: it has been changed or damaged.")
             yield path
 
-    def restore(self, session: Session, actor: Actor, backup_id: str) -> Backup:
-        """Make the cenv what it was then; what it is now is kept first. All sessions end."""
+    def restore(self, session: Session, actor: Actor, backup_id: str, proof: str | None = None) -> Backup:
+        """Make the cenv what it was then; what it is now is kept first. All sessions end.
+
+        `proof`: what `prove` told of the actor's password; the operator is asked for none.
+        """
         cenv = session.cenv
-        with session.transaction(actor) as transaction:
-            require_owner(transaction, actor)
         facts = self.find(cenv, backup_id)
         with self._store.exclusive(cenv), self.fetched(cenv, backup_id) as path:
+            require_owner(session, actor)  # here, where nobody else can write
+            if proof is not None:
+                require_still(session, actor, proof)
             kept = self.keep(cenv, "restore", actor.username)
             with closing(connect(path)) as connection:
                 _require_whole(connection, path.stat().st_size)

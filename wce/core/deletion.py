@@ -9,6 +9,7 @@ from typing import Final
 from wce.core import audit
 from wce.core.exports import require_owner
 from wce.core.passwords import Passwords
+from wce.core.users import require_still
 from wce.errors import WceError
 from wce.model import Actor, AuditEntry
 from wce.store.copies import clean_copy
@@ -28,11 +29,16 @@ class Deleted:
     until: int
 
 
-def delete(store: Store, session: Session, actor: Actor) -> Deleted:
-    """Take the cenv away. A whole copy without sessions is laid aside first, so that a crash leaves one of the two, or both."""
+def delete(store: Store, session: Session, actor: Actor, proof: str | None = None) -> Deleted:
+    """Take the cenv away. A whole copy without sessions is laid aside first, so that a crash leaves one of the two, or both.
+
+    `proof`: what `prove` told of the actor's password; the operator is asked for none.
+    """
     cenv = session.cenv
     with session.transaction(actor) as transaction:
         require_owner(transaction, actor)
+        if proof is not None:
+            require_still(transaction, actor, proof)
         audit.record(transaction, AuditEntry("cenv.delete", "cenv", cenv))
 
     def lay_aside() -> None:

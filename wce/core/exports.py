@@ -30,7 +30,7 @@ def export(store: Store, session: Session, actor: Actor) -> Iterator[Path]:
         yield path
 
 
-def require_owner(transaction: Transaction, actor: Actor) -> Actor:
+def require_owner(transaction: Session | Transaction, actor: Actor) -> Actor:
     """The actor as he is now; raises `forbidden` unless he is the owner, who may have handed the cenv over since the request began."""
     now = current(transaction, actor)
     if now.role is not Role.OWNER:

@@ -14,7 +14,7 @@ from wce.core import audit, roles
 from wce.core.logins import Authenticated, find_person
 from wce.core.passwords import Passwords
 from wce.core.tokens import token_hash
-from wce.core.users import prove
+from wce.core.users import prove, require_still
 from wce.errors import WceError, invalid
 from wce.model import Actor, AuditEntry, Role, Scope
 from wce.store.session import Session
@@ -61,9 +61,8 @@ def create_key(
     text = PREFIX + secrets.token_urlsafe(_BYTES)
     with session.transaction(actor) as transaction:
         _require_administering(roles.current(transaction, actor), scope)
-        still = "SELECT 1 FROM _wce_users WHERE user_id = ? AND password_hash = ?"
-        if proof is not None and transaction.execute(still, (actor.user_id, proof)).fetchone() is None:
-            raise WceError("bad_credentials", "The password is wrong.")
+        if proof is not None:
+            require_still(transaction, actor, proof)
         names = [row[0] for row in transaction.execute("SELECT name FROM _wce_api_keys WHERE user_id = ?", (actor.user_id,)).fetchall()]
         if name in names:
             raise WceError("name_taken", f"You have a key {name} already.")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor, Role
+from wce.store.session import Session
 from wce.store.transaction import Transaction
 
 GRANTABLE: tuple[Role, ...] = (Role.VIEWER, Role.EDITOR, Role.ADMIN)
@@ -21,7 +22,7 @@ def may_give(actor: Role, role: Role) -> bool:
     return role in GRANTABLE and may_act_on(actor, role)
 
 
-def current(transaction: Transaction, actor: Actor) -> Actor:
+def current(transaction: Session | Transaction, actor: Actor) -> Actor:
     """The actor with the role that the transaction sees: the request may have begun before a demotion was committed."""
     if actor.user_id == PUBLIC_ID:
         return actor

@@ -15,7 +15,7 @@ import pyotp
 from wce.core import audit
 from wce.core.passwords import Passwords
 from wce.core.roles import may_act_on, require_administrator
-from wce.core.users import find_user, prove
+from wce.core.users import find_user, prove, require_still
 from wce.errors import WceError, invalid
 from wce.model import Actor, AuditEntry
 from wce.store.session import Session
@@ -71,7 +71,7 @@ def begin(session: Session, passwords: Passwords, actor: Actor, password: str) -
     proof = prove(session, passwords, actor, password)
     secret = pyotp.random_base32()
     with session.transaction(actor) as transaction:
-        _require_still(transaction, actor, proof)
+        require_still(transaction, actor, proof)
         transaction.execute(
             "INSERT INTO _wce_second_factors (user_id, pending_secret) VALUES (?, ?)"
             " ON CONFLICT (user_id) DO UPDATE SET pending_secret = excluded.pending_secret",
@@ -104,7 +104,7 @@ def renew_codes(session: Session, passwords: Passwords, actor: Actor, password: 
     """New recovery codes in place of all old ones."""
     proof = prove(session, passwords, actor, password)
     with session.transaction(actor) as transaction:
-        _require_still(transaction, actor, proof)
+        require_still(transaction, actor, proof)
         on = "SELECT 1 FROM _wce_second_factors WHERE user_id = ? AND totp_secret IS NOT NULL"
         if transaction.execute(on, (actor.user_id,)).fetchone() is None:
             raise WceError("not_found", "The second factor is off.")
@@ -116,7 +116,7 @@ def switch_off(session: Session, passwords: Passwords, actor: Actor, password: s
     """Let the password alone do again."""
     proof = prove(session, passwords, actor, password)
     with session.transaction(actor) as transaction:
-        _require_still(transaction, actor, proof)
+        require_still(transaction, actor, proof)
         _remove(transaction, actor.user_id, "totp.off")
 
 
@@ -203,12 +203,6 @@ def _remove(transaction: Transaction, user_id: int, action: str) -> None:
         raise WceError("not_found", "The second factor is off.")
     transaction.execute("DELETE FROM _wce_recovery_codes WHERE user_id = ?", (user_id,))
     _audit(transaction, action, user_id)
-
-
-def _require_still(transaction: Transaction, actor: Actor, proof: str) -> None:
-    still = "SELECT 1 FROM _wce_users WHERE user_id = ? AND enabled AND password_hash = ?"
-    if transaction.execute(still, (actor.user_id, proof)).fetchone() is None:
-        raise WceError("bad_credentials", "The password is wrong.")
 
 
 def _audit(transaction: Transaction, action: str, user_id: int) -> None:

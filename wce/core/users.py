@@ -194,7 +194,7 @@ def hand_over(session: Session, passwords: Passwords, actor: Actor, user_id: int
 def prove(session: Session, passwords: Passwords, actor: Actor, password: str) -> str:
     """The stored hash of the actor's password once he has given that password; raises `bad_credentials` and notes the failure.
 
-    The check runs outside of any transaction, so whoever relies on it looks again inside whether the hash is still the same.
+    The check runs outside of any transaction, so whoever relies on it looks again inside (`require_still`).
     """
     row = session.one("SELECT password_hash FROM _wce_users WHERE user_id = ? AND enabled", (actor.user_id,))
     stored = row[0] if row else None
@@ -203,6 +203,13 @@ def prove(session: Session, passwords: Passwords, actor: Actor, password: str) -
             _audit(transaction, "password.failure", actor.user_id)
         raise WceError("bad_credentials", "The password is wrong.")
     return str(stored)
+
+
+def require_still(transaction: Session | Transaction, actor: Actor, proof: str) -> None:
+    """Raise `bad_credentials` unless the hash that `prove` told is that of the actor's password now: it takes time to check one."""
+    still = "SELECT 1 FROM _wce_users WHERE user_id = ? AND enabled AND password_hash = ?"
+    if transaction.execute(still, (actor.user_id, proof)).fetchone() is None:
+        raise WceError("bad_credentials", "The password is wrong.")
 
 
 def end_sessions(transaction: Transaction, user_id: int, session_id: str | None = None) -> int:

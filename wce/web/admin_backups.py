@@ -56,8 +56,8 @@ def restore(cenv_id: str, backup_id: str) -> Response:
     body = bodies.read(bodies.Confirmation, bodies.LOGIN_BYTES)
     app = services()
     with app.copying(cenv_id), app.store.session(cenv_id) as session:
-        users.prove(session, app.passwords, actor(), body.password)
-        return responses.json(asdict(app.backups.restore(session, actor(), backup_id)))
+        proof = users.prove(session, app.passwords, actor(), body.password)
+        return responses.json(asdict(app.backups.restore(session, actor(), backup_id, proof)))
 
 
 @bp.delete("/<backup_id>")

@@ -28,8 +28,8 @@ def delete(cenv_id: str) -> Response:
         raise invalid("confirm", "must be the id of this cenv")
     app = services()
     with app.copying(cenv_id), app.store.session(cenv_id) as session:
-        users.prove(session, app.passwords, actor(), body.password)
-        return responses.json(asdict(deletion.delete(app.store, session, actor())))
+        proof = users.prove(session, app.passwords, actor(), body.password)
+        return responses.json(asdict(deletion.delete(app.store, session, actor(), proof)))
 
 
 @bp.get("/undelete")

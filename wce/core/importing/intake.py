@@ -59,6 +59,9 @@ class Importer:
         with self.store.draft(actor) as draft:
             report = self._build(draft, path, owner, max_bytes, actor)
             with self.store.exclusive(session.cenv):
+                require_owner(session, actor)
+                if _present_owner(session) != owner:  # whose password would be the old one again
+                    raise WceError("forbidden", "The owner's name, password or address has changed meanwhile: import the file again.")
                 self._record(draft, actor, report.brief() | {"kept": keep()})
                 put_in_place(session, draft.path)
         return report
