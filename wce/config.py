@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -12,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from wce.peers import Peer, peers
 
 _TRUE: Final = {"1", "true", "yes", "on"}
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -104,16 +105,6 @@ def host_names(text: str) -> tuple[str, ...]:
     return tuple(found[1] for found in names if found is not None)
 
 
-def peer(text: str) -> str:
-    """an address as connections have it"""
-    try:
-        found = ipaddress.ip_address(text)
-    except ValueError as error:
-        raise ValueError("must be one IP address") from error
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return str(found) if mapped is None else f"::ffff:{mapped}"
-
-
 def token(text: str) -> str:
     """what fits into a header"""
     if not re.fullmatch(r"[!-~]+", text):
@@ -177,7 +168,7 @@ class Settings:
     max_open_cenvs: int = _setting("WCE_MAX_OPEN_CENVS", integer(16, 100_000), 512, "Connections kept open per process, over all cenvs.")
     durability: str = _setting("WCE_DURABILITY", choice("normal", "full"), "normal", "full answers only after the disk has the commit.")
     redis_url: str = _setting("WCE_REDIS_URL", redis_address, "", "Redis for rate limits shared by several machines.")
-    trusted_proxy: str = _setting("WCE_TRUSTED_PROXY", peer, "", "Address of the proxy whose X-Forwarded-* headers count.")
+    trusted_proxies: tuple[Peer, ...] = _setting("WCE_TRUSTED_PROXY", peers, (), "Proxies whose X-Forwarded-* headers count.")
     log_level: str = _setting("WCE_LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_file: str = _setting("WCE_LOG_FILE", str, "", "File for the log; empty: standard error.")
     metrics_token: str = _setting("WCE_METRICS_TOKEN", token, "", "Bearer token that /metrics wants; empty: loopback only.")

@@ -18,6 +18,7 @@ from flask import Flask
 from wce.config import Settings
 from wce.core.tokens import Tokens
 from wce.errors import WceError
+from wce.peers import peers
 from wce.web.admission import Admission, Admitted, Head
 from wce.web.counters import Counters
 from wce.web.factory import create_app
@@ -99,7 +100,7 @@ def test_a_file_that_is_never_sent_has_been_paid_for(serve: Callable[..., Any]) 
 
 
 def test_behind_a_proxy_the_visitor_pays_and_not_the_proxy(serve: Callable[..., Any]) -> None:
-    with serve(rate_limit_new="1 per hour", trusted_proxy="127.0.0.1") as running:
+    with serve(rate_limit_new="1 per hour", trusted_proxies=peers("127.0.0.1")) as running:
         statuses = [
             requests.post(f"{running.url}/new", files={"file": b"x"}, headers={"X-Forwarded-For": address}, timeout=5).status_code
             for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.9, 192.0.2.2", '"')

@@ -16,6 +16,7 @@ from werkzeug.test import EnvironBuilder
 from tests.web.callers import PASSWORD, Caller, Clock, sign_in
 from tests.web.granians import Exchange, Pool
 from wce.config import Settings
+from wce.peers import peers
 from wce.web.factory import IN_PLACE
 from wce.web.server import Server
 from wce.web.turns import Turns
@@ -134,7 +135,7 @@ def test_a_commit_is_in_the_next_answer_here_too(house: House) -> None:
 class TestBehindAProxy:
     @pytest.fixture
     def settings_of_server(self) -> dict[str, Any]:
-        return {"trusted_proxy": "127.0.0.1"}
+        return {"trusted_proxies": peers("127.0.0.1")}
 
     def test_everybody_is_told_apart_as_the_proxy_says(self, house: House, clock: Clock) -> None:
         house.owner.put("/admin/config", {"rate_limit_ip": "3 per minute"})

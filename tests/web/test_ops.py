@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from tests.web.callers import Caller, Clock
 from wce.log import JsonFormatter
+from wce.peers import peers
 from wce.store.sqlite import VERSION, known_holes
+from wce.web.proxies import behind
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live"])
@@ -103,6 +106,16 @@ def test_figures_go_nowhere_else(client: FlaskClient, address: str) -> None:
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via", "X-Forwarded-Proto"])
 def test_a_proxy_on_this_machine_gets_no_figures(client: FlaskClient, header: str) -> None:
     assert client.get("/metrics", headers={header: "192.0.2.1"}).status_code == 403
+
+
+def test_nor_does_one_that_is_not_among_those_that_are_trusted(app: Flask) -> None:
+    client = Client(behind(app, peers("10.0.0.1")))
+
+    here = {"REMOTE_ADDR": "127.0.0.1"}
+
+    statuses = [client.get("/metrics", environ_overrides=here | said).status_code for said in ({}, {"HTTP_X_FORWARDED_FOR": "192.0.2.1"})]
+
+    assert statuses == [200, 403]
 
 
 def test_with_a_token_figures_go_to_who_has_it(make_app: Callable[..., Flask]) -> None:

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from wce.config import Settings
+from wce.peers import peers
 from wce.web.bounds import BODY_BYTES, HEADER_BYTES, USUAL, Patience
 from wce.web.headers import POLICIES, ResponseClass
 from wce.web.server import Server, options, welcome
@@ -206,7 +207,7 @@ def test_without_a_trusted_proxy_nobody_speaks_for_others(serve: Callable[..., S
 
 
 def test_a_trusted_proxy_names_the_visitor_and_the_scheme_but_not_the_host(serve: Callable[..., Server]) -> None:
-    address = serve(trusted_proxy="127.0.0.1").addresses[0]
+    address = serve(trusted_proxies=peers("192.0.2.0/24, 127.0.0.1")).addresses[0]
     headers = {"X-Forwarded-For": "192.0.2.1, 192.0.2.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
 
     seen = requests.get(address, headers=headers, timeout=10).json()

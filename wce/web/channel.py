@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.proxy_headers import MalformedProxyHeader, parse_proxy_headers
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
 from wce.errors import WceError
 from wce.log import LOGGER
+from wce.peers import Peer
 from wce.web import limits
 from wce.web.admission import AdmitCall, Admitted, Head
 from wce.web.bounds import PIECE_BYTES, Patience
 from wce.web.headers import Headers, InPlace, refusal
+from wce.web.proxies import believe
 from wce.web.quick import LOOKED_KEY, QUICK
 from wce.web.statuses import STATUSES
 
@@ -104,10 +105,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     admitted = Admitted(0)
     looked = False  # in vain, for an answer that is at hand
 
-    def __init__(self, adj: Any, peer: str, admit: AdmitCall) -> None:
+    def __init__(self, adj: Any, peer: str, admit: AdmitCall, trusted: tuple[Peer, ...] = ()) -> None:
         super().__init__(adj)
         self._peer = peer
         self._admit = admit
+        self._trusted = trusted
 
     def received(self, data: bytes) -> int:
         taken: int = super().received(data)
@@ -140,11 +142,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def _address(self) -> str:
         """Who asks, as the application will be told."""
         sent = self.headers.get("X_FORWARDED_FOR")
-        if sent is None or self.adj.trusted_proxy not in ("*", self._peer):
+        if sent is None or not self._trusted:
             return self._peer
         environ = {"REMOTE_ADDR": self._peer, "HTTP_X_FORWARDED_FOR": sent}
-        with suppress(MalformedProxyHeader):
-            parse_proxy_headers(environ, self.adj.trusted_proxy_count, self.adj.trusted_proxy_headers)
+        believe(environ, self._trusted)
         return str(environ["REMOTE_ADDR"])
 
 
@@ -218,7 +219,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return time.monotonic() - self.request_since > seconds
 
 
-def kind_of(admit: AdmitCall, at_once: InPlace | None) -> type[Channel]:
+def kind_of(admit: AdmitCall, at_once: InPlace | None, trusted: tuple[Peer, ...] = ()) -> type[Channel]:
     """The kind of connection whose requests are let in, and answered in place, like that."""
 
     class Bounded(Channel):
@@ -226,6 +227,6 @@ def kind_of(admit: AdmitCall, at_once: InPlace | None) -> type[Channel]:
         in_place = None if at_once is None else staticmethod(at_once)
 
         def parser_class(self, adj: Any) -> Parser:
-            return Parser(adj, self.addr[0], admit)
+            return Parser(adj, self.addr[0], admit, trusted)
 
     return Bounded

@@ -7,7 +7,6 @@ builds the application that waitress serves; what they share goes through the ce
 from __future__ import annotations
 
 import ctypes
-import ipaddress
 import multiprocessing.util
 import os
 import signal
@@ -15,7 +14,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from granian._granian import CallbackScheduler
 from granian._loops import loops
@@ -29,6 +28,7 @@ from wce.config import SettingError, Settings
 from wce.core.settings import Config
 from wce.errors import WceError
 from wce.log import LOGGER
+from wce.peers import Peer
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock
 from wce.store.spill import Spill, require_folder
@@ -37,11 +37,9 @@ from wce.web.bounds import BODY_BYTES, HEADER_BYTES, USUAL
 from wce.web.exchange import Loop, environ_of
 from wce.web.factory import COUNTERS, IN_PLACE, create_app
 from wce.web.intake import Intakes, refuse
+from wce.web.proxies import UNREADABLE, believe
 from wce.web.server import resolved, spare_the_collector, stop_signals, tell, url, welcome
 from wce.web.turns import Turns
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _BACKLOG: Final = 1024
 _LOOK_SECONDS: Final = 0.5
@@ -50,9 +48,6 @@ _NEVER_SECONDS: Final = 1_000_000_000  # thirty years
 _STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 _PROBE_SECONDS: Final = 0.02
 _PARENT_DIED: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
-_UNTRUSTED: Final = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_BY")
-_FOR: Final = "HTTP_X_FORWARDED_FOR"
-_PROTO: Final = "HTTP_X_FORWARDED_PROTO"
 _LOOP: Final = "wce"
 loops.register(_LOOP)(Loop)
 
@@ -183,7 +178,7 @@ def load(settings: Settings) -> Receiver:
     mp._future_watcher_wrapper = lambda served: served  # type: ignore[attr-defined]
     mp._new_cbscheduler = _Scheduler.of  # type: ignore[attr-defined,assignment]
     spare_the_collector()
-    return Receiver(turns, intakes, settings.trusted_proxy)
+    return Receiver(turns, intakes, settings.trusted_proxies)
 
 
 class _Scheduler(CallbackScheduler):
@@ -202,10 +197,10 @@ class _Scheduler(CallbackScheduler):
 class Receiver:
     """What granian calls with each request, one after the other, so that it must not wait for anybody."""
 
-    def __init__(self, turns: Turns, intakes: Intakes, trusted_proxy: str) -> None:
+    def __init__(self, turns: Turns, intakes: Intakes, trusted: tuple[Peer, ...]) -> None:
         self._turns = turns
         self._intakes = intakes
-        self._trusted_proxy = trusted_proxy
+        self._trusted = trusted
 
     def __rsgi_init__(self, loop: Loop) -> None:
         """granian calls it in the main thread, before the first request."""
@@ -219,49 +214,14 @@ class Receiver:
     def __call__(self, request: Any) -> None:
         try:
             exchange, environ = request.proto, environ_of(request.scope)
-            if self._trusted_proxy and not believe(environ, self._trusted_proxy):
-                refuse(exchange, environ, WceError("malformed", "X-Forwarded-For is not ASCII."))
+            if self._trusted and not believe(environ, self._trusted):
+                refuse(exchange, environ, WceError("malformed", UNREADABLE))
             elif environ.get("CONTENT_LENGTH", "0") == "0" and "HTTP_TRANSFER_ENCODING" not in environ:
                 self._turns(exchange, environ)
             else:
                 self._intakes.take(exchange, environ)
         except BaseException:  # noqa: BLE001  # granian does not look; without an answer it makes one of its own
             LOGGER.exception("request failed outside of the application")
-
-
-def believe(environ: WSGIEnvironment, trusted_proxy: str) -> bool:
-    """Take address and scheme of the visitor from the headers of one proxy, never the host; as waitress does where it serves.
-
-    False where the proxy has named somebody, and granian does not say whom: without that, he would pass for the proxy.
-    """
-    for name in _UNTRUSTED:
-        environ.pop(name, None)
-    if environ.get("REMOTE_ADDR") != trusted_proxy:
-        environ.pop(_FOR, None)
-        environ.pop(_PROTO, None)
-        return True
-    if environ.get(_FOR) == "":
-        return False
-    # The last one is what the proxy saw; those before it are what the visitor said.
-    address = _address(environ.get(_FOR, "").rpartition(",")[2].strip())
-    if address:
-        environ["REMOTE_ADDR"] = address
-    scheme = environ.get(_PROTO, "").rpartition(",")[2].strip().lower()
-    if scheme in ("http", "https"):
-        environ["wsgi.url_scheme"] = scheme
-    return True
-
-
-def _address(text: str) -> str:
-    """The address in `1.2.3.4`, `1.2.3.4:80`, `::1` or `[::1]:80`; empty when it is none."""
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return ""
 
 
 @contextmanager

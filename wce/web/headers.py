@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CLASS_KEY: Final = "wce.response_class"  # where a request's environ says what its response is
 ID_KEY: Final = "wce.request_id"
+PASSED_ON_KEY: Final = "wce.passed_on"  # there where headers of a proxy were taken away
 NO_BANNER: Final = ("Server", "")  # stands in for the name of the server, which granian adds where there is none
 MORE_KEY: Final = "wce.more_headers"  # a list of pairs that go on the answer as they are; cheaper than Flask's headers
 _BLANKS: Final = re.compile(r"[ \t]{2,}")

@@ -12,6 +12,7 @@ from wce.errors import WceError
 from wce.metrics import CONTENT_TYPE
 from wce.web import problems, responses
 from wce.web.access import access
+from wce.web.headers import PASSED_ON_KEY
 from wce.web.services import services
 
 bp = Blueprint("ops", __name__)
@@ -54,7 +55,7 @@ def metrics() -> Response:
 
 def _from_this_machine() -> bool:
     """A proxy on this machine speaks for the whole world, so what it has passed on is from elsewhere."""
-    if any(name in request.headers for name in _FORWARDED):
+    if PASSED_ON_KEY in request.environ or any(name in request.headers for name in _FORWARDED):
         return False
     try:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback

@@ -10,14 +10,13 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import waitress
 from waitress import wasyncore
-from waitress.proxy_headers import proxy_headers_middleware
 from waitress.server import BaseWSGIServer
 
 from wce.config import SettingError, Settings
@@ -27,6 +26,7 @@ from wce.web.bounds import BODY_BYTES, HEADER_BYTES, USUAL, Patience
 from wce.web.channel import Channel, kind_of
 from wce.web.dispatch import Dispatcher
 from wce.web.headers import InPlace
+from wce.web.proxies import behind, behind_in_place
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -55,11 +55,11 @@ class Server:
         resolved(settings)  # waitress tells less
         self._dispatcher = Dispatcher()
         self._dispatcher.set_thread_count(settings.threads)
-        chosen = options(settings, patience)
-        waitress.create_server(application, map=self._map, _dispatcher=self._dispatcher, **chosen)
+        trusted, chosen = settings.trusted_proxies, options(settings, patience)
+        waitress.create_server(behind(application, trusted), map=self._map, _dispatcher=self._dispatcher, **chosen)
         self._listeners = [item for item in self._map.values() if isinstance(item, BaseWSGIServer)]
         self._reader = 0  # the thread that reads
-        kind = Channel if admit is None else kind_of(admit, None if in_place is None else _behind(in_place, chosen))
+        kind = Channel if admit is None else kind_of(admit, None if in_place is None else behind_in_place(in_place, trusted), trusted)
         for listener in self._listeners:
             listener.channel_class = kind
             listener.add_task = self._add_task
@@ -139,15 +139,6 @@ class Server:
             self._listeners.clear()
 
 
-def _behind(in_place: InPlace, chosen: Mapping[str, Any]) -> InPlace:
-    """As waitress does with the application: the proxy's word on who asks."""
-    if not chosen.get("trusted_proxy"):
-        return in_place
-    names = ("trusted_proxy", "trusted_proxy_count", "trusted_proxy_headers")
-    wrapped: InPlace = proxy_headers_middleware(in_place, **{name: chosen[name] for name in names}, clear_untrusted=True)
-    return wrapped
-
-
 def _close_after_answer(channel: Channel) -> None:
     # waitress reads the request's own header when it writes the answer's: the client is told not to come again on this connection.
     for request in list(channel.requests):
@@ -156,7 +147,7 @@ def _close_after_answer(channel: Channel) -> None:
 
 def options(settings: Settings, patience: Patience) -> dict[str, Any]:
     """What waitress is told; the reasons stand beside the values."""
-    chosen: dict[str, Any] = {
+    return {
         "host": settings.host,
         "port": settings.port,
         "threads": settings.threads,
@@ -169,17 +160,9 @@ def options(settings: Settings, patience: Patience) -> dict[str, Any]:
         # Above this a thread would wait for a slow reader; below, answers spill from memory into a temporary file.
         "outbuf_high_watermark": 1 << 30,
         "expose_tracebacks": False,
-        # Left in place where no proxy is trusted, so that /metrics sees that a request is not from this machine; nothing else reads them.
-        "clear_untrusted_proxy_headers": bool(settings.trusted_proxy),
+        # What a proxy says is for `behind`: waitress knows one address and no networks.
+        "clear_untrusted_proxy_headers": False,
     }
-    if settings.trusted_proxy:
-        chosen |= {
-            "trusted_proxy": settings.trusted_proxy,
-            "trusted_proxy_count": 1,
-            # Not X-Forwarded-Host: a proxy that sets only the others would pass on what the visitor wrote there.
-            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
-        }
-    return chosen
 
 
 def _socket_limit(settings: Settings) -> int:
