@@ -114,6 +114,18 @@ def test_errors_are_read_as_well(owner: Caller, visitor: Caller) -> None:
     assert [allowed(answer) for answer in answers] == [[APP]] * 8
 
 
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/me", 405), ("POST", "/admin/nothing", 404)])
+def test_what_is_not_there_is_read_as_well(owner: Caller, method: str, path: str, status: int) -> None:
+    let_in(owner, APP)
+
+    answers = [owner.send(method, path, headers={"Origin": origin}) for origin in (APP, "https://evil.example")]
+    asked = [preflight(owner, path, origin, method) for origin in (APP, "https://evil.example")]
+
+    assert [(answer.status_code, allowed(answer)) for answer in answers] == [(status, [APP]), (status, [])]
+    assert (asked[0].status_code < 300, [allowed(answer) for answer in asked]) == (True, [[APP], []])
+    assert depends_on_the_origin(answers[1])
+
+
 def test_a_cookie_does_not_count_from_a_named_origin(owner: Caller) -> None:
     let_in(owner, APP)
     cookie = {"Cookie": f"wce_{owner.cenv[:8]}={owner.token}", "Origin": APP}

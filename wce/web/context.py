@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from flask import Request
+from flask import Request, Response
 
 from wce.core import keys, logins, passes
 from wce.core.logins import Authenticated
@@ -115,12 +115,25 @@ def view_of(incoming: Request) -> Callable[..., Any] | None:
     return application().view_functions.get(incoming.endpoint or "")
 
 
-def begin() -> None:
-    """Before every request: who asks for what, and whether he may."""
+def begin() -> Response | None:
+    """Before every request: who asks for what, and whether he may. Answers what a browser asks of an address that is not there."""
     incoming = request()
     declaration = declared(view_of(incoming))
     _identify(incoming, declaration)
+    if incoming.url_rule is None:
+        return _of_nothing(incoming)
     _authenticate(incoming, declaration)
+    return None
+
+
+def _of_nothing(incoming: Request) -> Response | None:
+    """No route is there: a script of another origin may read that, and needs leave to ask for it, as for everything else."""
+    kept = bag()
+    context: Context = kept.context
+    if context.cenv is None or "HTTP_ORIGIN" not in incoming.environ:
+        return None
+    kept.context = _with_principal(incoming, context, context.cenv, services(), look=False, views=False)
+    return Response(status=204) if cors.is_preflight(incoming) and cors.is_offered(incoming.environ) else None
 
 
 def _identify(incoming: Request, declaration: Access) -> None:
@@ -146,7 +159,7 @@ def _authenticate(incoming: Request, declaration: Access) -> None:
     """The principal and the version counters, in one read; then whether he may call this view."""
     rule = incoming.url_rule
     automatic = incoming.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
-    if rule is None or (automatic and not cors.is_preflight(incoming)):
+    if automatic and not cors.is_preflight(incoming):
         return
     kept = bag()
     context: Context = kept.context

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from flask import Request
 from flask_cors import core
@@ -56,6 +57,11 @@ def offer(incoming: Request, origins: tuple[str, ...]) -> None:
         found = core.get_cors_headers(_options(origin), incoming.headers, incoming.method)
         more += [(name, str(text)) for name, text in found.items() if name.lower() != "vary"]
     environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), *more]
+
+
+def is_offered(environ: Mapping[str, Any]) -> bool:
+    """Whether `offer` has let the script in."""
+    return any(name == ALLOW_ORIGIN for name, _ in environ.get(MORE_KEY, ()))
 
 
 @functools.lru_cache(maxsize=1024)

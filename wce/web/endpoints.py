@@ -140,6 +140,6 @@ def _options(routes: Routes[Endpoint], path: str, allowed: tuple[str, ...]) -> R
 
 def share(environ: WSGIEnvironment, more: dict[str, str]) -> None:
     """Let pages of every origin, and those in a sandbox, read the answer, as somebody whom we do not know."""
-    if any(name == cors.ALLOW_ORIGIN for name, _ in environ.get(MORE_KEY, ())):
+    if cors.is_offered(environ):
         return  # the cenv's own settings let this origin do more
     environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Access-Control-Allow-Origin", "*"), *more.items()]
