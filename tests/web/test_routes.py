@@ -147,6 +147,63 @@ def test_every_route_is_closed_to_lower_roles(app: Flask, someone: Callable[[Rol
     assert answer.status_code == (401 if role is Role.PUBLIC else 403)
 
 
+# What each kind of credential of an owner opens, beside what is open to everybody.
+TO_ALL = {"auth.login", "auth.register", "editors.frame", "page_assets.answer"}
+TO_NOBODY_KNOWN = {"auth.how_to_log_in", "auth.logout", "endpoints.answer", "pages.answer", "pages.start"}
+SQL = {"query.query", "query.transaction", "query.explain", "query.list_tables", "query.find_table", "data.list_tables", "data.show_table"}
+ADMINISTRATION = ("admin_", "deletion.", "totp.reset", "editors.")
+KEYS: dict[str, tuple[dict[str, object], set[str]]] = {
+    "a key": ({}, {"auth.me", "endpoints.answer"} | SQL),
+    "a key that reads": ({"read_only": True}, {"auth.me", "endpoints.answer"} | SQL),
+    "a key for tables": ({"tables": ["notes"]}, {"auth.me"} | SQL),
+    "a key for endpoints": ({"endpoints": ["/notes"]}, {"auth.me", "endpoints.answer"}),
+    "a key for both": ({"tables": ["notes"], "endpoints": ["/notes"]}, {"auth.me", "endpoints.answer"} | SQL),
+    "a key that administers": ({"administration": True}, {"auth.me", "endpoints.answer"} | SQL),
+    "a key that administers and reads": ({"administration": True, "read_only": True}, {"auth.me", "endpoints.answer"} | SQL),
+}
+KINDS = [*KEYS, "a page's token", "a cookie on another site", "a cookie without its proof", "a view cookie"]
+
+
+def headers_of(kind: str, owner: Caller) -> dict[str, str]:
+    """What a request with such a credential has."""
+    if kind in KEYS:
+        asked = {"name": kind, "scope": KEYS[kind][0], "password": PASSWORD}
+        return {"Authorization": f"Bearer {owner.post('/keys', asked).json['key']}"}
+    if kind == "a page's token":
+        return {"Authorization": f"Bearer {owner.post('/pages/token', {'page': 'index'}).json['token']}"}
+    known = owner.post("/login", {"username": "owner", "password": PASSWORD}).headers.getlist("Set-Cookie")
+    pairs = [text.partition(";")[0] for text in known if ("_view_" in text) == (kind == "a view cookie")]
+    return {"Cookie": "; ".join(pairs), "Sec-Fetch-Site": "cross-site" if "another site" in kind else "same-origin"}
+
+
+def opens(kind: str, route: Route) -> bool:
+    """Whether it is let in there; what is told here is read from no declaration."""
+    if route.endpoint in TO_ALL:
+        return True
+    if kind == "a page's token":
+        return route.endpoint == "endpoints.answer"
+    if kind == "a cookie without its proof":
+        return route.method == "GET"
+    if kind not in KEYS:
+        return route.endpoint in TO_NOBODY_KNOWN
+    scope, opened = KEYS[kind]
+    administers = "administration" in scope and route.endpoint.startswith(ADMINISTRATION)
+    return route.endpoint in opened or (administers and (route.method == "GET" or "read_only" not in scope))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_credential_opens_what_it_is_for(app: Flask, owner: Caller, kind: str) -> None:
+    headers, wrong = headers_of(kind, owner), []
+
+    for route in ROUTES:
+        if route.in_cenv and route.method not in ("HEAD", "OPTIONS"):
+            with owner.client.open(path_of(app, route, owner.cenv), method=route.method, headers=headers) as answer:
+                if (answer.status_code not in (401, 403)) != opens(kind, route):
+                    wrong.append(f"{route}: {answer.status_code}")
+
+    assert wrong == []
+
+
 @pytest.mark.parametrize("route", FIXED, ids=str)
 def test_another_method_is_refused_with_those_that_there_are(client: FlaskClient, app: Flask, route: Route, owner: Caller) -> None:
     for unknown in ("PATCH", "BREW"):
