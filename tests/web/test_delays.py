@@ -71,3 +71,22 @@ def test_failures_are_forgotten_after_an_hour(visitor: Caller, clock: Clock) -> 
 
 def test_names_that_there_are_not_wait_alike(visitor: Caller) -> None:
     assert [guess(visitor, username="nobody")[0] for _ in range(5)] == [401, 401, 401, 401, 429]
+
+
+def test_whoever_is_signed_in_guesses_no_faster(owner: Caller, clock: Clock) -> None:
+    wrong = [("/totp", {}), ("/password", {}), ("/admin/users/1/owner", {}), ("/keys", {"name": "x", "scope": {"administration": True}})]
+    for path, more in wrong:
+        password = {"current_password": "a wrong guess", "new_password": PASSWORD} if path == "/password" else {"password": "a wrong guess"}
+        assert owner.post(path, more | password).status_code == 401
+
+    waits = [owner.post("/totp", {"password": PASSWORD}), owner.post("/login", {"username": "owner", "password": PASSWORD})]
+    clock.seconds += 2
+
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in waits] == [(429, "2")] * 2
+    assert owner.post("/totp", {"password": PASSWORD}).status_code == 201
+
+
+def test_nor_does_whoever_brings_a_cenv_back(visitor: Caller) -> None:
+    body = {"cenv_id": visitor.cenv, "username": "owner", "password": "a wrong guess"}
+
+    assert [visitor.client.post("/undelete", json=body).status_code for _ in range(5)] == [401] * 4 + [429]

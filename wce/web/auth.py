@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from flask import Blueprint, Response, request
 
 from wce.core import keys, logins, passes, tables, users
 from wce.core.settings import CenvSettings
 from wce.core.totp import Proof
-from wce.errors import WceError
 from wce.model import Role
 from wce.store.session import Session
 from wce.web import account_bodies, bodies, cookies, delays, responses
@@ -18,8 +17,6 @@ from wce.web.access import access
 from wce.web.context import actor, cenv, cenv_settings, current, grants, own_origin
 from wce.web.screens import next_place, screen
 from wce.web.services import services
-
-_GUESSED: Final = ("bad_credentials",)
 
 bp = Blueprint("auth", __name__, url_prefix="/<cenv:cenv_id>")
 
@@ -45,14 +42,8 @@ def login(cenv_id: str) -> Response:
     """A session, as a token and as a cookie."""
     body = bodies.read(account_bodies.Login, bodies.LOGIN_BYTES)
     app, guess = services(), (cenv_id, current().ip_address, body.username)
-    delays.require_patience(app.counters, *guess)
-    with app.store.session(cenv_id) as session:
-        try:
-            made = _log_in(session, cenv_settings(), body.username, body.password, Proof(body.totp, body.recovery_code))
-        except WceError as error:
-            if error.code in _GUESSED:
-                delays.failed(app.counters, *guess)
-            raise
+    with delays.guessing(app.counters, *guess), app.store.session(cenv_id) as session:
+        made = _log_in(session, cenv_settings(), body.username, body.password, Proof(body.totp, body.recovery_code))
     delays.succeeded(app.counters, *guess)
     return _signed_in(made)
 

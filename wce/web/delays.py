@@ -2,16 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Final
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, cast
 
+from flask import Flask, Response
+
+from wce.errors import WceError
 from wce.store.sqlite import fold
+from wce.web.context import actor, current
 from wce.web.counters import Counters
 from wce.web.limits import exceeded, network
+
+View = Callable[..., Response]
 
 FREE: Final = 3  # failures, which happen to everybody
 LONGEST_SECONDS: Final = 300
 _MEMORY_SECONDS: Final = 3600  # until failures are forgotten
 _MAX_NAME: Final = 64
+_MAX_CENV: Final = 36
+_ASKING: Final = (
+    "auth.password",
+    "keys.create_key",
+    "totp.begin",
+    "totp.renew_codes",
+    "totp.switch_off",
+    "admin_backups.restore",
+    "admin_users.hand_over",
+    "deletion.delete",
+)
+
+
+def install(app: Flask, counters: Counters) -> None:
+    """Put the wait before the views that ask somebody who is signed in for his password, which is guessed there as well."""
+    for endpoint in _ASKING:
+        app.view_functions[endpoint] = _patient(cast(View, app.view_functions[endpoint]), counters)
+
+
+def _patient(view: View, counters: Counters) -> View:
+    @functools.wraps(view)
+    def answer(cenv_id: str, **given: Any) -> Response:
+        with guessing(counters, cenv_id, current().ip_address, actor().username):
+            return view(cenv_id=cenv_id, **given)
+
+    return answer
+
+
+@contextmanager
+def guessing(counters: Counters, cenv: str, address: str, username: str) -> Iterator[None]:
+    """`with` what looks at a password: refused while the address has to wait, counted where the password is wrong."""
+    require_patience(counters, cenv, address, username)
+    try:
+        yield
+    except WceError as error:
+        if error.code == "bad_credentials":
+            failed(counters, cenv, address, username)
+        raise
 
 
 def require_patience(counters: Counters, cenv: str, address: str, username: str) -> None:
@@ -35,4 +82,4 @@ def succeeded(counters: Counters, cenv: str, address: str, username: str) -> Non
 
 
 def _key(kind: str, cenv: str, address: str, username: str) -> str:
-    return f"{kind} {cenv} {network(address)} {fold(username[:_MAX_NAME])}"
+    return f"{kind} {cenv[:_MAX_CENV]} {network(address)} {fold(username[:_MAX_NAME])}"

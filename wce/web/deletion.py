@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from wce.core import deletion, users
 from wce.errors import invalid
 from wce.model import PUBLIC_ID, Actor, Role
-from wce.web import bodies, file_bodies, responses
+from wce.web import bodies, delays, file_bodies, responses
 from wce.web.access import access
 from wce.web.context import actor, current, public_url
 from wce.web.current import request
@@ -45,7 +45,8 @@ def undelete() -> Response:
     """Bring a cenv back that was deleted, as its owner."""
     body = bodies.read(file_bodies.Return, bodies.LOGIN_BYTES)
     app, context = services(), current()
-    name = deletion.prove_owner(app.store, app.passwords, body.cenv_id, body.username, body.password)
+    with delays.guessing(app.counters, body.cenv_id, context.ip_address, body.username):
+        name = deletion.prove_owner(app.store, app.passwords, body.cenv_id, body.username, body.password)
     who = Actor(PUBLIC_ID, name, Role.OWNER, None, context.ip_address, context.user_agent)
     deletion.bring_back(app.store, body.cenv_id, who)
     return responses.json({"cenv_id": body.cenv_id, "cenv_url": f"{public_url()}/{body.cenv_id}/"})

@@ -60,6 +60,7 @@ from wce.web import (
     console,
     context,
     data,
+    delays,
     deletion,
     description,
     editors,
@@ -166,6 +167,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
     problems.register(app)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
+    delays.install(app, services.counters)
     limits.install(app, settings, services.counters)
     https = settings.base_url.startswith("https:")
     quick = Quick(app.wsgi_app, services, QuickPages(services), QuickEndpoints(services))
