@@ -47,8 +47,8 @@ class TestARequest:
         intakes = Intakes(lambda usual, _: Admitted(usual), 1000, turns)
         receiver = Receiver(turns, intakes, peers(PROXY))
 
-        def receive(*headers: tuple[str, str], proto: Exchange | None = None, client: str = f"{PROXY}:1") -> Exchange:
-            request = Request(Scope(client=client, headers=Names(*headers)), proto or Exchange())
+        def receive(*headers: tuple[str, str], proto: Exchange | None = None, client: str = f"{PROXY}:1", **more: Any) -> Exchange:
+            request = Request(Scope(client=client, headers=Names(*headers), **more), proto or Exchange())
             threading.Thread(target=receiver, args=(request,), daemon=True).start()  # it comes back when all is over
             return request.proto
 
@@ -67,6 +67,10 @@ class TestARequest:
         status, _, body = receive(("x-forwarded-for", "ü, 192.0.2.7")).wait()
 
         assert (status, json.loads(body)["detail"]) == (400, UNREADABLE)
+
+    @pytest.mark.parametrize("method", ["get", "Head", "pOST"])
+    def test_is_refused_where_its_method_is_another_ones_in_small_letters(self, receive: Callable[..., Exchange], method: str) -> None:
+        assert receive(method=method).wait()[0] == 400
 
     def test_that_is_none_hurts_nobody(self, receive: Callable[..., Exchange], caplog: pytest.LogCaptureFixture) -> None:
         receive(client=None)

@@ -216,6 +216,8 @@ class Receiver:
             exchange, environ = request.proto, environ_of(request.scope)
             if self._trusted and not believe(environ, self._trusted):
                 refuse(exchange, environ, WceError("malformed", UNREADABLE))
+            elif environ["REQUEST_METHOD"] != environ["REQUEST_METHOD"].upper():  # RFC 9110, 9.1; Flask would take it for the other
+                refuse(exchange, environ, WceError("malformed", "Methods are written in capital letters."))
             elif environ.get("CONTENT_LENGTH", "0") == "0" and "HTTP_TRANSFER_ENCODING" not in environ:
                 self._turns(exchange, environ)
             else:
