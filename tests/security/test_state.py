@@ -155,6 +155,29 @@ def test_the_last_rowid_is_that_of_the_own_transaction(pair: Pair) -> None:
     assert world.run("alice", "INSERT INTO free(a) SELECT last_insert_rowid() RETURNING a").rows == ((0,),)
 
 
+@pytest.mark.parametrize(
+    ("sql", "count"),
+    [
+        ("UPDATE keep SET v = 'x'", 3),
+        ("UPDATE keep SET v = 'x' WHERE id = 1", 1),
+        ("DELETE FROM keep WHERE 0", 0),
+        ("DELETE FROM keep", 3),
+        ("INSERT INTO keep SELECT 1, 1 WHERE 0", 0),
+    ],
+)
+def test_a_write_that_gives_no_rowid_brings_none_from_before(found: Found, sql: str, count: int) -> None:
+    place = found((*KEEP, "INSERT INTO keep VALUES (2, 'b'), (3, 'c')"), {"keep": "rwd"})
+    with suppress(Undo), place.session() as session, session.transaction(ALICE, write=True) as held:
+        assert held is not None
+        held.execute("INSERT INTO _wce_audit_log(id, timestamp, action, hash) VALUES (4711, 0, 'test', '')")
+        raise Undo
+
+    outcomes = place.send(sql, "SELECT last_insert_rowid(), changes()", "INSERT INTO keep VALUES (9, 'z')", "SELECT last_insert_rowid()")
+
+    assert outcomes[1].rows == ((0, count),)
+    assert outcomes[3].rows == ((9,),)
+
+
 def test_what_trusted_sql_wrote_is_no_last_rowid_of_the_client(pair: Pair) -> None:
     world = pair.left
     with (

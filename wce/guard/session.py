@@ -263,18 +263,18 @@ class GuardedSession:
         catalogue, rules = self._known()
         if rules.ready(plan):
             self._carried.disturb()
-        changes = 0
+        changes, inserted = 0, None
         try:
             answer = self._fetch(rules, plan, params, limits)
             if not plan.ddl:
                 changes = answer.changes if answer.changes >= 0 else self.link.marked(self._ask_changes).fetchone()[0]
-                self._carried.remember(answer.last_row_id or 0)
+                inserted = answer.last_row_id if plan.kind == "INSERT" and changes and plan.has_rowid else None
+                self._carried.remember(changes, inserted)
         finally:
             # Also after an error: INSERT OR FAIL keeps the rows before the one that failed.
             self._touch(plan, changes)
         if plan.ddl:
             self._settle(plan, catalogue)
-        inserted = answer.last_row_id if plan.kind == "INSERT" and changes and plan.has_rowid else None
         elapsed = (time.perf_counter() - started) * 1000
         return Result(answer.columns, answer.rows, changes, inserted or None, answer.truncated, elapsed)
 
