@@ -85,6 +85,23 @@ def test_commands_to_an_index_need_the_right_to_delete(library, command: str) ->
     assert owner.run("INSERT INTO words (words) VALUES ('optimize')").columns == ()
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "REPLACE INTO words (rowid, body) VALUES (1, 'x')",
+        "INSERT OR REPLACE INTO words (rowid, body) VALUES (1, 'x')",
+        "REPLACE INTO boxes VALUES (1, 7, 8)",
+        "UPDATE OR REPLACE boxes SET id = 2 WHERE id = 1",
+    ],
+)
+def test_replacing_in_a_virtual_table_needs_the_right_to_delete(library, sql: str) -> None:
+    library.execute("INSERT INTO boxes VALUES (1, 0, 1), (2, 5, 6)")
+
+    assert code(library.person({"words": WRITE, "boxes": WRITE}), sql) == "table_forbidden"
+    assert library.all("SELECT count(*) FROM boxes") == [(2,)]
+    assert library.person({"words": ALL, "boxes": ALL}).run(sql).changes == 1
+
+
 @pytest.mark.parametrize("table", ["words_data", "words_content", "words_idx", "words_docsize", "words_config", "boxes_node"])
 def test_what_is_behind_an_index_cannot_be_named(library, table: str) -> None:
     ann = library.person({"words": ALL, "boxes": ALL, "words_data": ALL, "words_content": ALL})

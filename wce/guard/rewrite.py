@@ -250,9 +250,7 @@ def check_target(head: Head, principal: Principal) -> None:
         "UPDATE": right.can_write and right.can_read,
         "DELETE": right.can_delete and right.can_read,
     }[head.kind]
-    if _is_index_command(head, principal) and not right.can_delete:
-        allowed = False
-    if not allowed:
+    if not allowed or (not right.can_delete and _removes_unseen(head, principal)):
         raise WceError("table_forbidden", f"permission denied: {head.kind} on {token.spelled}", position=position)
     if head.conflict == "ROLLBACK":
         raise WceError("statement_not_allowed", "OR ROLLBACK is not allowed", position=position)
@@ -269,13 +267,13 @@ def _indexed_table(tokens: list[Token], index: int) -> Token | None:
     return before[-1] if before else None
 
 
-def _is_index_command(head: Head, principal: Principal) -> bool:
-    """Whether an INSERT names a full-text table as its own column, which can empty the index."""
+def _removes_unseen(head: Head, principal: Principal) -> bool:
+    """Whether it may remove rows of a virtual table, where no trigger can stand: by REPLACE, or by a full-text table as its own column."""
     name = head.target or ""
-    if head.kind != "INSERT" or not principal.table(name).module:
-        return False
+    if not principal.table(name).module or head.conflict == "REPLACE":
+        return bool(principal.table(name).module)
     opening = head.target_end + (2 if head.alias else 0)
-    if head.keyword(opening) != "(":
+    if head.kind != "INSERT" or head.keyword(opening) != "(":
         return False
     return any(token.name == name for token in head.tokens[opening : head.tokens[opening].match])
 

@@ -270,6 +270,9 @@ class GuardedSession:
                 changes = answer.changes if answer.changes >= 0 else self.link.marked(self._ask_changes).fetchone()[0]
                 inserted = answer.last_row_id if plan.kind == "INSERT" and changes and plan.has_rowid else None
                 self._carried.remember(changes, inserted)
+        except WceError:
+            self._carried.remember(0, None)
+            raise
         finally:
             # Also after an error: INSERT OR FAIL keeps the rows before the one that failed.
             self._touch(plan, changes)
