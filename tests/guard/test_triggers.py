@@ -63,6 +63,17 @@ def test_a_definers_trigger_runs_with_its_own(cenv) -> None:
     assert cenv.all("SELECT text FROM log") == [("a",)]
 
 
+@pytest.mark.parametrize("how", ["INSERT OR IGNORE", "INSERT OR REPLACE", "REPLACE", "INSERT OR FAIL"])
+def test_a_definers_trigger_is_not_made_to_pass_over_what_fails_in_it(cenv, how: str) -> None:
+    cenv.execute("CREATE TABLE stock (id INTEGER PRIMARY KEY, n CHECK (n >= 0))", "INSERT INTO stock VALUES (1, 5)")
+    cenv.execute("CREATE TRIGGER t AFTER INSERT ON notes BEGIN UPDATE stock SET n = n - new.title; INSERT INTO stock VALUES (1, 9); END")
+    ann = cenv.person({"notes": ALL}, definers=["t"])
+
+    assert code(ann, f"{how} INTO notes (title) VALUES (1000)") == "statement_not_allowed"
+    assert code(ann, "INSERT INTO notes (title) VALUES (1000)") == "constraint"
+    assert cenv.all("SELECT * FROM stock") == [(1, 5)]
+
+
 def test_a_definers_trigger_never_reaches_our_own_tables(cenv) -> None:
     cenv.execute("CREATE TRIGGER t AFTER INSERT ON notes BEGIN UPDATE _wce_users SET role = 'owner'; END")
     ann = cenv.person({"notes": ALL}, definers=["t"])
