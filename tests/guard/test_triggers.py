@@ -122,6 +122,45 @@ def test_a_trigger_may_use_the_row_that_fired_it(cenv) -> None:
     assert len(cenv.all("SELECT * FROM log")) == 2
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "UPDATE notes SET secret = 'now' WHERE id = NEW.id",
+        'UPDATE OR ABORT [NOTES] SET secret = notes.title || `notes`.id WHERE "Notes"."ID" == old.Id',
+        "UPDATE notes SET secret = title WHERE rowid = NEW.rowid; INSERT INTO log VALUES (NEW.title)",
+    ],
+)
+def test_a_trigger_may_write_to_the_row_that_fired_it(cenv, body: str) -> None:
+    cenv.execute("CREATE TABLE log (text)", f"CREATE TRIGGER t AFTER UPDATE OF title ON notes WHEN NEW.title <> '' BEGIN {body}; END")
+    ann = cenv.person({"notes": ALL, "log": ALL}, MINE)
+
+    assert ann.run("UPDATE notes SET title = 'x'").changes == 2
+    assert cenv.all("SELECT count(*) FROM notes WHERE secret IN ('TOP', 'a', 'b')") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEFORE UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 WHERE id = NEW.id",
+        "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = (SELECT max(secret) FROM notes) WHERE id = NEW.id",
+        "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 IN notes WHERE id = NEW.id",
+        "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = n.secret FROM notes AS n WHERE id = NEW.id",
+        "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 WHERE 'id' = NEW.title",
+        "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 WHERE owner_id = NEW.owner_id",
+        "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 WHERE id = NEW.id OR secret = 'TOP'",
+        "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 WHERE id = NEW.id; INSERT INTO log SELECT secret FROM notes",
+        "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 WHERE id = NEW.id; INSERT INTO log SELECT secret FROM v",
+        "AFTER UPDATE OF title ON notes WHEN 'TOP' IN (SELECT secret FROM notes) BEGIN UPDATE notes SET secret = 1 WHERE id = NEW.id",
+    ],
+)
+def test_a_trigger_gets_at_no_other_row_of_its_table(cenv, text: str) -> None:
+    cenv.execute("CREATE TABLE log (text)", "CREATE VIEW v AS SELECT * FROM notes", f"CREATE TRIGGER t {text}; END")
+    ann = cenv.person({"notes": ALL, "log": ALL, "v": READ}, MINE)
+
+    assert code(ann, "UPDATE notes SET title = 'x'") == "table_forbidden"
+    assert cenv.all("SELECT * FROM log") == []
+
+
 def test_rows_that_a_trigger_writes_pass_the_net(cenv) -> None:
     cenv.execute(
         "CREATE TABLE inbox (x)",

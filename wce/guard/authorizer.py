@@ -144,9 +144,9 @@ class Authorizer(Doorkeeper):
         return (name, column) in self._catalogue.reaches[plan.target_name].reads
 
     def _sees_own_row(self, name: str, context: str | None) -> bool:
-        """Whether a trigger's reads of its own table can only be OLD and NEW, because its body never names the table."""
+        """Whether a trigger's reads of its own table can only be of the row that fired it."""
         trigger = self._catalogue.triggers[fold(context or "")]
-        return trigger.table == name and trigger.names is not None and name not in trigger.names
+        return trigger.table == name and trigger.own
 
     def _absent(self, name: str, within: Within, context: str | None) -> WceError:
         """Refusals look as if the table did not exist; where the reason is a trigger or view, nothing of its inside is told."""

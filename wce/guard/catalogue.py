@@ -9,7 +9,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from wce.guard.classify import leakproof_body
-from wce.guard.definitions import Module, ViewText, joined, module, names_in, shadow_names, tables_in, trigger_body, view, without_rowid
+from wce.guard.definitions import (
+    Module,
+    ViewText,
+    joined,
+    module,
+    names_in,
+    shadow_names,
+    tables_in,
+    touches_fired_row,
+    trigger,
+    view,
+    without_rowid,
+)
 from wce.guard.expansion import ctes_in
 from wce.guard.references import ForeignKey, Reaches
 from wce.guard.silent import copies, merges, reached
@@ -57,6 +69,12 @@ class Table:
         return tuple(column.name for column in keyed)
 
     @property
+    def identifiers(self) -> frozenset[str]:
+        """The folded names by each of which one row is told from all others."""
+        rowids = set() if self.without_rowid else {"rowid", "oid", "_rowid_"} - {fold(column.name) for column in self.columns}
+        return frozenset(rowids | ({fold(name) for name in self.key} if len(self.key) == 1 else set()))
+
+    @property
     def computes(self) -> bool:
         """Whether reading a column may evaluate an expression, which could fail on a row that a policy hides."""
         return any(column.generated == "virtual" for column in self.columns)
@@ -84,7 +102,7 @@ class View:
 class Trigger:
     """`names` are those of its WHEN and body, None where they are not surely understood. `table` is folded.
 
-    `joined` are the names that it writes to by UPDATE … FROM.
+    `joined` are the names that it writes to by UPDATE … FROM. `own` says that of its own table it gets at no row but the one that fired it.
     """
 
     name: str
@@ -92,6 +110,7 @@ class Trigger:
     names: frozenset[str] | None
     silent: bool
     joined: frozenset[str]
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +175,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
         if weights[name] <= MAX_WEIGHT:
             views[name] = replace(item, columns=_columns_of(ask, schema, item.name))
     lists = [*(table.columns for table in tables.values()), *(item.columns for item in views.values())]
-    triggers = {fold(name): _trigger(name, table, sql) for name, table, sql in found.triggers}
+    triggers = {fold(name): _trigger(name, tables.get(fold(table)), table, sql) for name, table, sql in found.triggers}
     return Catalogue(
         tables=tables,
         views=views,
@@ -256,10 +275,14 @@ def _view(name: str, sql: str) -> View:
     return View(name, text, names_in(body), tables_among(body), silent=text is None or merges(body), leaky=not leakproof_body(body))
 
 
-def _trigger(name: str, table: str, sql: str) -> Trigger:
-    body = trigger_body(sql)
-    silent = body is None or merges(body) or copies(body)
-    return Trigger(name, fold(table), None if body is None else tables_in(body), silent, joined(body or ()))
+def _trigger(name: str, owner: Table | None, table: str, sql: str) -> Trigger:
+    time, body = trigger(sql) or (None, None)
+    if body is None:
+        return Trigger(name, fold(table), None, silent=True, joined=frozenset(), own=False)
+    names = tables_in(body)
+    # Only after the event the row that fired it surely has the key.
+    touches = time == "AFTER" and owner is not None and touches_fired_row(body, fold(table), owner.identifiers)
+    return Trigger(name, fold(table), names, merges(body) or copies(body), joined(body), touches or fold(table) not in names)
 
 
 def _fired(views: Mapping[str, View], triggers: Mapping[str, Trigger]) -> frozenset[str]:

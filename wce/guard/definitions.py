@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wce.guard.tokens import NAMES, Token, emit, scan, scanned
+from wce.guard.tokens import IDENTIFIERS, NAMES, Token, emit, scan, scanned
 
 # Tables that a module keeps behind its virtual table, named after it.
 SHADOWS: Final = {
@@ -76,12 +76,14 @@ def _unhinted(tokens: Sequence[Token]) -> list[Token]:
     return kept
 
 
-def trigger_body(sql: str) -> list[Token] | None:
-    """What stands after a trigger's table; None when it is not surely understood."""
+def trigger(sql: str) -> tuple[str | None, list[Token]] | None:
+    """The word after a trigger's name, such as AFTER, and what stands after its table; None when it is not surely understood."""
     tokens = scanned(sql)
     if not tokens:
         return None
-    return tokens[next((index for index, token in enumerate(tokens) if token.keyword == "ON"), len(tokens)) + 2 :]
+    at = _after(tokens, "TRIGGER")
+    on = next((index for index, token in enumerate(tokens) if token.keyword == "ON"), len(tokens))
+    return tokens[at].keyword if at < len(tokens) else None, tokens[on + 2 :]
 
 
 def tables_in(body: Sequence[Token]) -> frozenset[str]:
@@ -104,6 +106,38 @@ def joined(body: Sequence[Token]) -> frozenset[str]:
         elif token.keyword == "FROM" and before.keyword != "DISTINCT" and target is not None:
             found.add(target)
     return frozenset(found)
+
+
+def touches_fired_row(body: Sequence[Token], table: str, keys: Collection[str]) -> bool:
+    """Whether a trigger's body names its own table, folded, only in `UPDATE table SET … WHERE key = NEW.key`, or OLD.key."""
+    begin = next((index for index, token in enumerate(body) if token.keyword == "BEGIN" and not token.depth), len(body))
+    statements: list[list[Token]] = [[]]
+    for token in body[begin + 1 :]:
+        if token.keyword == ";" and not token.depth:
+            statements.append([])
+        else:
+            statements[-1].append(token)
+    known = {token.offset for statement in statements if _updates_by_key(statement, table, keys) for token in statement}
+    return all(token.offset in known for index, token in enumerate(body) if token.name == table and body[index - 1].keyword != ".")
+
+
+def _updates_by_key(statement: Sequence[Token], table: str, keys: Collection[str]) -> bool:
+    """Whether it is `UPDATE table SET … WHERE key = NEW.key`, in which the table is named as what is written, or before a dot."""
+    words = [token.keyword for token in statement]
+    at = 3 if words[1:2] == ["OR"] else 1
+    where = next((index for index, token in enumerate(statement) if token.keyword == "WHERE" and not token.depth), len(statement))
+    if words[:1] != ["UPDATE"] or words[at + 1 : at + 2] != ["SET"] or statement[at].name != table:
+        return False
+    if not {"SELECT", "VALUES", "FROM"}.isdisjoint(words):
+        return False
+    if any(token.name == table and words[index + 1 : index + 2] != ["."] for index, token in enumerate(statement) if index > at):
+        return False
+    sides = [token.name if token.kind in IDENTIFIERS else token.keyword for token in statement[where + 1 :]]
+    if sides[:2] == [table, "."]:
+        del sides[:2]
+    return (
+        len(sides) == 5 and sides[0] in keys and sides[1:] in [[sign, row, ".", sides[0]] for sign in ("=", "==") for row in ("new", "old")]
+    )
 
 
 def module(sql: str) -> Module | None:
