@@ -132,6 +132,19 @@ def test_triggers_keep_an_index_in_step(library) -> None:
     assert code(neither, "INSERT INTO posts (body) VALUES ('x')") == "table_forbidden"
 
 
+def test_triggers_keep_an_index_in_step_that_those_who_fire_them_may_not_search(library) -> None:
+    library.execute("ALTER TABLE posts ADD COLUMN owner_id INTEGER", "INSERT INTO posts VALUES (7, 'theirs', 2)")
+    mine = [("posts", kind, "owner_id = $user_id") for kind in ("read", "write", "delete")]
+    ann = library.person({"posts": ALL, "search": WRITE}, mine)
+
+    assert ann.run("INSERT INTO posts VALUES (8, 'mine', 1), (9, 'also mine', 1)").changes == 2
+    assert ann.run("DELETE FROM posts WHERE id = 9").changes == 1
+    for sql in ("SELECT rowid FROM search('theirs')", "INSERT INTO search(rowid, body) VALUES (7, 'x')", "DELETE FROM search_data"):
+        assert code(ann, sql) == "no_such_table"
+    assert code(library.person({"posts": ALL}, mine), "DELETE FROM posts") == "table_forbidden"
+    assert library.all("SELECT rowid FROM search('mine') ORDER BY rowid") == [(8,)]
+
+
 def test_boxes_are_found(library) -> None:
     ann = library.person({"boxes": ALL})
 

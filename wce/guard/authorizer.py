@@ -183,7 +183,8 @@ class Authorizer(Doorkeeper):
         right = self._principal.right(name)
         permitted = right.can_delete if action == actions.DELETE else right.can_write
         if within in (Within.DEFINER, Within.TRIGGER):
-            return permitted or (within is Within.DEFINER and name in self._catalogue.tables)
+            added = action == actions.INSERT and name in self._principal.indexes
+            return permitted or added or (within is Within.DEFINER and name in self._catalogue.tables)
         if context is not None or self.plan.target_name is None:
             return False
         if name == self.plan.target_name and permitted and _fits(action, self.plan.kind):

@@ -48,7 +48,8 @@ class Principal:
 
     `conditions` holds the tables with any policy, `restricted` those with a read policy. `views` are the granted ones,
     `leaky_views` those of them whose own text could tell about hidden rows. `open_shadows` are the tables that the modules of virtual
-    tables may get at for him. `weights` are the costs of mentioning a name.
+    tables may get at for him. `indexes` are full-text tables that he may not know of but triggers may add to for him. `weights` are the
+    costs of mentioning a name.
     """
 
     def __init__(self, grants: Grants, catalogue: Catalogue, hidden: Secrets) -> None:
@@ -68,9 +69,12 @@ class Principal:
         self.views = {
             name: view for name, view in catalogue.views.items() if view.text is not None and self.rights.get(name, NONE).can_read
         }
+        self.indexes: set[str] = set()
         self._close_indexes()
         # A trigger that runs with its definer's rights may write to any of them.
-        self.open_shadows = {name for name, owner in catalogue.shadows.items() if self.definers or self.sees(owner)}
+        self.open_shadows = {
+            name for name, owner in catalogue.shadows.items() if self.definers or self.sees(owner) or owner in self.indexes
+        }
         self.leaky_views = {name for name, view in self.views.items() if view.leaky}
         self.weights: Mapping[str, int] = self._weights()
 
@@ -159,14 +163,16 @@ class Principal:
     def _close_indexes(self) -> None:
         """Take away full-text tables that would answer from text which the principal may not read.
 
-        MATCH looks into the index only and never at the table that it is made from. A vocabulary table is an index of an index.
+        MATCH looks into the index only and never at the table that it is made from. A vocabulary table is an index of an index. What
+        was granted still lets triggers keep an index in step: else he could not write to the table itself.
         """
         changed = True
         while changed:
             changed = False
             for name, table in self.catalogue.tables.items():
                 if name in self.rights and any(self._is_closed(source, set()) for source in table.sources):
-                    del self.rights[name]
+                    if self.rights.pop(name).can_write:
+                        self.indexes.add(name)
                     changed = True
 
     def _is_closed(self, name: str, seen: set[str]) -> bool:
