@@ -217,3 +217,40 @@ def test_a_table_called_new_or_old_is_not_the_row_of_the_net(new_cenv) -> None:
     assert code(ann, "REPLACE INTO old VALUES (2, 1)") == "row_policy"
     assert ann.run("UPDATE old SET id = 5").changes == 1
     assert cenv.all("SELECT * FROM old ORDER BY id") == [(2, 2), (5, 1)]
+
+
+@pytest.mark.parametrize(
+    "seat", ["grp IN (SELECT m.grp FROM {} AS m WHERE m.usr = $user_id)", "grp IN (SELECT grp FROM {} WHERE usr = $user_id)"]
+)
+@pytest.mark.parametrize(
+    "table",
+    [
+        "members (usr INTEGER, grp INTEGER, note TEXT)",
+        "new (grp INTEGER AS (place) VIRTUAL, usr INTEGER, place INTEGER, note TEXT, id INTEGER PRIMARY KEY)",
+        "Old (usr INTEGER, grp INTEGER, note TEXT, PRIMARY KEY (usr, grp)) WITHOUT ROWID, STRICT",
+    ],
+)
+def test_a_row_does_not_vouch_for_itself(new_cenv, table: str, seat: str) -> None:
+    name = table.split(maxsplit=1)[0]
+    place = "place" if "place" in table else "grp"
+    cenv = new_cenv(f"CREATE TABLE {table}", f"INSERT INTO {name} (usr, {place}) VALUES (1, 7), (2, 7), (2, 8)")
+    ann = cenv.person({name: ALL}, [(name, kind, seat.format(name)) for kind in ("read", "write", "delete")])
+
+    for sql in (
+        f"INSERT INTO {name} (usr, {place}) VALUES (1, 8)",
+        f"INSERT INTO {name} (usr, {place}) VALUES (1, 99), (3, 99)",
+        f"REPLACE INTO {name} (usr, {place}) VALUES (1, 9)",
+        f"UPDATE {name} SET {place} = 8 WHERE usr = 1",
+        f"UPDATE {name} SET usr = 1, {place} = 8 WHERE usr = 2",
+    ):
+        assert code(ann, sql) == "row_policy"
+    assert ann.run(f"UPDATE {name} SET note = 'x'").changes == 2
+    assert ann.run(f"INSERT INTO {name} (usr, {place}) VALUES (3, 7), (4, 7) RETURNING grp").rows == [(7,), (7,)]
+    assert cenv.all(f"SELECT usr, grp FROM {name} WHERE grp <> 7") == [(2, 8)]
+
+
+def test_what_a_policy_counts_in_its_own_table_counts_the_row_that_is_written(cenv) -> None:
+    ann = cenv.person({"notes": ALL}, [("notes", "write", "(SELECT count(*) FROM notes AS n WHERE n.owner_id = $user_id) <= 3")])
+
+    assert ann.run("INSERT INTO notes (owner_id) VALUES (1)").changes == 1
+    assert code(ann, "INSERT INTO notes (owner_id) VALUES (1)") == "row_policy"

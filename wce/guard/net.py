@@ -78,8 +78,9 @@ class Net:
         elif conditions.update:
             yield self._trigger("bu_", "BEFORE UPDATE", table, self._unless("OLD", table, conditions.update))
         if conditions.check:
-            yield self._trigger("au_", "AFTER UPDATE", table, self._unless("NEW", table, conditions.check))
-            yield self._trigger("ai_", "AFTER INSERT", table, self._unless("NEW", table, conditions.check))
+            check = self._unless("NEW", table, conditions.check)
+            yield self._trigger("au_", "AFTER UPDATE", table, check + self._or_alone(table, replaced=True))
+            yield self._trigger("ai_", "AFTER INSERT", table, check + self._or_alone(table, replaced=False))
         if not right.can_delete and (right.can_write or not defined):
             yield self._trigger("bd_", "BEFORE DELETE", table, "")
         elif conditions.delete:
@@ -96,10 +97,32 @@ class Net:
 
         The table stands in a scope of its own, as it may itself be called new or old.
         """
+        return f"WHEN NOT EXISTS({self._same(row, table, condition)})"
+
+    def _same(self, row: str, table: str, condition: str) -> str:
         principal = self._principal
         found = keys(principal, table)
         scope = quote(principal.hidden.own + "s")
         columns = ",".join(f"{column} AS {quote(key)}" for column, key in found)
         rows = f"(SELECT {columns} FROM {source(principal, table)} WHERE {condition}) AS {scope}"
         same = same_row(principal, table, [(f"{scope}.{quote(key)}", f"{row}.{column}") for column, key in found])
-        return f"WHEN NOT EXISTS(SELECT 1 FROM {rows} WHERE {same})"
+        return f"SELECT 1 FROM {rows} WHERE {same}"
+
+    def _or_alone(self, table: str, *, replaced: bool) -> str:
+        """Where the condition looks into the table itself it must hold without the row, too, or with the one that it `replaced`.
+
+        Else a member of nothing could become one of anything by the row that says so. The table stands first, for its types.
+        """
+        principal = self._principal
+        condition = principal.condition(table).alone
+        if not condition:
+            return ""
+        found = principal.table(table)
+        columns = [quote(column.name) for column in found.columns]
+        other, before = quote(principal.hidden.own + "o"), quote(principal.hidden.own + "b")
+        same = same_row(principal, table, [(f"{other}.{column}", f"NEW.{column}") for column, _ in keys(principal, table)])
+        rows = f"SELECT {','.join(columns)} FROM {quote(principal.hidden.schema)}.{quote(found.name)} AS {other} WHERE NOT ({same})"
+        if replaced:
+            rows += " UNION ALL SELECT " + ",".join(f"OLD.{column}" for column in columns)
+        lead = f"WITH {before} AS NOT MATERIALIZED ({rows}), {quote(found.name)} AS NOT MATERIALIZED (SELECT * FROM {before})"
+        return f" OR NOT EXISTS({lead} {self._same('NEW', table, condition)})"

@@ -34,13 +34,15 @@ class Conditions:
     """The SQL for one table, each "" where nothing is restricted.
 
     `read` holds for rows that may be seen, `update` and `delete` for rows that may be changed or removed, and `check` for rows as
-    they are after an INSERT or UPDATE. NULL counts as false.
+    they are after an INSERT or UPDATE. `alone` is `check` where that looks into the table itself, by its bare name: there the row that is
+    written must not stand, or it would vouch for itself. NULL counts as false.
     """
 
     read: str = ""
     update: str = ""
     delete: str = ""
     check: str = ""
+    alone: str = ""
 
 
 FREE: Final = Conditions()
@@ -65,11 +67,14 @@ def literal(value: Value) -> str:
     return repr(int(value) if isinstance(value, bool) else value)
 
 
-def translate(condition: str, catalogue: Catalogue, schema: str, variables: Mapping[str, Value], *, exact: bool = False) -> str:
+def translate(
+    condition: str, catalogue: Catalogue, schema: str, variables: Mapping[str, Value], *, exact: bool = False, bare: str | None = None
+) -> str:
     """A condition with values for its variables, and with every table after FROM or JOIN bound to the file itself.
 
     So sub-selects of a policy read the real tables, whatever the principal may read, and no WITH of his can stand in for them.
-    `exact`: "x" is a name, while SQLite takes it for a text as soon as no column is called so any more.
+    `bare` is a table that is not bound. `exact`: "x" is a name, while SQLite takes it for a text as soon as no column is called so
+    any more.
     """
     tokens = _read(condition)
     parts = []
@@ -79,7 +84,7 @@ def translate(condition: str, catalogue: Catalogue, schema: str, variables: Mapp
                 raise bad(f"there is no variable {token.text}")
             parts.append(literal(variables[token.text[1:]]))
         elif _is_source(tokens, index) and token.name in catalogue.tables:
-            parts.append(f"{quote(schema)}.{quote(token.spelled)}")
+            parts.append(quote(token.spelled) if token.name == bare else f"{quote(schema)}.{quote(token.spelled)}")
         elif _is_source(tokens, index) and token.name in catalogue.views:
             raise bad(f"{token.spelled} is a view: a policy names tables")  # a view is opened with the rights of who reads
         elif token.kind in NAMES and token.name in TABLE_FUNCTIONS and (_follows_from(tokens, index) or _is_called(tokens, index)):
@@ -143,15 +148,19 @@ def compile_table(
 ) -> Conditions:
     """All policies on a table, joined; raises WceError `bad_policy` when one of them cannot be used."""
     parts: dict[str, list[str]] = {"read": [], "write": [], "delete": []}
+    alone = []
     for policy in policies:
         if policy.policy_type not in parts:
             raise bad(f"policy {policy.id} is of no known type")
         parts[policy.policy_type].append(f"({translate(policy.sql_condition, catalogue, schema, variables)})")
+        if policy.policy_type == "write":
+            alone.append(f"({translate(policy.sql_condition, catalogue, schema, variables, bare=table)})")
     conditions = Conditions(
         read=_all(parts["read"]),
         update=_all(parts["read"] + parts["write"]),
         delete=_all(parts["read"] + parts["delete"]),
         check=_all(parts["write"]),
+        alone=_all(alone) if alone != parts["write"] else "",
     )
     if conditions != FREE:
         restrictable(catalogue, table)
