@@ -102,6 +102,7 @@ def test_good_conditions_pass(club, condition: str) -> None:
         'title <> "draft"',
         "id IN (WITH members AS (SELECT grp FROM main.members WHERE user_id = $user_id) SELECT grp FROM members)",
         "id IN (WITH json_each AS (SELECT 1 AS value) SELECT value FROM json_each)",
+        "id IN (WITH grp AS (SELECT user_id FROM members) SELECT user_id FROM grp)",
         "id IN (SELECT grp FROM v WHERE user_id = $user_id)",
     ],
 )
@@ -152,11 +153,19 @@ def test_policies_are_joined_by_and(club) -> None:
     assert ann.rows("SELECT id FROM notes") == [(2,)]
 
 
-def test_a_policy_reads_tables_that_its_principal_cannot(club) -> None:
-    condition = "EXISTS (SELECT 1 FROM members WHERE members.user_id = $user_id AND grp = owner_id)"
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "EXISTS (SELECT 1 FROM members WHERE members.user_id = $user_id AND grp = owner_id)",
+        "owner_id IN (WITH mine AS (SELECT grp FROM members WHERE user_id = $user_id) SELECT mine.grp FROM mine)",
+        "owner_id IN (WITH all_(x) AS (SELECT grp FROM members), own AS (SELECT x FROM all_ WHERE x = $user_id) SELECT z.x FROM own AS z)",
+    ],
+)
+def test_a_policy_reads_tables_that_its_principal_cannot(club, condition: str) -> None:
     ann = club.person({"notes": ALL}, [("notes", "read", condition)])
 
     assert ann.rows("SELECT id FROM notes") == [(1,)]
+    assert ann.rows("WITH mine AS (SELECT 2 AS grp), own(x) AS (VALUES (2)) SELECT id FROM notes, mine, own") == [(1,)]
     with pytest.raises(WceError):
         ann.run("SELECT * FROM members")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -77,9 +78,14 @@ def translate(
     any more.
     """
     tokens = _read(condition)
+    # SQLite tells the authorizer the name of a CTE that reads; this one says that it is ours.
+    dotted = {token.name for before, token in itertools.pairwise(tokens) if before.keyword == "."}
+    inner = {part.name for part in definitions(tokens)} - catalogue.words - IN_POLICIES - dotted
     parts = []
     for index, token in enumerate(tokens):
-        if token.kind == "var":
+        if token.kind in IDENTIFIERS and token.name in inner and (not index or tokens[index - 1].keyword != "."):
+            parts.append(quote(f"{schema}_{token.name}"))
+        elif token.kind == "var":
             if token.text[0] != "$" or token.text[1:] not in variables:
                 raise bad(f"there is no variable {token.text}")
             parts.append(literal(variables[token.text[1:]]))
@@ -206,6 +212,8 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
     for part in inner:
         if part.name in catalogue.tables or part.name in catalogue.views or part.name in TABLE_FUNCTIONS:
             raise bad(f"{part.name} is a table: choose another name in WITH")  # `translate` takes it for the table
+        if room and part.name in catalogue.words:
+            raise bad(f"{part.name} is a column, too: choose another name in WITH")
     try:
         check_arguments(condition, tokens)
         weigh(tokens, inner, catalogue.weights)
