@@ -252,9 +252,12 @@ def check_target(head: Head, principal: Principal) -> None:
     }[head.kind]
     if not allowed or (not right.can_delete and _removes_unseen(head, principal)):
         raise WceError("table_forbidden", f"permission denied: {head.kind} on {token.spelled}", position=position)
+    if head.conflict == "ROLLBACK":
+        raise WceError("statement_not_allowed", "OR ROLLBACK is not allowed", position=position)
     # SQLite hands the clause on to what triggers write, in place of their own: what a definer relies on would be passed over.
-    if head.conflict == "ROLLBACK" or (head.conflict and principal.definers & principal.catalogue.reached(name)[1]):
-        raise WceError("statement_not_allowed", f"OR {head.conflict} is not allowed", position=position)
+    if head.conflict and principal.definers & principal.catalogue.reached(name)[1]:
+        why = f"OR {head.conflict} is not allowed where a trigger writes with other rights; ON CONFLICT DO NOTHING or DO UPDATE is"
+        raise WceError("statement_not_allowed", why, position=position)
 
 
 def _indexed_table(tokens: list[Token], index: int) -> Token | None:
