@@ -256,8 +256,7 @@ def check_target(head: Head, principal: Principal) -> None:
         raise WceError("statement_not_allowed", "OR ROLLBACK is not allowed", position=position)
     # SQLite hands the clause on to what triggers write, in place of their own: what a definer relies on would be passed over.
     if head.conflict and principal.definers & principal.catalogue.reached(name)[1]:
-        why = f"OR {head.conflict} is not allowed where a trigger writes with other rights; ON CONFLICT DO NOTHING or DO UPDATE is"
-        raise WceError("statement_not_allowed", why, position=position)
+        raise WceError("statement_not_allowed", f"OR {head.conflict} holds for triggers, too; ON CONFLICT does not", position=position)
 
 
 def _indexed_table(tokens: list[Token], index: int) -> Token | None:
