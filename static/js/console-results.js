@@ -3,8 +3,8 @@ import { post, save, send } from './api.js';
 import { draw as drawChart } from './charts.js';
 import { $, $$, fill, h, icon } from './dom.js';
 import { duration, num, plural } from './format.js';
-import { copy, grid, kindOf, tsv } from './grid.js';
-import { act, menu, toast } from './ui.js';
+import { grid, kindOf, tsv } from './grid.js';
+import { act, copy, menu, toast } from './ui.js';
 
 const MAX_JSON = 200, MAX_POINTS = 1000;
 let last = null, shown = null;

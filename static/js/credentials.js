@@ -2,14 +2,14 @@
 import { CENV, api, del, get, post } from './api.js';
 import { $, button, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, date, plural } from './format.js';
-import { act, begin, confirm, dialog, field, formDialog, toast } from './ui.js';
+import { act, begin, confirm, copy, dialog, field, formDialog, toast } from './ui.js';
 
 const password = { name: 'password', label: 'Your password', type: 'password', required: true, autocomplete: 'current-password' };
 
 /** Show something that is told this once, with a button that copies it. */
 function once(title, text, secret) {
   dialog(title, h('div', { class: 'dialog-body' }, h('p', {}, text), h('pre', { class: 'listing', tabindex: '0', 'aria-label': title }, secret),
-    h('div', {}, button('Copy', { icon: 'copy', onclick: () => act(async () => { await navigator.clipboard.writeText(secret); toast('Copied.'); }) }))), { wide: true });
+    h('div', {}, button('Copy', { icon: 'copy', onclick: () => act(() => copy(secret, title)) }))), { wide: true });
 }
 
 const recovery = codes => once('Recovery codes', 'Each of them stands in for one code of the app. Keep them where the app is not: they are shown this once.', codes.join('\n'));

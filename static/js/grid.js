@@ -1,6 +1,6 @@
 // A table of values: sorting, a cursor that keys move, copying, values too long for a cell in a window of their own.
 import { button, fill, h, icon } from './dom.js';
-import { dialog, toast } from './ui.js';
+import { copy, dialog } from './ui.js';
 
 const PAGE = 300, LONG = 300;
 const ICONS = { number: 'hash', date: 'calendar', text: 'type', blob: 'binary' };
@@ -41,12 +41,6 @@ export function content(name, value) {
 /** A window with the whole value. */
 export function openValue(name, value) {
   dialog(name, h('div', { class: 'dialog-body' }, content(name, value), h('div', {}, button('Copy', { icon: 'copy', onclick: () => copy(plain(value), 'The value') }))), { wide: true });
-}
-
-/** Put a text on the clipboard and say so. */
-export async function copy(text, what) {
-  await navigator.clipboard.writeText(text);
-  toast(`${what} is on the clipboard.`);
 }
 
 // A spreadsheet runs what begins so, as in a file of CSV.

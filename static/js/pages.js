@@ -7,7 +7,7 @@ import { ago, bytes } from './format.js';
 import { askFront } from './front-matter.js';
 import { renew, saveText } from './saving.js';
 import { name as sqlName } from './sql.js';
-import { act, begin, confirm, dialog, formDialog, menu, toast } from './ui.js';
+import { act, begin, confirm, copy, dialog, formDialog, menu, toast } from './ui.js';
 import { listVersions } from './versions.js';
 
 const LANGUAGES = { jinja: 'jinja', markdown: 'jinja-md', html: 'html' };
@@ -178,7 +178,7 @@ async function upload(list) {
 }
 function fileMenu(file, anchor) {
   menu(anchor, [
-    { label: 'Copy its address', icon: 'link', run: () => act(async () => { await navigator.clipboard.writeText(file.url); toast('The address is on the clipboard.'); }) },
+    { label: 'Copy its address', icon: 'link', run: () => act(() => copy(file.url, 'The address')) },
     { label: 'Open it', icon: 'external-link', run: () => window.open(file.url, '_blank', 'noopener') },
     { label: 'Delete', icon: 'trash-2', danger: true, run: () => act(async () => {
       if (!await confirm({ title: `Delete ${file.path}`, text: 'Pages that use it show a gap.', action: `Delete ${file.path}` })) return;

@@ -1,8 +1,14 @@
 // Toasts and dialogs.
 import { Problem } from './api.js';
-import { $, button, empty, fill, h, icon } from './dom.js';
+import { $, $$, button, empty, fill, h, icon } from './dom.js';
 
 const TOAST_MS = 5000, UNDO_MS = 10_000;
+
+/** Notes stand in the uppermost dialog while one is open: what is outside of it can be neither read nor pressed. */
+function placeNotes() {
+  const at = $$('dialog.dialog[open]').at(-1) ?? document.body, notes = $('#toasts');
+  if (notes.parentElement !== at) at.append(notes);
+}
 
 /** A note at the corner. `action` {label, run} adds a button, as for undo. */
 export function toast(text, { kind = 'info', action } = {}) {
@@ -10,8 +16,13 @@ export function toast(text, { kind = 'info', action } = {}) {
   const note = h('div', { class: `toast ${kind === 'error' ? 'failed' : ''}` }, icon(names[kind]), h('p', {}, text));
   if (action) note.append(h('button', { type: 'button', onclick: () => { note.remove(); action.run(); } }, action.label));
   note.append(h('button', { type: 'button', class: 'toast-close', 'aria-label': 'Dismiss', onclick: () => note.remove() }, icon('x')));
+  placeNotes();
   $('#toasts').append(note);
-  setTimeout(() => note.remove(), action ? UNDO_MS : kind === 'error' ? 2 * TOAST_MS : TOAST_MS);
+  let timer;
+  const leave = () => { clearTimeout(timer); timer = setTimeout(() => note.remove(), action ? UNDO_MS : kind === 'error' ? 2 * TOAST_MS : TOAST_MS); };
+  for (const over of ['pointerenter', 'focusin']) note.addEventListener(over, () => clearTimeout(timer)); // whoever reads it or is about to press its button has time
+  for (const away of ['pointerleave', 'focusout']) note.addEventListener(away, leave);
+  leave();
 }
 
 /** A note that the next page shows. */
@@ -24,6 +35,21 @@ export function fail(error) {
   if (error.name === 'AbortError') return;
   toast(error instanceof Problem ? error.message : 'Something went wrong in this page. Reload it and try again.', { kind: 'error' });
   if (!(error instanceof Problem)) throw error;
+}
+
+/** Put a text on the clipboard and say so. Over plain HTTP, as in an office's own network, browsers have the old way only. */
+export async function copy(text, what) {
+  if (navigator.clipboard) await navigator.clipboard.writeText(text);
+  else {
+    const held = document.activeElement, area = h('textarea', { class: 'sr', 'aria-label': what, value: text });
+    (held.closest('dialog') ?? document.body).append(area);
+    area.select();
+    const done = document.execCommand('copy');
+    area.remove();
+    held.focus();
+    if (!done) { toast('This browser does not let pages copy: mark the text and copy it by hand.', { kind: 'error' }); return; }
+  }
+  toast(`${what} is on the clipboard.`);
 }
 
 /** Run an async act from an event and show its failure; `el`, where given, is off meanwhile. */
@@ -47,7 +73,7 @@ export function dialog(title, content, { wide = false, remembers = false, onclos
   let touched = false, asking = false;
   const el = h('dialog', { class: `dialog${wide ? ' broad' : ''}`, 'aria-label': title },
     h('header', {}, h('h2', {}, title), h('button', { type: 'button', class: 'btn ghost icon-only', 'aria-label': 'Close', onclick: () => el.close() }, icon('x'))), content);
-  el.addEventListener('close', () => { el.remove(); onclose?.(); });
+  el.addEventListener('close', () => { placeNotes(); el.remove(); onclose?.(); });
   el.addEventListener('input', () => { touched = !remembers; });
   const leave = async () => {
     if (asking) return;
@@ -61,6 +87,7 @@ export function dialog(title, content, { wide = false, remembers = false, onclos
   el.addEventListener('keydown', event => { if (event.key === 'Escape' && touched && !event.defaultPrevented && !event.isComposing) { event.preventDefault(); leave(); } });
   document.body.append(el);
   el.showModal();
+  placeNotes();
   return el;
 }
 
@@ -92,9 +119,9 @@ export function field({ name, label, type = 'text', value = '', options, hint, .
   return h('div', { class: 'field', dataset: { field: name } }, h('label', { for: id }, label), input, note, error);
 }
 
-/** What a form holds: checkboxes as true and false, numbers as numbers, everything else as text. */
+/** What a form holds: checkboxes as true and false, numbers as numbers, everything else as text. A field may be called as the form's own property, "elements" perhaps. */
 export function values(form) {
-  return Object.fromEntries([...form.elements].filter(el => el.name).map(el => [el.name, el.type === 'checkbox' ? el.checked : el.type === 'number' ? (el.value === '' ? null : Number(el.value)) : el.value]));
+  return Object.fromEntries($$('input, select, textarea', form).filter(el => el.name).map(el => [el.name, el.type === 'checkbox' ? el.checked : el.type === 'number' ? (el.value === '' ? null : Number(el.value)) : el.value]));
 }
 
 /** Take an error away from its field. */

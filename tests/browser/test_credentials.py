@@ -53,7 +53,14 @@ def test_a_key_is_made_shown_once_used_and_revoked(open_page: Open, place: Place
     page.get_by_role("button", name="Make the key").click()
     key = page.get_by_role("dialog", name="The key nightly report").locator("pre").inner_text()
     assert_accessible(page)
+    page.evaluate("delete Navigator.prototype.clipboard")  # as over plain HTTP
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("is on the clipboard")
+    page.get_by_role("button", name="Dismiss").click()
     page.keyboard.press("Escape")
+    page.get_by_label("Current password").focus()
+    page.keyboard.press("Control+V")
+    expect(page.get_by_label("Current password")).to_have_value(key)
 
     def ask(sql: str) -> int:
         return requests.post(f"{place.url}/query", json={"sql": sql}, headers={"Authorization": f"Bearer {key}"}, timeout=30).status_code
