@@ -43,13 +43,14 @@ function show(doc) {
   pane.focus();
 }
 function close(doc) {
-  const at = docs.indexOf(doc);
+  const at = docs.indexOf(doc), { name: title, kept, text: { value } } = doc;
   docs = docs.filter(other => other !== doc);
   if (!docs.length) addDoc(unnamed(), '');
   if (active === doc) { active = null; show(docs[Math.max(0, at - 1)]); }
   doc.text.dispose();
   drawTabs();
   persist();
+  if (value.trim()) toast(`${title} is closed.`, { action: { label: 'Undo', run: () => show(Object.assign(addDoc(title, value, { activate: false }), { kept })) } });
 }
 function drawTabs() {
   fill($('#docs'), docs.map(doc => {

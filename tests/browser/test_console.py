@@ -104,6 +104,12 @@ def test_a_text_is_saved_under_a_name_and_found_again(console: Page) -> None:
     console.locator(".remembered button").first.click()
 
     assert text_of(console) == ["SELECT count(*) AS n FROM products"]
+    console.get_by_role("tab", name="Products", exact=True).focus()
+    console.keyboard.press("Delete")
+    expect(console.locator("#docs")).not_to_contain_text("Products")
+    console.get_by_role("button", name="Undo").click()
+    expect(console.locator("#docs [aria-selected='true']")).to_have_text("Products")
+    assert text_of(console) == ["SELECT count(*) AS n FROM products"]
     console.get_by_role("button", name="Delete Products").click()
     console.get_by_role("dialog").get_by_role("button", name="Delete Products").click()
     expect(console.locator("#side-list")).to_contain_text("Nothing saved")
