@@ -63,7 +63,7 @@ async function show() {
   fill($('#matrix'), tables.length
     ? h('table', { class: 'list matrix' }, h('thead', {}, h('tr', {}, h('th', {}, 'Table'), all.map(head))), h('tbody', {}, tables.map(({ name }) => h('tr', {}, h('th', { scope: 'row', class: 'mono name', title: name }, name), all.map(user => cell(name, user))))))
     : !administers ? empty('key-round', 'Nothing to pass on', 'Whoever holds the right to pass on a table gives it to others here. You hold it on none.')
-    : empty('key-round', 'No tables yet', 'Permissions are given on tables. Make one with CREATE TABLE first.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console'))).removeAttribute('aria-busy');
+    : empty('key-round', 'No tables yet', 'Permissions are given on tables. Make one first.', h('a', { class: 'btn', href: `${CENV}/data` }, icon('table-2'), 'Open the data'))).removeAttribute('aria-busy');
   $('#let-in').hidden = administers || !tables.length;
 }
 

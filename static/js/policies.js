@@ -93,7 +93,7 @@ async function show() {
   for (const policy of policies) groups.set(policy.table_name, [...groups.get(policy.table_name) ?? [], policy]);
   $('#add').disabled = !tables.length;
   fill($('#policies'), groups.size ? [...groups].map(card) : h('section', { class: 'card' }, empty('shield-check', 'No policies yet', tables.length ? 'Whoever may read a table sees all of its rows. A condition such as owner = $username leaves everybody his own.' : 'Policies are conditions on the rows of a table. Make a table first.',
-    tables.length ? button('New policy', { icon: 'plus', onclick: () => act(add) }) : h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console')))).removeAttribute('aria-busy');
+    tables.length ? button('New policy', { icon: 'plus', onclick: () => act(add) }) : h('a', { class: 'btn', href: `${CENV}/data` }, icon('table-2'), 'Open the data')))).removeAttribute('aria-busy');
 }
 
 $('#add').addEventListener('click', () => act(add));

@@ -220,3 +220,5 @@ def test_who_administers_nothing_is_told_so(open_page: Open) -> None:
     page = open_page("/admin/users", who="vera")
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("Not allowed")
+    page.get_by_role("link", name="To the dashboard").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dashboard")
