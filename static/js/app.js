@@ -1,5 +1,5 @@
 // The frame of every page: theme, drawers, palette, signing out.
-import { CENV, get, post, whenEnded } from './api.js';
+import { CENV, get, post, rowsUrl, whenEnded } from './api.js';
 import { $, $$, fill, h, icon } from './dom.js';
 import { again } from './sign-in.js';
 import { act } from './ui.js';
@@ -69,7 +69,7 @@ function paletteItems() {
     { label: 'Sign out', icon: 'log-out', group: 'Account', run: signOut },
   ];
   const data = $('#side a[href$="/data"]');
-  return [...commands, ...links, ...(data ? (tables ?? []).map(name => ({ label: name, icon: 'table-2', group: 'Table', href: `${data.getAttribute('href')}/${encodeURIComponent(name)}` })) : []), ...acts];
+  return [...commands, ...links, ...(data ? (tables ?? []).map(name => ({ label: name, icon: 'table-2', group: 'Table', href: rowsUrl(name) })) : []), ...acts];
 }
 function listPalette() {
   const asked = $('input', palette).value.toLowerCase().split(/\s+/);

@@ -4,11 +4,13 @@ import { misfit } from './cells.js';
 import { fill, h } from './dom.js';
 import { fail } from './ui.js';
 
-/** Enter and leaving write by `write(text)`, which may throw a Problem; Escape leaves it. `leave(wrote)` puts the cell back. */
-export function editCell(cell, { name, type, value, write, leave }) {
-  const text = value === null ? '' : String(value), lines = text.split(/\r\n|[\r\n]/).length; // an input would drop the ends of lines
+const LONG = 120, LINES = 8;
+
+/** Enter and leaving write by `write(text)`, which may throw a Problem; Escape leaves it. `leave(wrote)` puts the cell back. `text` stands in the place of the value from the beginning. */
+export function editCell(cell, { name, type, value, text: given, write, leave }) {
+  const text = value === null ? '' : String(value), lines = Math.max(...[text, given ?? ''].map(part => part.split(/\r\n|[\r\n]/).length + Math.floor(part.length / LONG))); // an input would drop the ends of lines
   const told = h('p', { class: 'cell-error', role: 'alert', id: 'cell-error' });
-  const input = h(lines > 1 ? 'textarea' : 'input', { class: 'cell-input', value: text, rows: lines > 1 && Math.min(lines, 8), 'aria-label': `${name}, Enter to save` }), before = input.value;
+  const input = h(lines > 1 ? 'textarea' : 'input', { class: 'cell-input', value: text, rows: lines > 1 && Math.min(lines, LINES), 'aria-label': `${name}, Enter to save` }), before = input.value;
   let over = false, doubted;
 
   function tell(message) {
@@ -39,5 +41,6 @@ export function editCell(cell, { name, type, value, write, leave }) {
   input.addEventListener('input', () => { told.remove(); input.removeAttribute('aria-invalid'); });
   input.addEventListener('blur', () => end(true, false));
   fill(cell, input);
-  input.select();
+  if (given === undefined) input.select();
+  else { input.value = given; input.focus(); }
 }

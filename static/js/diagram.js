@@ -1,5 +1,5 @@
 // Tables as boxes and their references as lines: whoever refers stands to the right of what it refers to.
-import { CENV } from './api.js';
+import { rowsUrl } from './api.js';
 import { s } from './dom.js';
 
 const WIDTH = 210, HEAD = 30, LINE = 20, GAP_X = 90, GAP_Y = 26, EDGE = 14, MOST_COLUMNS = 14;
@@ -36,7 +36,7 @@ function place(tables) {
 function box({ table, shown, x, y, height }) {
   const far = new Set(table.references.flatMap(reference => reference.columns));
   const text = (column, i) => [s('text', { x: x + 12, y: y + HEAD + LINE * i + 15, class: table.key.includes(column.name) ? 'er-key' : far.has(column.name) ? 'er-far' : '' }, cut(column.name, 18)), s('text', { x: x + WIDTH - 12, y: y + HEAD + LINE * i + 15, class: 'er-type' }, cut(column.type.toLowerCase(), 9))];
-  return s('g', { class: 'er-box', onclick: () => location.assign(`${CENV}/data/${encodeURIComponent(table.name)}`) }, s('title', {}, table.name), s('rect', { x, y, width: WIDTH, height, rx: 8 }), s('line', { x1: x, x2: x + WIDTH, y1: y + HEAD - 2, y2: y + HEAD - 2 }),
+  return s('g', { class: 'er-box', onclick: () => location.assign(rowsUrl(table.name)) }, s('title', {}, table.name), s('rect', { x, y, width: WIDTH, height, rx: 8 }), s('line', { x1: x, x2: x + WIDTH, y1: y + HEAD - 2, y2: y + HEAD - 2 }),
     s('text', { x: x + 12, y: y + 19, class: 'er-name' }, cut(table.name, 26)), shown.map(text), shown.length < table.columns.length && s('text', { x: x + 12, y: y + height - 9, class: 'er-type er-rest' }, `and ${table.columns.length - shown.length} more`));
 }
 

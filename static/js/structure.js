@@ -1,5 +1,5 @@
 // What a table is made of; administrators change it here.
-import { CENV, get, ident } from './api.js';
+import { CENV, get, ident, rowsUrl } from './api.js';
 import { button, h, iconButton } from './dom.js';
 import { columnSql, sqlDialog, targetOptions, targets, TYPES } from './ddl.js';
 import { act, dialog, field, menu, toastNext } from './ui.js';
@@ -27,7 +27,7 @@ const renameTable = table => {
   let name = table.name;
   const asked = sqlDialog({ title: `Rename ${table.name}`, action: 'Rename the table', text: 'Scripts, pages and saved statements that name it must be changed by hand.', fields: [{ name: 'name', label: 'New name', required: true, mono: true, value: table.name }],
     sql: given => { name = given.name.trim(); return `ALTER TABLE ${ident(table.name)} RENAME TO ${ident(name)}`; } });
-  return asked.then(done => changed(`${table.name} is ${name} now.`, done, `${CENV}/data/${encodeURIComponent(name)}`));
+  return asked.then(done => changed(`${table.name} is ${name} now.`, done, rowsUrl(name)));
 };
 
 const dropTable = table => changed(`${table.name} is dropped.`, sqlDialog({ title: `Drop the table ${table.name}`, action: 'Drop the table', danger: true, text: 'All its rows are lost. Only a backup brings them back.', sql: () => `DROP TABLE ${ident(table.name)}` }), `${CENV}/data`);

@@ -2,16 +2,17 @@
 import { CENV, Problem, get, ident, post, query, save, send } from './api.js';
 import { editCell } from './cell-edit.js';
 import { condition, isBlob, misfit, shown, typed } from './cells.js';
+import { deleteRows } from './deletion.js';
 import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
 import { num, plural } from './format.js';
-import { content } from './grid.js';
+import { content, plain } from './grid.js';
 import { structure } from './structure.js';
 import { act, begin, confirm, dialog, formDialog, toast } from './ui.js';
 
-const PAGE = 100, IN_VIEW = 40;
+const PAGE = 100, IN_VIEW = 40, LAST = 1e12; // a page behind every table's last one, whose rows can still be counted
 const name = decoded(location.pathname.slice(`${CENV}/data/`.length));
 const asked = new URLSearchParams(location.search);
-let table, rows = [], more = false, page = Number(asked.get('page')) || 0, sort = asked.get('sort') ?? '', search = asked.get('search') ?? '';
+let table, rows = [], more = false, page = Math.min(Math.max(Math.trunc(Number(asked.get('page'))), 0) || 0, LAST), sort = asked.get('sort') ?? '', search = asked.get('search') ?? '';
 const filters = new Map([...asked].filter(([key]) => key.startsWith('f.')).map(([key, text]) => [key.slice(2), text]));
 const chosen = new Set();
 let drawn = 0, loads = 0;
@@ -59,12 +60,18 @@ async function load() {
   const [condition_, params] = where(), mine = ++loads;
   const found = await query(`${select(...(table.rowid ? [table.rowid] : []))} LIMIT ${PAGE + 1} OFFSET ${page * PAGE}`, params, { max_rows: PAGE + 1 });
   if (mine !== loads) return; // what was asked for since is already on its way
+  const count = async () => (await query(`SELECT count(*) FROM ${ident(table.name)}${condition_}`, params)).rows[0][0];
+  if (page && !found.rows.length) { // there are fewer rows by now
+    page = Math.max(Math.min(Math.ceil(await count() / PAGE), page) - 1, 0);
+    if (mine === loads) await load();
+    return;
+  }
   more = found.rows.length > PAGE;
   rows = found.rows.slice(0, PAGE);
   chosen.clear();
   remember();
   body();
-  const { rows: [[total]] } = await query(`SELECT count(*) FROM ${ident(table.name)}${condition_}`, params);
+  const total = await count();
   if (mine === loads) fill($('#count'), total ? `${num(page * PAGE + 1)}–${num(page * PAGE + rows.length)} of ${plural(total, 'row')}` : 'No rows');
 }
 
@@ -72,31 +79,45 @@ const reload = () => act(load);
 const restart = () => { page = 0; return reload(); };
 
 async function write(row, item, text) {
-  const old = valueOf(row, item.name), exact = typeof old === 'string' && /^-?\d{16,}$/.test(old) ? [] : [old]; // digits that stand for an integer are not what is there
-  const params = [typed(text, item.type), ...keyOf(row), ...exact];
-  const { changes } = await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = ? WHERE ${whereKey()}${exact.length ? ` AND ${ident(item.name)} IS ?` : ''}`, params });
+  const into = ident(item.name), old = valueOf(row, item.name), exact = typeof old === 'string' && /^-?\d{16,}$/.test(old) ? [] : [old]; // digits that stand for an integer are not what is there
+  const same = old === null ? `(${into} IS ? OR ${into} IN (9e999, -9e999))` : `${into} IS ?`; // JSON has no infinite numbers
+  const params = [typed(text, typeof old === 'number' ? 'NUMERIC' : item.type), ...keyOf(row), ...exact];
+  const { changes } = await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${into} = ? WHERE ${whereKey()}${exact.length ? ` AND ${same}` : ''}`, params });
   if (!changes) throw new Problem(409, { detail: 'This was changed or removed meanwhile, or is not yours to change. Escape shows what is there now.' });
 }
 
-/** Turn a cell into an input. */
-function edit(cell, row, item) {
-  const value = valueOf(row, item.name);
-  if (!mayEdit() || item.generated || isBlob(value) || $('.cell-input', cell)) return;
-  editCell(cell, { name: item.name, type: item.type, value, write: text => write(row, item, text), leave: stale => (stale ? reload().then(body) : body()) });
+const mayChange = (row, item) => mayEdit() && !item.generated && !isBlob(valueOf(row, item.name));
+
+/** Turn a cell into an input, with what is there or with a text in its place. */
+function edit(cell, row, item, text) {
+  if (!mayChange(row, item) || $('.cell-input', cell)) return;
+  editCell(cell, { name: item.name, type: item.type, value: valueOf(row, item.name), text, write: typing => write(row, item, typing), leave: stale => (stale ? reload().then(body) : body()) });
 }
 
-function view(row, item) {
-  const value = valueOf(row, item.name);
-  dialog(`${item.name}`, h('div', { class: 'dialog-body' }, content(item.name, value),
-    mayEdit() && !isBlob(value) && !item.generated && value !== null && h('div', {}, button('Set to NULL', { kind: 'sm', disabled: item.not_null, onclick: event => { event.currentTarget.closest('dialog').close(); act(async () => { await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = NULL WHERE ${whereKey()}`, params: keyOf(row) }); await load(); }); } }))), { wide: true });
+async function clear(row, item) {
+  await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = NULL WHERE ${whereKey()}`, params: keyOf(row) });
+  await load();
+}
+
+function view(cell, row, item) {
+  const value = valueOf(row, item.name), leave = run => event => { event.currentTarget.closest('dialog').close(); run(); };
+  dialog(`${item.name}`, h('div', { class: 'dialog-body' }, content(item.name, value), h('div', { class: 'abreast' },
+    mayChange(row, item) && button('Edit', { icon: 'pencil', kind: 'sm', onclick: leave(() => edit(cell, row, item)) }),
+    mayChange(row, item) && value !== null && button('Set to NULL', { kind: 'sm', disabled: item.not_null, onclick: leave(() => act(() => clear(row, item))) }))), { wide: true });
 }
 
 function cell(row, item) {
   const value = valueOf(row, item.name), lead = table.references.find(reference => reference.columns.length === 1 && reference.columns[0] === item.name);
   const text = lead && value !== null ? h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(lead.table)}?${new URLSearchParams({ [`f.${lead.to_columns[0]}`]: `= ${value}` })}`, title: `Open this row of ${lead.table}` }, shown(value)) : shown(value);
   const el = h('td', { class: typeof value === 'number' ? 'n' : '', tabindex: '-1' }, text);
-  el.addEventListener('dblclick', () => (mayEdit() && !isBlob(value) && String(value ?? '').length < 200 ? edit(el, row, item) : view(row, item)));
-  el.addEventListener('keydown', event => { if (event.key === 'Enter' && event.target === el) { event.preventDefault(); edit(el, row, item); } if (event.key === ' ' && event.target === el) { event.preventDefault(); view(row, item); } });
+  el.addEventListener('dblclick', () => (mayChange(row, item) && String(value ?? '').length < 200 ? edit(el, row, item) : view(el, row, item)));
+  el.addEventListener('keydown', event => {
+    if (event.target !== el) return;
+    if (event.key === 'Enter' || event.key === 'F2') { event.preventDefault(); edit(el, row, item); }
+    if (event.key === ' ') { event.preventDefault(); view(el, row, item); }
+  });
+  el.addEventListener('copy', event => { if (event.target === el && !String(getSelection())) { event.preventDefault(); event.clipboardData.setData('text/plain', plain(value)); toast('The value is on the clipboard.'); } });
+  el.addEventListener('paste', event => { if (event.target === el) { event.preventDefault(); edit(el, row, item, event.clipboardData.getData('text/plain')); } });
   return el;
 }
 
@@ -154,12 +175,17 @@ async function insert() {
 
 /** Delete the chosen rows in one transaction; Undo inserts them again as they were. */
 async function remove() {
-  const gone = [...chosen], kept = table.columns.filter(item => !item.generated);
+  const gone = [...chosen], columns = table.columns.filter(item => !item.generated).map(item => item.name);
   if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: 'Rows that refer to them may go or change with them.', action: 'Delete' })) return;
-  await post('/transaction', { statements: gone.map(row => ({ sql: `DELETE FROM ${ident(table.name)} WHERE ${whereKey()}`, params: keyOf(row) })) });
-  const again = { sql: `INSERT INTO ${ident(table.name)} (${kept.map(item => ident(item.name)).join(', ')}) VALUES (${kept.map(() => '?').join(', ')})` };
-  toast(`${plural(gone.length, 'row')} deleted.`, table.can_write ? { action: { label: 'Undo', run: () => act(async () => { await post('/transaction', { statements: gone.map(row => ({ ...again, params: kept.map(item => valueOf(row, item.name)) })) }); await load(); }) } } : {});
+  const { count, restore } = await deleteRows({ table: table.name, rows: gone, where: whereKey(), keyOf, columns, valueOf, rowid: table.rowid });
+  // Where the rows did not come back, for want of a connection perhaps, it can be tried again.
+  const offer = (text, kind) => toast(text, { kind, action: count && table.can_write ? { label: 'Undo', run: () => act(async () => {
+    try { await restore(); } catch (error) { if (error instanceof Problem) offer(error.message, 'error'); else throw error; return; }
+    await load();
+  }) } : undefined });
+  offer(count === gone.length ? `${plural(count, 'row')} deleted.` : `${num(count)} of ${plural(gone.length, 'row')} deleted: the others are gone already, or not yours to delete.`);
   await load();
+  if (document.activeElement === document.body) $('#grid').focus(); // the button is not there any more
 }
 
 async function download() {
@@ -208,7 +234,7 @@ begin(async () => {
   }
   $('.bar').inert = false; // its controls are about the table
   call(table.name);
-  fill($('#kind'), table.type === 'table' ? (key().length ? (table.can_write ? 'double click to edit' : 'read only') : 'no key: read only') : table.type);
+  fill($('#kind'), table.type === 'table' ? (key().length ? (table.can_write ? `double ${matchMedia('(pointer: coarse)').matches ? 'tap' : 'click'} to edit` : 'read only') : 'no key: read only') : table.type);
   $('#insert').hidden = table.type === 'view' || !table.can_write;
   if (!table.can_read) { fill($('#grid'), empty('lock', 'You may not read this table', 'Somebody who administers this cenv can let you.')).removeAttribute('aria-busy'); return; }
   head();

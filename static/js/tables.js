@@ -1,5 +1,5 @@
 // The tables of a cenv.
-import { CENV, get } from './api.js';
+import { CENV, get, rowsUrl } from './api.js';
 import { $, empty, fill, h, icon } from './dom.js';
 import { diagram } from './diagram.js';
 import { plural } from './format.js';
@@ -13,19 +13,19 @@ const RIGHTS = [['can_read', 'read'], ['can_write', 'write'], ['can_delete', 'de
 function row(table) {
   const rights = RIGHTS.filter(([right]) => table[right]).map(([, text]) => text).join(', ');
   const leads = [...new Set(table.references.map(reference => reference.table))];
-  return h('tr', {}, h('td', { class: 'name', title: table.name }, h('a', { class: 'object', href: `${CENV}/data/${encodeURIComponent(table.name)}` }, icon(ICONS[table.type]), h('b', { class: 'mono' }, table.name))), h('td', { class: 'dim' }, table.type),
-    h('td', {}, plural(table.columns.length, 'column')), h('td', { class: 'mono dim name' }, table.key.join(', ')), h('td', { class: 'mono name' }, leads.map((name, i) => [i ? ', ' : '', h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(name)}` }, name)])), h('td', { class: 'dim' }, rights));
+  return h('tr', {}, h('td', { class: 'name', title: table.name }, h('a', { class: 'object', href: rowsUrl(table.name) }, icon(ICONS[table.type]), h('b', { class: 'mono' }, table.name))), h('td', { class: 'dim' }, table.type),
+    h('td', {}, plural(table.columns.length, 'column')), h('td', { class: 'mono dim name' }, table.key.join(', ')), h('td', { class: 'mono name' }, leads.map((name, i) => [i ? ', ' : '', h('a', { class: 'link', href: rowsUrl(name) }, name)])), h('td', { class: 'dim' }, rights));
 }
 
 async function create() {
   const name = await newTable((await get('/data')).tables);
-  if (name) location.assign(`${CENV}/data/${encodeURIComponent(name)}`);
+  if (name) location.assign(rowsUrl(name));
 }
 
 async function load() {
   const { tables } = await get('/data');
   const name = await importFile(tables.filter(table => table.type === 'table').map(table => table.name));
-  if (name) location.assign(`${CENV}/data/${encodeURIComponent(name)}`);
+  if (name) location.assign(rowsUrl(name));
 }
 
 /** The list, or the picture of it. */

@@ -34,6 +34,11 @@ def test_rows_are_searched_filtered_sorted_and_paged(open_page: Open) -> None:
     expect(page.locator("th[aria-sort=descending]")).to_contain_text("total")
     page.reload()
     expect(page.get_by_label("Filter total")).to_have_value("> 300")
+    for number, rows in (("-1", "1–100 of"), ("0.5", "1–100 of"), ("1e99", "1\u202f301–1\u202f400 of")):
+        page.goto(f"{page.url.partition('?')[0]}?page={number}")
+        expect(page.locator("#count")).to_contain_text(rows)
+    page.get_by_label("Filter status").fill("open")
+    expect(page.locator("#clear")).to_be_visible()
 
     page.get_by_role("button", name="Clear filters").click()
     page.get_by_label("Search every column").fill("no such thing")
@@ -54,7 +59,7 @@ def test_a_foreign_key_leads_to_its_row(open_page: Open) -> None:
 
 
 def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, place: Place) -> None:
-    place.made("/query", {"sql": "CREATE TABLE shelf (id INTEGER PRIMARY KEY, title TEXT NOT NULL, price REAL, facts TEXT)"})
+    place.made("/query", {"sql": "CREATE TABLE shelf (id INTEGER PRIMARY KEY, title TEXT NOT NULL, price REAL, facts TEXT, elements TEXT)"})
     page = open_page("/data/shelf")
     expect(page.locator("#nothing")).to_contain_text("No rows yet")
     page.get_by_role("button", name="Insert").click()
@@ -65,6 +70,7 @@ def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, plac
     dialog.locator("[name=title]").fill("A lamp")
     dialog.locator("[name=price]").fill("12.5")
     dialog.locator("[name=facts]").fill('{"colour": ["red"]}')
+    dialog.locator("[name=elements]").fill("Fe")
     dialog.get_by_role("button", name="Insert the row").click()
 
     cell(page, "A lamp").dblclick()
@@ -75,7 +81,13 @@ def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, plac
     for key in ("ArrowRight", "ArrowRight", "Space"):
         page.keyboard.press(key)
     expect(page.get_by_role("dialog", name="facts")).to_contain_text('"colour": [')
-    page.keyboard.press("Escape")
+    page.get_by_role("dialog", name="facts").get_by_role("button", name="Edit").click()
+    expect(page.locator(".cell-input")).to_have_value('{"colour": ["red"]}')
+    for key in ("Escape", "ArrowRight", "Control+C", "ArrowLeft", "Control+V"):
+        page.keyboard.press(key)
+    expect(page.locator(".cell-input")).to_have_value("Fe")
+    page.keyboard.press("Enter")
+    expect(page.locator(".cell-input")).to_have_count(0)
 
     page.get_by_label("Choose row 1").check()
     page.get_by_role("button", name="Delete", exact=True).click()
@@ -157,6 +169,42 @@ def test_a_text_among_numbers_is_asked_about_also_where_there_is_no_key(open_pag
     left = [{"name": "axe", "price": "about 4", "kind": "text"}, {"name": "vice", "price": 1.5, "kind": "real"}]
     assert place.send("POST", "/query", rows).json()["rows"] == left
     place.made("/query", {"sql": "DROP TABLE tools"})
+
+
+def test_rows_without_a_key_come_back_as_they_were(open_page: Open, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE TABLE odds (name TEXT, worth)"})
+    values = "(7, NULL, -9e999), (9, 'large', 9007199254740993), (10, 'few', 5), (11, 'most', 9e999)"
+    place.made("/query", {"sql": f"INSERT INTO odds (rowid, name, worth) VALUES {values}"})
+    exact = "iif(abs(worth) = 9e999, sign(worth), worth) AS worth, typeof(worth) AS kind"
+    rows = {"sql": f"SELECT rowid, name, {exact} FROM odds ORDER BY rowid"}
+    page = open_page("/data/odds")
+    cell(page, "5").dblclick()
+    page.locator(".cell-input").fill("6")
+    page.keyboard.press("Enter")
+    expect(cell(page, "6")).to_be_visible()
+    before = place.send("POST", "/query", rows).json()["rows"]
+
+    for number in range(1, 5):
+        page.get_by_label(f"Choose row {number}").check()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#nothing")).to_be_visible()
+    expect(page.locator("#grid")).to_be_focused()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast.failed")).to_contain_text("cannot be reached")
+    page.context.set_offline(False)
+    page.locator(".toast.failed").get_by_role("button", name="Undo").click()
+    expect(page.locator("#count")).to_contain_text("of 4 rows")
+
+    assert place.send("POST", "/query", rows).json()["rows"] == before
+    assert [row["rowid"] for row in before] == [7, 9, 10, 11]
+    assert before[2] == {"rowid": 10, "name": "few", "worth": 6, "kind": "integer"}
+    page.locator("#grid tbody tr").last.locator("td").last.dblclick()
+    page.locator(".cell-input").fill("8")
+    page.keyboard.press("Enter")
+    expect(cell(page, "8")).to_be_visible()
+    place.made("/query", {"sql": "DROP TABLE odds"})
 
 
 def test_what_is_refused_stays_in_its_cell_and_says_why(open_page: Open, place: Place) -> None:
@@ -252,10 +300,16 @@ def test_rows_that_come_late_do_not_take_the_place_of_newer_ones(open_page: Open
     expect(page.locator("#count")).to_have_text("1–1 of 1 row")
 
 
-def test_an_address_that_is_not_well_encoded_names_no_table(open_page: Open) -> None:
+def test_addresses_that_name_no_table_and_tables_that_have_no_address(open_page: Open, place: Place) -> None:
     page = open_page("/data/%zz")
-
     expect(page.locator("#grid")).to_contain_text("Nothing is called %zz here")
+    place.made("/query", {"sql": 'CREATE TABLE ".." (id INTEGER PRIMARY KEY)'})
+
+    page.get_by_label("Breadcrumb").get_by_role("link", name="Data").click()
+    page.get_by_role("link", name="..", exact=True).click()
+
+    expect(page.locator("#editor")).to_contain_text('SELECT * FROM ".."')
+    place.made("/query", {"sql": 'DROP TABLE ".."'})
 
 
 def test_the_structure_and_the_rows_can_be_taken_away(open_page: Open) -> None:
@@ -297,6 +351,11 @@ def test_data_is_for_everybody(open_page: Open, path: str) -> None:
     expect(page.locator("tbody tr").first).to_be_visible()
 
     assert_accessible_in_both_themes(page)
+    rows = page.locator("tbody tr").count()
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollHeight") > rows * 20
+    assert page.locator("body").evaluate("body => getComputedStyle(body).colorScheme") == "light"
+    expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
 
 
 def test_data_fits_a_phone_however_long_its_names_are(open_page: Open, place: Place) -> None:

@@ -1,0 +1,34 @@
+// Rows that are deleted, and what brings them back as they were.
+import { Problem, ident, post } from './api.js';
+
+/** JSON does not say of these what they are: digits may be an integer, and NULL an infinite number. */
+const unclear = value => value === null || (typeof value === 'string' && /^-?\d{16,}$/.test(value));
+const literal = name => `CASE typeof(${name}) WHEN 'integer' THEN CAST(${name} AS TEXT) WHEN 'real' THEN iif(${name} > 0, '9e999', '-9e999') END`;
+
+/** The statements for a row of {where, keyOf, columns, valueOf}: what it holds exactly, and its deletion. */
+function statementsFor(row, into, { where, keyOf, columns, valueOf }) {
+  const doubted = columns.filter(name => unclear(valueOf(row, name))), params = keyOf(row);
+  const look = doubted.map(name => `${literal(ident(name))} AS ${ident(name)}`).join(', ') || 'NULL';
+  return [{ sql: `SELECT ${look} FROM ${into} WHERE ${where}`, params }, { sql: `DELETE FROM ${into} WHERE ${where}`, params }];
+}
+
+/**
+ * Delete rows of a table in one transaction. `where` and `keyOf(row)` find a row, `columns` are what it holds, `valueOf(row, name)` answers that; `rowid` is what a row without a key is called by.
+ * Answers {count, restore}: how many there were, and a function that brings them back.
+ */
+export async function deleteRows({ table, rows, rowid, ...how }) {
+  const into = ident(table), { columns, valueOf } = how;
+  const { results } = await post('/transaction', { statements: rows.flatMap(row => statementsFor(row, into, how)) });
+  const gone = rows.map((row, i) => [row, results[2 * i].rows[0] ?? {}, results[2 * i + 1].changes]).filter(([, , changes]) => changes);
+  const insert = names => ({ statements: gone.map(([row, exact]) => ({
+    sql: `INSERT INTO ${into} (${names.map(ident).join(', ')}) VALUES (${names.map(name => exact[name] ?? '?').join(', ')})`,
+    params: names.filter(name => !exact[name]).map(name => valueOf(row, name)),
+  })) });
+  async function restore() {
+    try { await post('/transaction', insert(rowid ? [...columns, rowid] : columns)); } catch (error) {
+      if (!rowid || !(error instanceof Problem) || !error.status) throw error;
+      await post('/transaction', insert(columns)); // another row is called so by now
+    }
+  }
+  return { count: gone.length, restore };
+}
