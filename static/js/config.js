@@ -5,6 +5,7 @@ import { act, begin, showErrors, toast } from './ui.js';
 
 const GROUPS = [['Accounts', /^(session|allow|registration|max_users|max_sessions|totp)/], ['Limits of requests', /^rate_/], ['Queries', /^(query|max_connections|max_database|max_assets)/], ['Scripts and pages', /^(script|page)/], ['Backups', /^backup/], ['Other', /./]];
 const CHOICES = { registration_role: ['viewer', 'editor'] }; // what the server takes
+let known = {};
 const words = key => key.charAt(0).toUpperCase() + key.slice(1).replaceAll('_', ' ').replace(/\bmb\b/, '(MiB)').replace(/\bip\b/, 'of an address');
 
 function control(key, { value, type, source }) {
@@ -29,10 +30,21 @@ function state(key, { source, default: usual }) {
 
 const line = ([key, entry]) => h('div', { class: 'field setting', dataset: { field: key } }, h('div', { class: 'setting-head' }, h('label', { for: `c-${key}` }, words(key)), state(key, entry)), control(key, entry), h('small', { id: `h-${key}` }, entry.description), h('p', { class: 'field-error', hidden: true }));
 
+const same = (el, value) => el.disabled || JSON.stringify(read(el)) === JSON.stringify(value);
+/** The controls in which something stands that is not saved. */
+const typed = () => Object.entries(known).map(([key, { value }]) => [$(`#c-${key}`), value]).filter(([el, value]) => el && !same(el, value)).map(([el]) => el);
+
+/** Save, and keep what was typed at other settings. */
 async function save(changes) {
   const { config } = await put('/admin/config', changes);
   toast(`${Object.keys(changes).map(words).join(', ')}: saved.`);
+  const kept = typed().filter(el => !(el.name in changes));
   show(config);
+  for (const { id, value, checked } of kept) {
+    const el = $(`#${id}`);
+    Object.assign(el, el.type === 'checkbox' ? { checked } : { value });
+    el.dispatchEvent(new Event('change', { bubbles: true }));
+  }
 }
 
 function card(title, entries) {
@@ -43,7 +55,7 @@ function card(title, entries) {
     const changes = {};
     for (const [key, { value }] of entries) {
       const el = form.elements[key];
-      if (!el.disabled && JSON.stringify(read(el)) !== JSON.stringify(value)) changes[key] = read(el);
+      if (!same(el, value)) changes[key] = read(el);
     }
     if (!Object.keys(changes).length) { toast('Nothing has changed.'); return; }
     act(async () => { try { await save(changes); } catch (error) { if (!error.errors?.length) throw error; showErrors(form, error); } }, $('[type="submit"]', form));
@@ -53,6 +65,7 @@ function card(title, entries) {
 }
 
 function show(config) {
+  known = config;
   let left = Object.entries(config);
   const cards = [];
   for (const [title, rule] of GROUPS) {
@@ -63,4 +76,5 @@ function show(config) {
   fill($('#config'), cards).removeAttribute('aria-busy');
 }
 
+addEventListener('beforeunload', event => { if (typed().length) event.preventDefault(); });
 begin(async () => show((await get('/admin/config')).config), $('#config'));

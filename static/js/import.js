@@ -3,7 +3,7 @@ import { post } from './api.js';
 import { shown } from './cells.js';
 import { $, fill, h } from './dom.js';
 import { plural } from './format.js';
-import { dialog, field, fail, showErrors, toast } from './ui.js';
+import { dialog, field, fail, showErrors, toastNext } from './ui.js';
 
 const TYPES = ['INTEGER', 'REAL', 'TEXT'];
 const NEW = '';
@@ -66,7 +66,7 @@ export function importFile(tables, into = NEW) {
       go.disabled = true;
       try {
         const { table, rows } = await post('/admin/tables/import', form(chosen(), target(), mode(), kinds(), false));
-        toast(`${plural(rows, 'row')} came into ${table}.`);
+        toastNext(`${plural(rows, 'row')} came into ${table}.`);
         done = table;
         el.close();
       } catch (error) {

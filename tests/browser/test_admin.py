@@ -150,6 +150,7 @@ def test_a_setting_is_changed_refused_and_taken_back(open_page: Open, place: Pla
     save.click()
     expect(page.locator("[data-field=query_max_rows] .field-error")).to_contain_text("Must be from 1")
 
+    page.get_by_label("Max users").fill("77")
     page.get_by_label("Query max rows").fill("500")
     save.click()
     expect(page.locator(".toast").first).to_contain_text("saved")
@@ -157,6 +158,11 @@ def test_a_setting_is_changed_refused_and_taken_back(open_page: Open, place: Pla
     page.locator("[data-field=query_max_rows]").get_by_role("button", name="Back to default").click()
 
     expect(page.get_by_label("Query max rows")).to_have_value("10000")
+    expect(page.get_by_label("Max users")).to_have_value("77")
+    with page.expect_event("dialog") as asked:
+        page.evaluate("setTimeout(() => location.reload())")
+    assert asked.value.type == "beforeunload"
+    asked.value.accept()
 
 
 def test_the_log_is_filtered_read_and_verified(open_page: Open) -> None:

@@ -29,6 +29,7 @@ def test_a_file_is_looked_at_mended_and_loaded(open_page: Open, place: Place) ->
     dialog.get_by_role("button", name="Import 2 rows").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("spring_stock")
+    expect(page.locator(".toast")).to_contain_text("2 rows came into spring_stock")
     rows = place.send("POST", "/query", {"sql": "SELECT id, code, price FROM spring_stock"}).json()["rows"]
     assert rows == [{"id": 1, "code": "007", "price": "12.5"}, {"id": 2, "code": "+49", "price": None}]
     place.made("/query", {"sql": "DROP TABLE spring_stock"})
