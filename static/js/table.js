@@ -185,7 +185,7 @@ async function remove() {
   }) } : undefined });
   offer(count === gone.length ? `${plural(count, 'row')} deleted.` : `${num(count)} of ${plural(gone.length, 'row')} deleted: the others are gone already, or not yours to delete.`);
   await load();
-  if (document.activeElement === document.body) $('#grid').focus(); // the button is not there any more
+  if (document.activeElement === document.body) $('#count').focus(); // the button is not there any more; two steps from here is Undo
 }
 
 async function download() {

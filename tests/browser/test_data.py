@@ -189,7 +189,7 @@ def test_rows_without_a_key_come_back_as_they_were(open_page: Open, place: Place
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator("#nothing")).to_be_visible()
-    expect(page.locator("#grid")).to_be_focused()
+    expect(page.locator("#count")).to_be_focused()
     page.context.set_offline(True)
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".toast.failed")).to_contain_text("cannot be reached")
@@ -369,4 +369,10 @@ def test_data_fits_a_phone_however_long_its_names_are(open_page: Open, place: Pl
     expect(page.get_by_role("button", name="Insert")).to_be_in_viewport(ratio=1)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.goto(f"/{place.cenv}/data/orders")
+    page.set_viewport_size({"width": 320, "height": 256})  # 400 % of a small screen's 1280 × 1024
+    expect(page.locator("#count")).to_contain_text("of 1")
+    assert page.locator("#grid").evaluate("box => box.clientHeight") > 150
+    page.get_by_role("button", name="Next page").scroll_into_view_if_needed()
+    expect(page.get_by_role("button", name="Next page")).to_be_in_viewport(ratio=1)
     place.made("/query", {"sql": f'DROP TABLE "{name}"'})
