@@ -83,13 +83,13 @@ function take(made, kind) {
 
 async function save() {
   const item = current;
+  if (fails(textOf(item).value) && !await confirm({ title: `Save ${title(item)} all the same`, text: `As it stands ${NO_HANDLER}. What is saved now would act no longer.`, action: 'Save it all the same' })) return;
   try {
     const made = await saveText(route(item), 'script', textOf(item), title(item));
     if (!made) return;
     take(made, item.kind);
     pane.mark(null);
-    if (fails(made.script)) toast(`${title(item)} is saved, but ${NO_HANDLER}.`, { kind: 'error' });
-    else toast(`${title(item)} is saved and acts from now on.`);
+    toast(fails(made.script) ? `${title(item)} is saved, but ${NO_HANDLER}.` : `${title(item)} is saved and acts from now on.`, { kind: fails(made.script) ? 'error' : 'info' });
   } catch (error) {
     if (error instanceof Problem && error.position) pane.mark(error);
     throw error;

@@ -178,14 +178,16 @@ async function remove() {
   const gone = [...chosen], columns = table.columns.filter(item => !item.generated).map(item => item.name);
   if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: 'Rows that refer to them may go or change with them.', action: 'Delete' })) return;
   const { count, restore } = await deleteRows({ table: table.name, rows: gone, where: whereKey(), keyOf, columns, valueOf, rowid: table.rowid });
+  const hold = () => { if (document.activeElement === document.body) $('#count').focus(); }; // the button is not there any more; two steps from here is Undo
   // Where the rows did not come back, for want of a connection perhaps, it can be tried again.
   const offer = (text, kind) => toast(text, { kind, action: count && table.can_write ? { label: 'Undo', run: () => act(async () => {
     try { await restore(); } catch (error) { if (error instanceof Problem) offer(error.message, 'error'); else throw error; return; }
     await load();
+    hold();
   }) } : undefined });
   offer(count === gone.length ? `${plural(count, 'row')} deleted.` : `${num(count)} of ${plural(gone.length, 'row')} deleted: the others are gone already, or not yours to delete.`);
   await load();
-  if (document.activeElement === document.body) $('#count').focus(); // the button is not there any more; two steps from here is Undo
+  hold();
 }
 
 async function download() {

@@ -37,8 +37,8 @@ function view(picture, tables) {
   if (picture && !$('#picture').firstChild) fill($('#picture'), diagram(tables));
 }
 
-$('#import')?.addEventListener('click', () => act(load));
-$('#new')?.addEventListener('click', () => act(create));
+$('#import')?.addEventListener('click', event => act(load, event.currentTarget)); // a second click while the tables are on their way opens no second dialog
+$('#new')?.addEventListener('click', event => act(create, event.currentTarget));
 begin(async () => {
   const { tables } = await get('/data');
   fill($('#tables'), tables.length

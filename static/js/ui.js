@@ -52,10 +52,14 @@ export async function copy(text, what) {
   toast(`${what} is on the clipboard.`);
 }
 
-/** Run an async act from an event and show its failure; `el`, where given, is off meanwhile. */
+/** Run an async act from an event and show its failure; `el`, where given, is off meanwhile, and has the focus again where it had it. */
 export async function act(run, el) {
+  const held = el && document.activeElement === el;
   if (el) el.disabled = true;
-  try { return await run(); } catch (error) { fail(error); } finally { if (el) el.disabled = false; }
+  try { return await run(); } catch (error) { fail(error); } finally {
+    if (el) el.disabled = false;
+    if (held && document.activeElement === document.body) el.focus();
+  }
 }
 
 /** Run what fills `box` first; where it fails, the box says why and offers to try again, instead of looking busy for ever. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Open, assert_accessible
 from tests.browser.place import Place
@@ -12,7 +12,14 @@ CSV = b"id;name;code;price\n1;lamp;007;12.5\n2;chair;+49;\n"
 
 def test_a_file_is_looked_at_mended_and_loaded(open_page: Open, place: Place) -> None:
     page = open_page("/data")
-    page.get_by_role("button", name="Import a file").click()
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    button = page.get_by_role("button", name="Import a file")
+    held: list[Route] = []
+    page.route("**/data", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks what it calls, which no built-in method takes
+    with page.expect_request("**/data"):
+        button.click()
+    expect(button).to_be_disabled()  # the tables are on their way: a second click would open a second dialog
+    held[0].continue_()
     dialog = page.get_by_role("dialog")
     wrong = {"name": "Spring stock.csv", "mimeType": "text/csv", "buffer": CSV + b"3;too;many;1;cells\n"}
     dialog.get_by_label("CSV, JSON or NDJSON file").set_input_files(wrong)
