@@ -28,7 +28,7 @@ const forms = {
     if (Object.keys(users).length) tellOnce(users, goOn); else goOn();
   },
   async login(given) {
-    if (await logIn($('[data-form="login"]'), given)) location.assign(place.dataset.next);
+    if (await logIn($('[data-form="login"]'), given)) location.assign(place.dataset.next + location.hash); // the part behind # came along when the page asked for led here
   },
   async register({ username, password, email }) {
     await post('/register', { username, password, ...(email ? { email } : {}) });

@@ -46,7 +46,7 @@ def test_a_cenv_is_opened_by_its_address(open_page: Open, place: Place) -> None:
 
 
 def test_signing_in_leads_back_to_where_one_wanted_to_be(open_page: Open, place: Place) -> None:
-    page = open_page("/sessions", who=None)
+    page = open_page("/sessions#here", who=None)
     page.wait_for_url(re.compile("/login"))
     sign_in(page, "vera", "wrong horse")
     expect(page.get_by_role("alert").filter(visible=True)).to_have_text("Wrong user name or password")
@@ -54,7 +54,7 @@ def test_signing_in_leads_back_to_where_one_wanted_to_be(open_page: Open, place:
 
     sign_in(page, "vera")
 
-    page.wait_for_url(f"{place.url}/sessions")
+    page.wait_for_url(f"{place.url}/sessions#here")
     expect(page.locator("#sessions li").first).to_contain_text("this device")
     page.get_by_role("button", name="Sign out", exact=True).first.click()
     page.wait_for_url(re.compile("/login"))
