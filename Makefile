@@ -24,7 +24,7 @@ demo: ## load the Chinook music shop into the running server and show what its t
 	@.venv/bin/python examples/demo.py $(ARGS)
 
 test: install ## lint, types and every test, with branch coverage
-	@.ci/system chromium:chromium redis-server:redis-server
+	@.ci/system chromium-headless-shell:chromium-headless-shell redis-server:redis-server
 	@$(PYTHON_M) ruff check
 	@$(PYTHON_M) ruff format --check
 	@$(PYTHON_M) mypy
@@ -34,7 +34,7 @@ frontend: ## build static/vendor anew from its pinned npm packages (needs Node 2
 	@cd frontend && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 screens: install ## take a picture of every screen in light, dark and as a phone, into screens/
-	@.ci/system chromium:chromium
+	@.ci/system chromium-headless-shell:chromium-headless-shell
 	@$(PYTHON_M) tests.browser.screens $(ARGS)
 
 fuzz: install ## random statements against the guard and calls of the API for SECONDS_TO_FUZZ (60)

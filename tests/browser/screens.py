@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.place import Place, settle
-from tests.conftest import BROWSER, serving
+from tests.conftest import launch, serving
 from wce.web.screens import LINKS
 
 VARIANTS = {"light": ("light", 1440, 900), "dark": ("dark", 1440, 900), "phone": ("light", 390, 844), "phone-dark": ("dark", 390, 844)}
@@ -80,7 +79,7 @@ def main() -> None:
     with TemporaryDirectory() as storage, serving(Path(storage), ENVIRON) as server, sync_playwright() as playwright:
         place = settle(server.url)
         use(place)
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
+        browser = launch(playwright)
         count = shoot(browser, place, folder)
         browser.close()
     print(f"{count} pictures are in {folder}/")
