@@ -24,7 +24,8 @@ demo: ## load the Chinook music shop into the running server and show what its t
 	@.venv/bin/python examples/demo.py $(ARGS)
 
 test: install ## lint, types and every test, with branch coverage
-	@.ci/system chromium-headless-shell:chromium-headless-shell redis-server:redis-server
+	@.ci/system redis-server:redis-server
+	@.ci/system chromium-headless-shell:chromium-headless-shell || .ci/system chromium:chromium
 	@$(PYTHON_M) ruff check
 	@$(PYTHON_M) ruff format --check
 	@$(PYTHON_M) mypy
