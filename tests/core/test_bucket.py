@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ConnectionClosedError
 from moto.server import ThreadedMotoServer
 
 from tests.core.conftest import World
@@ -64,6 +67,32 @@ def test_a_bucket_that_is_not_there_is_told(world: World, settings: Settings, ur
     assert caught.value.code == "busy"
 
 
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (ConnectionClosedError(endpoint_url="http://store"), "busy"),
+        (RecursionError("a redirect that leads back to itself"), "busy"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full"),
+        (PermissionError(errno.EACCES, "Permission denied"), "busy"),
+    ],
+)
+def test_whatever_goes_wrong_on_the_way_is_told(
+    settings: Settings, tmp_path: Path, trouble: Exception, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = BucketVault(settings)
+
+    def fail(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(vault._client, "get_object", fail)
+    monkeypatch.setattr(vault._client, "download_file", fail)
+
+    for act in (lambda: vault.read("cenv", "name"), lambda: vault.get("cenv", "name", tmp_path / "file")):
+        with pytest.raises(WceError) as caught:
+            act()
+        assert caught.value.code == code
+
+
 def test_without_a_bucket_it_is_a_folder(tmp_path: Path) -> None:
     assert isinstance(open_vault(Settings(storage_dir=tmp_path)), FolderVault)
 
@@ -87,3 +116,16 @@ def test_no_room_for_what_is_fetched_is_told(tmp_path: Path) -> None:
 
     assert caught.value.code == "disk_full"
     assert [path.name for path in (tmp_path / "cenv").iterdir()] == ["name"]
+
+
+def test_what_a_crash_left_half_written_goes_when_the_next_one_is_written(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    vault.write("cenv", "name", b"x")
+    for name, at in ((".old.tmp", 0), (".new.tmp", None)):
+        (tmp_path / "cenv" / name).write_bytes(b"half")
+        if at is not None:
+            os.utime(tmp_path / "cenv" / name, (at, at))
+
+    vault.write("cenv", "other", b"y")
+
+    assert sorted(path.name for path in (tmp_path / "cenv").iterdir()) == [".new.tmp", "name", "other"]

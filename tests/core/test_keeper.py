@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from wce.core.backups import Backups
 from wce.core.keeper import LOCK, Keeper
 from wce.core.settings import Config
 from wce.core.vault import FolderVault
+from wce.errors import WceError
 
 HOUR = 3600
 
@@ -103,6 +105,80 @@ def test_what_an_interruption_left_is_no_backup_and_goes_in_time(world: World, b
     backups.prune(world.cenv, 1)
 
     assert not folder.exists()
+
+
+def test_what_an_interruption_left_goes_with_the_next_backup_where_none_is_made_by_the_clock(
+    world: World, backups: Backups, tmp_path: Path
+) -> None:
+    (tmp_path / "kept" / world.cenv / f"{backups.create(world.session, world.owner).id}.json").unlink()
+    world.clock.now += 2 * HOUR
+
+    made = backups.create(world.session, world.owner)
+
+    assert sorted(path.name for path in (tmp_path / "kept" / world.cenv).iterdir()) == [f"{made.id}.json", f"{made.id}.sqlite3"]
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "[]", "null", "{}", "[" * 100_000, '{"id": "another"}'])
+def test_a_backup_whose_facts_are_damaged_hides_no_other(world: World, backups: Backups, keeper: Keeper, tmp_path: Path, text: str) -> None:
+    ask_for(world, 1)
+    made = [backups.create(world.session, world.owner).id for _ in range(2)]
+    (tmp_path / "kept" / world.cenv / f"{made[0]}.json").write_text(text)
+
+    keeper.round()
+
+    assert sorted(item.kind for item in backups.list(world.cenv)) == ["manual", "schedule"]
+    with pytest.raises(WceError, match="what was written about it cannot be read") as caught:
+        backups.restore(world.session, world.owner, made[0])
+    assert caught.value.code == "bad_file"
+
+
+def test_facts_that_a_later_version_added_are_passed_over(world: World, backups: Backups, tmp_path: Path) -> None:
+    made = backups.create(world.session, world.owner)
+    facts = tmp_path / "kept" / world.cenv / f"{made.id}.json"
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "colour": "blue"}))
+
+    assert backups.list(world.cenv) == [made]
+
+
+@pytest.mark.parametrize("kept", [b"", b"<html>not what was sent</html>"])
+def test_a_store_that_keeps_something_else_has_no_backup(
+    world: World, backups: Backups, tmp_path: Path, kept: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FolderVault, "put", lambda self, cenv, name, _: self.write(cenv, name, kept))
+
+    with pytest.raises(WceError, match="does not keep what it is given") as caught:
+        backups.create(world.session, world.owner)
+
+    assert caught.value.code == "busy"
+    assert not (tmp_path / "kept" / world.cenv).exists()
+
+
+def test_a_clock_that_was_ahead_for_a_while_keeps_no_later_backup_away(world: World, backups: Backups, keeper: Keeper) -> None:
+    ask_for(world, 1, keep=1)
+    world.clock.now += 100_000 * HOUR
+    keeper.round()
+    world.clock.now -= 99_999 * HOUR
+
+    keeper.round()
+    keeper.round()
+
+    assert [item.created_at for item in backups.list(world.cenv)] == [int(world.clock.now)]
+    assert world.actions().count("backup.create") == 2
+
+
+def test_writers_do_not_wait_while_a_slow_store_sends_a_backup(world: World, backups: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = backups.create(world.session, world.owner)
+    get, seen = FolderVault.get, []
+
+    def slow(self: FolderVault, cenv: str, name: str, target: Path) -> None:
+        seen.append(len(world.store.writers))
+        get(self, cenv, name, target)
+
+    monkeypatch.setattr(FolderVault, "get", slow)
+
+    backups.restore(world.session, world.owner, made.id)
+
+    assert seen[0] == 0
 
 
 def test_rounds_go_on_until_the_end(world: World, backups: Backups, keeper: Keeper) -> None:

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from wce.core.roles import require_administrator
 from wce.core.users import require_still
 from wce.core.vault import Vault, missing
 from wce.errors import WceError
+from wce.log import LOGGER
 from wce.model import Actor, AuditEntry
 from wce.store import migrate
 from wce.store.copies import clean_copy
@@ -78,13 +79,24 @@ class Backups:
     def list(self, cenv: str) -> list[Backup]:
         """All that are whole, newest first."""
         names = [name.removesuffix(_FACTS) for name in self._vault.names(cenv) if name.endswith(_FACTS)]
-        return [self.find(cenv, name) for name in sorted(names, reverse=True) if _ID.fullmatch(name)]
+        found = []
+        for name in sorted(filter(_ID.fullmatch, names), reverse=True):
+            try:
+                found.append(self.find(cenv, name))
+            except WceError as error:
+                if error.code not in ("bad_file", "not_found"):  # not_found: somebody has just let it go
+                    raise
+                LOGGER.warning("backup passed over", extra={"cenv": cenv, "backup": name, "reason": error.detail})
+        return found
 
     def find(self, cenv: str, backup_id: str) -> Backup:
-        """One of them; raises `not_found`."""
+        """One of them; raises `not_found`, and `bad_file` where what was written about it cannot be read."""
         if not _ID.fullmatch(backup_id):
             raise missing()
-        return Backup(**json.loads(self._vault.read(cenv, backup_id + _FACTS)))
+        try:
+            return _read_facts(self._vault.read(cenv, backup_id + _FACTS), backup_id)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise WceError("bad_file", "The backup is damaged: what was written about it cannot be read.", evidence=str(error)) from error
 
     def delete(self, session: Session, actor: Actor, backup_id: str) -> None:
         """Let one go."""
@@ -96,9 +108,14 @@ class Backups:
 
     def prune(self, cenv: str, keep: int) -> None:
         """Let go of all scheduled ones but so many, and of what an interruption has left."""
-        scheduled = [item.id for item in self.list(cenv) if item.kind == _BY_CLOCK]
-        for backup_id in scheduled[keep:]:
-            self._discard(cenv, backup_id)
+        scheduled = [item for item in self.list(cenv) if item.kind == _BY_CLOCK]
+        scheduled.sort(key=lambda item: item.created_at > self._store.now())  # those of a clock that was wrong go first
+        for item in scheduled[keep:]:
+            self._discard(cenv, item.id)
+        self._tidy(cenv)
+
+    def _tidy(self, cenv: str) -> None:
+        """Let go of what an interruption has left."""
         names = set(self._vault.names(cenv))
         for name in names:
             if name.endswith(_DATA) and name.removesuffix(_DATA) + _FACTS not in names and self._is_old(name):
@@ -121,7 +138,7 @@ class Backups:
         """
         cenv = session.cenv
         facts = self.find(cenv, backup_id)
-        with self._store.exclusive(cenv), self.fetched(cenv, backup_id) as path:
+        with self.fetched(cenv, backup_id) as path, self._store.exclusive(cenv):  # nobody's write waits for a slow store
             require_owner(session, actor)  # here, where nobody else can write
             if proof is not None:
                 require_still(session, actor, proof)
@@ -148,6 +165,7 @@ class Backups:
             raise WceError("quota_exceeded", f"A cenv may keep {MAX_KEPT} backups that were not made by the clock: let some go.")
 
     def _keep(self, cenv: str, new_id: str, kind: str, username: str) -> Backup:
+        self._tidy(cenv)
         with clean_copy(self._store, cenv) as path:
             facts = _facts(path, new_id, kind, int(self._store.now()), username)
             self._vault.put(cenv, new_id + _DATA, path)
@@ -161,14 +179,15 @@ class Backups:
         return facts
 
     def _verify(self, cenv: str, facts: Backup) -> None:
-        """What came to rest there is what was sent, and a whole database with as many rows."""
+        """What came to rest there is what was sent, and a whole database."""
         with self._store.folder.spool() as path:
             self._vault.get(cenv, facts.id + _DATA, path)
-            found = _facts(path, facts.id, facts.kind, facts.created_at, facts.created_by)
+            size, digest = path.stat().st_size, sha256(path)
+            if (size, digest) != (facts.bytes, facts.sha256):
+                detail = "The store for backups does not keep what it is given."
+                raise WceError("busy", detail, retry_after=60, evidence=f"{size} bytes, {digest} in place of {facts}")
             with closing(connect(path, mode="ro", immutable=True)) as connection:
                 _require_whole(connection, facts.bytes)
-        if found != facts:
-            raise WceError("internal", "The backup could not be written.", evidence=f"{found} != {facts}")
 
     def _discard(self, cenv: str, backup_id: str) -> None:
         self._vault.delete(cenv, backup_id + _FACTS)
@@ -188,6 +207,15 @@ def _drop_revoked(draft: Session, now: Session) -> None:
     for (key_hash,) in draft.all("SELECT key_hash FROM _wce_api_keys"):
         if key_hash not in held:
             draft.execute("DELETE FROM _wce_api_keys WHERE key_hash = ?", (key_hash,))
+
+
+def _read_facts(text: bytes, backup_id: str) -> Backup:
+    """What was written of a backup, without what a later version may add. ValueError, TypeError, KeyError where it is nothing such."""
+    held = json.loads(text)
+    found = Backup(**{item.name: held[item.name] for item in fields(Backup)})
+    if found.id != backup_id or any(type(held[item.name]).__name__ != item.type for item in fields(Backup)):
+        raise ValueError("these are no facts of this backup")
+    return found
 
 
 def _facts(path: Path, backup_id: str, kind: str, at: int, username: str) -> Backup:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wce.config import Settings
-from wce.core.vault import FolderVault, Vault, missing, vault_path
+from wce.core.vault import FolderVault, Vault, disk_error, missing, vault_path
 from wce.errors import WceError
 
 _SECONDS: Final = 20
+_SMALL: Final = 64 * 1024  # bytes that `read` takes of an object, whatever the store sends
 _GONE: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -33,6 +34,7 @@ class BucketVault:
             importlib.import_module("botocore.exceptions").BotoCoreError,
             importlib.import_module("botocore.exceptions").ClientError,
             importlib.import_module("boto3.exceptions").Boto3Error,
+            RecursionError,  # botocore follows a redirect that leads back to itself as long as there is stack
         )
         self._client: Any = boto3.client(
             "s3",
@@ -60,8 +62,8 @@ class BucketVault:
 
     def read(self, cenv: str, name: str) -> bytes:
         """A small object."""
-        with self._told():
-            found: bytes = self._client.get_object(Bucket=self._bucket, Key=self._key(cenv, name))["Body"].read()
+        with self._told(), closing(self._client.get_object(Bucket=self._bucket, Key=self._key(cenv, name))["Body"]) as body:
+            found: bytes = body.read(_SMALL)
         return found
 
     def names(self, cenv: str) -> list[str]:
@@ -84,10 +86,12 @@ class BucketVault:
         try:
             yield
         except self._failure as error:
-            response = getattr(error, "response", {})
+            response = getattr(error, "response", None) or {}  # None where the connection was lost
             if response.get("Error", {}).get("Code") in _GONE:
                 raise missing() from error
             raise WceError("busy", "The store for backups does not answer as it should.", retry_after=60, evidence=str(error)) from error
+        except OSError as error:
+            raise disk_error(error, "The backup cannot be read or written here") from error
 
 
 def open_vault(settings: Settings) -> Vault:

@@ -90,7 +90,9 @@ class Keeper:
             config = self._config.read(session, version)
             if not config.backup_interval_hours:
                 return
-            last = max((item.created_at for item in self._backups.list(cenv) if item.kind == "schedule"), default=0)
-            if last + config.backup_interval_hours * _HOUR <= self._store.now():
+            now = self._store.now()
+            made = (item.created_at for item in self._backups.list(cenv) if item.kind == "schedule")
+            last = max((at for at in made if at <= now), default=0)  # one of a clock that was ahead would keep all others away
+            if last + config.backup_interval_hours * _HOUR <= now:
                 self._backups.create(session, SERVER, "schedule")
             self._backups.prune(cenv, config.backup_keep)

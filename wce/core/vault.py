@@ -6,13 +6,16 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from wce.config import Settings
 from wce.errors import WceError
+
+_OLD_SECONDS: Final = 3600  # nobody writes one file for so long
 
 
 def vault_path(settings: Settings) -> Path:
@@ -90,6 +93,7 @@ class FolderVault:
         folder = self._root / cenv
         for path in (self._root, folder):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(folder)
         draft = folder / f".{secrets.token_hex(8)}.tmp"
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
@@ -107,16 +111,28 @@ class FolderVault:
         os.rename(draft, self._root / cenv / name)
 
 
+def _sweep(folder: Path) -> None:
+    """Remove drafts that a crash left."""
+    for draft in folder.glob(".*.tmp"):
+        with suppress(FileNotFoundError):  # another process has finished it, or swept here, too
+            if draft.stat().st_mtime < time.time() - _OLD_SECONDS:
+                draft.unlink()
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """A disk that is full, away or not ours is no mistake of the server."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise WceError("disk_full", evidence=str(error)) from error
-        detail = f"The folder for backups cannot be used: {error.strerror}."
-        raise WceError("busy", detail, retry_after=60, evidence=str(error)) from error
+        raise disk_error(error, "The folder for backups cannot be used") from error
+
+
+def disk_error(error: OSError, detail: str) -> WceError:
+    """What to tell of it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WceError("disk_full", evidence=str(error))
+    return WceError("busy", f"{detail}: {error.strerror}.", retry_after=60, evidence=str(error))
 
 
 def missing() -> WceError:
