@@ -60,6 +60,7 @@ def test_letters_that_name_two_cenvs_name_none(run, store, folder):
         (folder / f"00000000-0000-4000-8000-00000000000{last}.db").write_bytes(b"")
 
     assert "2 cenvs are called 0000." in run("info", "0000").stderr
+    assert "A cenv is named by 4 letters of its id or more." in run("info", "000").stderr
 
 
 def test_users_are_added_and_changed_beside_a_running_server(ask, run, store, cenv):
@@ -98,12 +99,14 @@ def test_an_export_is_a_new_file_that_only_its_owner_reads(ask, run, store, cenv
     with closing(sqlite3.connect(target)) as taken:
         assert taken.execute("SELECT username FROM _wce_users WHERE role = 'owner'").fetchall() == [("ada",)]
     again = run("export", cenv, str(target))
-    assert (again.exit_code, again.stderr) == (1, f"wce: {target} is there already\n")
+    assert (again.exit_code, again.stderr) == (1, f"wce: {target} is there already. (name_taken)\n")
 
 
 def test_an_export_into_no_folder_is_told(run, cenv, tmp_path):
-    done = run("export", cenv, str(tmp_path / "nowhere" / "x"))
+    words = "export", cenv, str(tmp_path / "nowhere" / "x")
+    done = run(*words)
 
+    assert "No such file" in json.loads(run("--json", *words).stdout)["error"]["detail"]
     assert done.exit_code == 1
     assert "No such file or directory" in done.stderr
 
@@ -131,6 +134,13 @@ def test_settings_tell_where_they_come_from_and_no_secret(run, ask):
     assert rows["WCE_CENV_MAX_USERS"] == ["3", "environment"]
     assert rows["WCE_HOST"] == ["127.0.0.1", "default"]
     assert {item["name"] for item in ask("config")["settings"]} == rows.keys() - {"SETTING"}
+
+
+@pytest.mark.parametrize("words", [("config",), ("user", "add", "0000", "grace", "--password", PASSWORD)])
+def test_broken_settings_of_cenvs_are_wrong_usage_too(run, words):
+    done = run(*words, WCE_CENV_MAX_USERS="many")
+
+    assert (done.exit_code, done.stderr) == (2, "wce: WCE_CENV_MAX_USERS must be a whole number\n")
 
 
 def test_broken_settings_are_wrong_usage(run):

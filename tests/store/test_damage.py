@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 
@@ -52,6 +53,25 @@ def test_a_damaged_file_answers_so(store, cenv, intact, spoil):
     mend(store.path(cenv), spoil(intact))
 
     assert code(store, cenv) == "cenv_damaged"
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (os.mkfifo, "cenv_damaged"),
+        (os.mkdir, "cenv_damaged"),
+        (lambda path: os.symlink("/dev/zero", path), "cenv_damaged"),
+        (lambda path: os.symlink("/dev/ptmx", path), "cenv_damaged"),
+        (lambda path: os.symlink(path, path), "no_such_cenv"),
+        (lambda path: os.symlink("/no/where", path), "no_such_cenv"),
+    ],
+    ids=["fifo", "folder", "zeros", "terminal", "circle", "nothing"],
+)
+def test_what_is_no_file_answers_so_and_hangs_nobody(store, cenv, make, expected):
+    name = str(uuid.uuid4())
+    make(store.path(cenv).with_name(f"{name}.db"))
+
+    assert code(store, name) == expected
 
 
 def test_it_is_not_opened_again_until_it_has_changed(store, cenv, intact, counted):

@@ -62,8 +62,12 @@ class Desk(AbstractContextManager["Desk"]):
     def cenv(self, named: str) -> str:
         """The id that a CENV of the command line means."""
         found = [cenv for cenv in self.store.cenvs() if cenv.startswith(named.lower())]
-        if len(named) < _SHORTEST_ID or len(found) != 1:
-            raise WceError("no_such_cenv", f"{len(found) or 'No'} cenvs are called {named}." if found else f"There is no cenv {named}.")
+        if not found:
+            raise WceError("no_such_cenv", f"There is no cenv {named}.")
+        if len(named) < _SHORTEST_ID:
+            raise WceError("no_such_cenv", f"A cenv is named by {_SHORTEST_ID} letters of its id or more.")
+        if len(found) > 1:
+            raise WceError("no_such_cenv", f"{len(found)} cenvs are called {named}.")
         return found[0]
 
     @contextmanager
@@ -102,17 +106,25 @@ class Command(click.Command):
     """A command whose refusals are one line; `--json` has them as the HTTP API does."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        desk: Desk = ctx.obj
         try:
             return super().invoke(ctx)
         except WceError as error:
-            desk: Desk = ctx.obj
-            if desk.as_json:
-                told = {"code": error.code, "title": error.title, "detail": error.detail}
-                click.echo(values.encode({"error": told}).decode())
-                raise SystemExit(1) from error
-            fail(f"{error.detail} ({error.code})")
+            if not desk.as_json:
+                fail(f"{error.detail} ({error.code})")
+            _refuse(error)
+        except SettingError as error:
+            fail(str(error), USAGE)
         except OSError as error:
-            fail(f"{error.filename or 'file'}: {error.strerror or error}")
+            told = f"{error.filename or 'file'}: {error.strerror or error}"
+            if not desk.as_json:
+                fail(told)
+            _refuse(WceError("internal", told))
+
+
+def _refuse(error: WceError) -> NoReturn:
+    click.echo(values.encode({"error": {"code": error.code, "title": error.title, "detail": error.detail}}).decode())
+    raise SystemExit(1)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from wce.cli.desk import Command, Desk, fail, table
+from wce.cli.desk import Command, Desk, table
 from wce.core import deletion
 from wce.core.authoring import Check
 from wce.core.backups import Backups
@@ -23,6 +23,7 @@ from wce.core.importing.report import Report
 from wce.core.importing.system import Owner
 from wce.core.operator import OPERATOR
 from wce.core.users import check_username
+from wce.errors import WceError
 from wce.sandbox.faults import of_syntax
 from wce.sandbox.messages import Fault
 from wce.sandbox.pool import Pool
@@ -169,7 +170,7 @@ def _backups(desk: Desk) -> Backups:
 
 def _write(path: Path, file: Path) -> None:
     if file.exists():
-        fail(f"{file} is there already")
+        raise WceError("name_taken", f"{file} is there already.")
     draft = file.with_name(f".{file.name}.tmp")
     try:
         shutil.copyfile(path, draft)

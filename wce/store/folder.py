@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,9 +42,12 @@ class Folder:
             self.path.chmod(0o700)
 
     def file(self, cenv: str) -> Path:
-        """The file of a cenv; WceError `no_such_cenv` unless the name is a lower-case UUID and the file is there."""
-        if self.identity(cenv) is None:
+        """The file of a cenv; WceError `no_such_cenv` where nothing is there by that UUID, `cenv_damaged` for a pipe."""
+        facts = self._facts(cenv)
+        if facts is None:
             raise WceError("no_such_cenv")
+        if not stat.S_ISREG(facts.st_mode):
+            raise WceError("cenv_damaged", evidence="neither a file nor a link to one")
         return self.path / (cenv + _SUFFIX)
 
     def draft(self, cenv: str) -> Path:
@@ -135,8 +140,10 @@ class Folder:
             return None
         try:
             return os.stat(self._prefix + cenv + _SUFFIX)
-        except FileNotFoundError:
-            return None
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP):  # ELOOP: a link to itself
+                return None
+            raise
 
     def log_bytes(self, cenv: str) -> int:
         """The length of a cenv's WAL, 0 where there is none."""
