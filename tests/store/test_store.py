@@ -80,6 +80,20 @@ class TestCreate:
 
         assert files(store) == {".wce.lock"}
 
+    def test_tells_a_disk_that_is_full_before_anything_is_filled_in(self, store, actor, monkeypatch):
+        def prepare(_: object) -> None:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = 13
+            raise error
+
+        monkeypatch.setattr("wce.store.store.prepare", prepare)
+
+        with pytest.raises(WceError) as caught:
+            store.create(nothing, actor)
+
+        assert caught.value.code == "disk_full"
+        assert files(store) == {".wce.lock"}
+
     def test_leaves_nothing_behind_when_the_sql_is_wrong(self, store, actor):
         with pytest.raises(sqlite3.OperationalError):
             store.create(lambda session: session.execute("CREATE TABLE t (a"), actor)

@@ -30,7 +30,7 @@ from wce.sandbox.pool import Pool
 
 _MIB: Final = 1024 * 1024
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
-_EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_EXISTING: Final = click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path)
 
 
 @click.command("export", cls=Command)

@@ -26,7 +26,7 @@ from wce.model import Actor, AuditEntry
 from wce.store import migrate
 from wce.store.copies import clean_copy
 from wce.store.session import Session
-from wce.store.sqlite import APPLICATION_ID, Connection, connect, quote, sqlite3
+from wce.store.sqlite import APPLICATION_ID, Connection, connect, quote, sqlite3, told
 from wce.store.store import Store
 
 _BY_CLOCK: Final = "schedule"
@@ -143,7 +143,7 @@ class Backups:
             if proof is not None:
                 require_still(session, actor, proof)
             kept = self.keep(cenv, "restore", actor.username)
-            with closing(connect(path)) as connection:
+            with told(), closing(connect(path)) as connection:
                 _require_whole(connection, path.stat().st_size)
                 migrate.upgrade(connection, migrate.load())
                 draft = Session(cenv, connection, self._store.drafting, self._store.explain)

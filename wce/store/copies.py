@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from wce import lane
-from wce.errors import WceError
 from wce.store.session import Session
-from wce.store.sqlite import FULL, Connection, connect, primary, sqlite3, translate
+from wce.store.sqlite import Connection, connect, told
 from wce.store.store import Store
 
 # What only has a meaning on the server where it was written, or would let somebody in who was locked out since.
@@ -26,7 +25,7 @@ def clean_copy(store: Store, cenv: str) -> Iterator[Path]:
     with store.folder.spool(cenv) as raw, store.folder.spool(cenv) as clean:
         with store.session(cenv) as session:
             _copy(session, raw)
-        with _full_disk_told(), closing(connect(raw)) as connection:
+        with told(), closing(connect(raw)) as connection:
             connection.execute("PRAGMA journal_mode=OFF")
             connection.execute("PRAGMA synchronous=OFF")
             _empty(connection)
@@ -42,20 +41,14 @@ def overwrite(session: Session, source: Path, prepare: Callable[[Connection], No
 
     The caller keeps writers out. `prepare` may make ready what is copied. Raises WceError, and nothing has changed then.
     """
-    with closing(connect(source)) as connection:
+    with told(), closing(connect(source)) as connection:
         prepare(connection)
-        try:
-            connection.backup(session.connection, pages=-1)
-        except (sqlite3.Error, MemoryError) as error:
-            meaning = translate(error)
-            if meaning is None:
-                raise
-            raise meaning from error
+        connection.backup(session.connection, pages=-1)
 
 
 def _copy(session: Session, target: Path) -> None:
     """All pages in one step, which sees one snapshot and keeps no writer waiting."""
-    with _full_disk_told(), closing(connect(target)) as connection:
+    with told(), closing(connect(target)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         session.connection.backup(connection)
 
@@ -65,14 +58,3 @@ def _empty(connection: Connection) -> None:
     for table in TRANSIENT:
         if table in there:
             connection.execute(f"DELETE FROM {table}")
-
-
-@contextmanager
-def _full_disk_told() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        meaning = translate(error) if primary(error) != FULL else WceError("disk_full", evidence=str(error))
-        if meaning is None:
-            raise
-        raise meaning from error

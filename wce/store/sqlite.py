@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, Literal
@@ -177,6 +178,18 @@ def translate(error: Exception, *, full: str = "disk_full") -> WceError | None:
     name, detail = meaning
     evidence = f"{getattr(error, 'sqlite_errorname', '')} {error}".strip()
     return WceError(full if name == "full" else name, detail, retry_after=1 if name == "busy" else None, evidence=evidence)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """`with` errors of SQLite raised as what they mean, where they do not say that the SQL is wrong."""
+    try:
+        yield
+    except (sqlite3.Error, MemoryError) as error:
+        meaning = translate(error)
+        if meaning is None:
+            raise
+        raise meaning from error
 
 
 def damaged(error: Exception) -> bool:

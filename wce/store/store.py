@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from wce.store.sqlite import (
     prepare,
     primary,
     sqlite3,
+    told,
     translate,
     weight,
 )
@@ -239,8 +240,7 @@ class Store:
 
     def _build(self, draft: Path, cenv: str, fill: Callable[[Session], None], actor: Actor) -> Commit:
         draft.write_bytes(migrate.blank(self._migrations))
-        connection = connect(draft)
-        try:
+        with told(), closing(connect(draft)) as connection:
             prepare(connection)
             # Nobody else knows the file and it is synced when finished, so nothing needs to wait for the disk before.
             connection.execute("PRAGMA synchronous=OFF")
@@ -250,8 +250,6 @@ class Store:
                 work.begin(0.0)
                 fill(session)
                 done = work.commit()
-        finally:
-            connection.close()
         return done
 
     def _open_session(self, cenv: str) -> Session:
@@ -275,13 +273,8 @@ class Store:
         return session
 
     def _connect(self, cenv: str) -> Connection:
-        try:
+        with told():
             return connect(self.path(cenv))
-        except sqlite3.Error as error:
-            meaning = translate(error)
-            if meaning is None:
-                raise
-            raise meaning from error
 
     def _require_cenv(self, session: Session) -> None:
         """Not every database is a cenv, an empty file is none; one that was copied by hand may have lost its WAL mode."""

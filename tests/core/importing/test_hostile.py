@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import struct
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.core.importing.conftest import HASH, MIB, Bench
+from wce.core.importing.foreign import Foreign
+from wce.core.importing.header import read_header
 from wce.core.importing.report import Report
 from wce.errors import WceError
 from wce.store.sqlite import APPLICATION_ID
@@ -40,6 +43,24 @@ def patched(path: Path, at: int, content: bytes) -> Path:
         file.seek(at)
         file.write(content)
     return path
+
+
+def test_rows_that_nobody_reads_to_the_end_are_cleared_away_after_their_file(plain: Make) -> None:
+    path = plain(NOTES)
+    with Foreign(path, read_header(path, max_bytes=MIB, newest_schema=1), time.monotonic() + 60) as foreign:
+        rows = foreign.rows("SELECT text FROM notes")
+        next(rows)
+
+    rows.close()  # type: ignore[attr-defined] # as the collector of garbage does, which would write an error to the log
+
+
+@pytest.mark.parametrize("kind", ["pipe", "terminal"])
+def test_what_is_no_file_hangs_nobody(bench: Bench, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "pipe" if kind == "pipe" else Path("/dev/ptmx")
+    if kind == "pipe":
+        os.mkfifo(path)
+
+    refused(bench, path, said="It is not a SQLite database")
 
 
 def taken_or_refused(bench: Bench, path: Path, codes: tuple[str, ...] = ("bad_file",)) -> tuple[str, Report] | None:

@@ -30,7 +30,7 @@ class Header:
 
 def read_header(path: Path, *, max_bytes: int, newest_schema: int) -> Header:
     """Raises WceError `bad_file`, `too_large` or `newer_schema`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)  # nobody may write to a pipe
     try:
         facts = os.fstat(descriptor)
         head = os.pread(descriptor, _SIZE, 0) if stat.S_ISREG(facts.st_mode) else b""
