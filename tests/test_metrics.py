@@ -59,3 +59,5 @@ def test_processes_that_share_a_folder_tell_the_sum_and_forget_who_is_dead(tmp_p
     assert "wce_commits_total 4.0" in told
     assert 'wce_requests_total{method="GET",route="/health",status="200"} 2.0' in told
     assert "wce_open_cenvs 1.0" in told
+    facts = [path.stat() for path in tmp_path.iterdir()]
+    assert all(fact.st_blocks * 512 >= fact.st_size for fact in facts)  # to write to a hole on a full disk ends the process

@@ -15,6 +15,8 @@ from wce.tally import Tally
 _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+_KINDS: Final = ("counter", "gauge_livesum", "histogram")  # of files of the library, for each process
+_FILE_BYTES: Final = 2 * 1024 * 1024  # several times what all routes together have of figures
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks for the folder that processes share
 _GAUGES: Final = re.compile(r"gauge_live\w*_([0-9]+)\.db")
 
@@ -29,6 +31,7 @@ class Metrics:
             _forget_the_dead(Path(folder))
             # The library has chosen when it was imported, which may be before the variable was set.
             process = os.getpid()  # no process of ours forks later, and asking each time is a call to the system for each figure
+            _take_room(Path(folder), process)
             values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self.tally = Tally(_LATENCY, shared=bool(folder))
@@ -112,6 +115,14 @@ class Metrics:
 def _gauge(name: str, description: str, registry: CollectorRegistry) -> Gauge:
     # Over several processes: the sum of those that live.
     return Gauge(name, description, registry=registry, multiprocess_mode="livesum")
+
+
+def _take_room(folder: Path, process: int) -> None:
+    """Make the files that this process will count in, with room on the disk: the library makes them with holes, and on a full disk
+    whoever writes into one is ended (SIGBUS)."""
+    for kind in _KINDS:
+        with (folder / f"{kind}_{process}.db").open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, _FILE_BYTES)
 
 
 def _forget_the_dead(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,6 +113,27 @@ for _ in range(500):
 
     assert table.read("shared")[0] == 1500
     assert path.stat().st_mode & 0o777 == 0o600
+    table.close()
+
+
+def test_no_page_of_the_shared_file_waits_for_room_on_the_disk(tmp_path) -> None:
+    table = Counters(tmp_path / "limits")
+
+    facts = (tmp_path / "limits").stat()
+
+    assert facts.st_blocks * 512 >= facts.st_size
+    table.close()
+
+
+def test_without_room_on_the_disk_each_process_counts_for_itself(tmp_path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    table = Counters(tmp_path / "limits")
+
+    assert [table.hit([("a", 60)])[0][0] for _ in range(2)] == [1, 2]
+    assert (tmp_path / "limits").stat().st_blocks == 0
     table.close()
 
 

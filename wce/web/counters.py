@@ -24,6 +24,7 @@ from typing import Any, Final
 from limits.storage import Storage
 
 from wce.cache import Cache
+from wce.log import LOGGER
 
 _SLOT: Final = struct.Struct("<QdQ")  # hash of the key, end of the window in Unix seconds, hits
 _SALT_BYTES: Final = 16
@@ -63,6 +64,16 @@ class _FileLock:
             self._threads.release()
 
 
+def _has_room(file: int, size: int) -> bool:
+    """Take the room on the disk now: to write to a page that there is no room for ends the process (SIGBUS), and all others with it."""
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        LOGGER.warning("limits are counted by each process for itself", extra={"reason": str(error)})
+        return False
+    return True
+
+
 class Counters:
     """Hits per key and window; `path` None keeps them in this process alone."""
 
@@ -86,7 +97,7 @@ class Counters:
                 if os.fstat(self._file).st_size != size:
                     os.ftruncate(self._file, 0)
                     os.ftruncate(self._file, size)
-                self._memory = mmap.mmap(self._file, size)
+                self._memory = mmap.mmap(self._file if _has_room(self._file, size) else -1, size)
                 self._salt_once()
         if path is None:
             self._salt_once()
