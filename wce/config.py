@@ -19,6 +19,7 @@ _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RATE: Final = re.compile(rf"([1-9][0-9]{{0,6}}) per ({'|'.join(_SECONDS)})")
 _FALSE: Final = {"0", "false", "no", "off"}
 _NAME: Final = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]{2,45}\]"
+_LABEL: Final = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _PORT: Final = r"(?::[0-9]{1,5})?"
 _NEAR: Final = 0.8  # how alike two names have to be for one to be meant
 
@@ -80,6 +81,16 @@ def bucket_address(text: str) -> str:
     """a bucket of an S3-compatible store"""
     if not re.fullmatch(rf"(?:http|https)://(?:{_NAME}){_PORT}/+[^/?#\s][^?#\s]*", text) or not _port_is_one(text):
         raise ValueError("must look like https://s3.example.org/bucket/prefix")
+    host = name_of(text)
+    if ":" not in host and (len(host) > 255 or not all(re.fullmatch(_LABEL, label) for label in host.split("."))):
+        raise ValueError("must have a host of letters, digits and hyphens, without an underscore")
+    return text
+
+
+def region(text: str) -> str:
+    """as S3 has them, such as eu-central-1"""
+    if not re.fullmatch(_LABEL, text):
+        raise ValueError("must be letters, digits and hyphens, such as eu-central-1")
     return text
 
 
@@ -92,7 +103,7 @@ def _port_is_one(text: str) -> bool:
 
 def host_name(text: str) -> str:
     """one host, with its port where that is needed"""
-    if not re.fullmatch(rf"(?:{_NAME}){_PORT}", text):
+    if not re.fullmatch(rf"(?:{_NAME}){_PORT}", text) or not _port_is_one(f"//{text}"):
         raise ValueError("must be a host name such as pages.example.org")
     return text
 
@@ -183,7 +194,7 @@ class Settings:
     backup_s3_url: str = _setting("WCE_BACKUP_S3_URL", bucket_address, "", "Bucket for backups in place of the folder.")
     backup_s3_key: str = _setting("WCE_BACKUP_S3_KEY", str, "", "Its access key.")
     backup_s3_secret: str = _setting("WCE_BACKUP_S3_SECRET", str, "", "Its secret.")
-    backup_s3_region: str = _setting("WCE_BACKUP_S3_REGION", str, "us-east-1", "Its region.")
+    backup_s3_region: str = _setting("WCE_BACKUP_S3_REGION", region, "us-east-1", "Its region.")
     delete_grace_days: int = _setting("WCE_DELETE_GRACE_DAYS", integer(0, 3650), 30, "Days in which a deleted cenv can be brought back.")
     instance: str = _setting("WCE_INSTANCE", str, _random_instance, "Set by the server for its own worker processes.")
     metrics_dir: str = field(default="", metadata={})  # where several processes count together; made by the server
