@@ -38,6 +38,25 @@ def read(folder: Path, form: str, text: str) -> list[Record | Fault]:
     return list(records(path, form))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\r\nname;price, net\r\nA;1,5\r\n",
+        '"sep=;"\nname;price, net\nA;1,5\n',
+        'name;"price,\nnet"\nA;1,5\n',
+        '"name";"price,\r\n net"\r\nA;1,5\r\n',
+    ],
+    ids=["sep", "quoted sep", "break", "break of Windows"],
+)
+def test_what_excel_writes_before_and_into_the_names_is_understood(tmp_path: Path, text: str) -> None:
+    (tmp_path / "file").write_text(text, encoding="utf-8", newline="")
+
+    found = sheet.survey(tmp_path / "file", "csv")
+
+    assert [column.name for column in found.columns] == ["name", "price, net"]
+    assert [row[1] for row in found.rows() if not isinstance(row, Fault)] == [("A", "1,5")]
+
+
 def test_an_array_of_any_length_is_read_in_pieces(tmp_path: Path) -> None:
     found = read(tmp_path, "json", "[" + ",\n".join(['{"a": "' + "x" * 1000 + '"}'] * 1000) + "]")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ MAX_ROWS: Final = 500_000
 MAX_COLUMNS: Final = 200
 MAX_FAULTS: Final = 20
 _MAX_NAME: Final = 128
+_BREAK: Final = re.compile(r"[ \t]*[\r\n]+[ \t]*")  # Excel breaks long names of columns
 Row = tuple[int, tuple[Value, ...]]  # with its line
 
 
@@ -89,7 +91,7 @@ def survey(path: Path, form: str) -> Sheet:
         fault = record if isinstance(record, Fault) else None
         if isinstance(record, Record) and form == "csv" and names is None:
             _bound(len(record.cells), 0)
-            names = [name.strip() for name in record.cells]
+            names = [_BREAK.sub(" ", name.strip()) for name in record.cells]
             found = dict.fromkeys(map(str, range(len(names))))
         elif isinstance(record, Record):
             count += 1

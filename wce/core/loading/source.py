@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from wce.core.loading import kinds
 MAX_RECORD: Final = 1024 * 1024  # characters
 MAX_DEPTH: Final = 64
 _CHUNK: Final = 256 * 1024
+_SEPARATOR: Final = re.compile(r'"?sep=([,;\t])"?\s*')  # what Excel, and programs that write for it, put before the names
 _SPACE: Final = " \t\r\n"
 
 
@@ -45,24 +47,39 @@ def records(path: Path, form: str) -> Records:
                 line = item.line
                 yield item
     except UnicodeDecodeError:
-        yield Fault(line, "the file is not UTF-8, here or soon after")
+        yield Fault(line, "the file is not UTF-8, here or soon after: Excel saves it so as CSV UTF-8")
 
 
 def _delimited(file: IO[str]) -> Records:
     csv.field_size_limit(MAX_RECORD)
-    first = file.readline(MAX_RECORD)
-    file.seek(0)
+    named = _SEPARATOR.fullmatch(file.readline(MAX_RECORD))
+    if not named:
+        file.seek(0)
+        first = _header(file)
+        file.seek(0)
     measure = _Measure(file)
-    reader = csv.reader(measure, delimiter=kinds.delimiter(first), strict=True)
-    line = 1
+    reader = csv.reader(measure, delimiter=named[1] if named else kinds.delimiter(first), strict=True)
+    before = 1 if named else 0
+    line = 1 + before
     try:
         for fields in reader:
             measure.taken = 0
             if fields:
                 yield Record(line, fields)
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + before
     except csv.Error as error:
         yield Fault(line, str(error))
+
+
+def _header(file: IO[str]) -> str:
+    """The first line, and those after it as long as a quoted name goes on."""
+    lines: list[str] = []
+    size = quotes = 0
+    while size < MAX_RECORD and (quotes % 2 or not lines) and (line := file.readline(MAX_RECORD)):
+        lines.append(line)
+        size += len(line)
+        quotes += line.count('"')
+    return "".join(lines)
 
 
 class _Measure:
