@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from wce.errors import WceError
+from wce.guard.faults import Faults
+from wce.guard.plan import Plan
 from wce.model import Params, Rights
+from wce.store.sqlite import sqlite3
 
 ALL = Rights(can_read=True, can_write=True, can_delete=True)
 READ = Rights(can_read=True)
@@ -215,3 +218,13 @@ def test_a_constraint_names_the_column_although_a_hidden_table_is_called_so(new_
             ann.run(f"INSERT INTO people VALUES (2, {value})")
         assert caught.value.code == "constraint"
         assert (caught.value.detail == detail) if detail else ("email" not in caught.value.detail)
+
+
+def test_an_index_out_of_step_tells_no_name() -> None:
+    error = sqlite3.DatabaseError("fts5: missing row 1 from content table 'w0123456789abcdefd'.'notes'")
+
+    told = Faults(lambda _: None).of(error, Plan("SELECT * FROM ft", "SELECT"), None)
+
+    assert told.code == "sql_error"
+    assert "w0123456789abcdefd" not in told.detail
+    assert "notes" not in told.detail

@@ -100,6 +100,14 @@ def test_what_sqlite_might_read_otherwise_is_refused(sql: str) -> None:
     assert refusal(sql).code == "syntax_error"
 
 
+def test_parentheses_may_be_a_hundred_deep() -> None:
+    assert len(tokenize("SELECT " + "(" * 100 + "1" + ")" * 100)) == 202
+    with pytest.raises(WceError) as caught:
+        tokenize("SELECT " + "(" * 101 + "1" + ")" * 101)
+
+    assert caught.value.code == "too_large"
+
+
 def test_an_error_says_where() -> None:
     assert refusal("SELECT 1,\n  #2").position == Position(2, 3)
     assert place("ab\ncd", 4) == Position(2, 2)

@@ -113,7 +113,7 @@ head = Head("POST", "/00000000-0000-4000-8000-000000000000/admin/import", {"COOK
 Admission(Settings(), Tokens("k" * 32), Counters()).admit(1000, head)
 """
 READABLE = {
-    "calls in calls": "SELECT " + "trim(" * 14_000 + "1" + ")" * 14_000,
+    "calls beside calls": "SELECT 1" + ",trim(" + "trim(" * 89 + "1" + ")" * 90 + ",trim(1)" * 10_000,
     "patterns that are parameters": "SELECT 1" + ",trim(1,?)" * 9_900,
     "names in a schema": "CREATE TABLE t (a" + ",a" * 49_000 + ")",
 }

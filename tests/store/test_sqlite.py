@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import stat
 import subprocess
 import sys
@@ -233,4 +234,4 @@ def test_large_sorts_spill_into_the_folder_that_was_named(tmp_path: Path) -> Non
 
     told = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60).stdout
 
-    assert f"{tmp_path}/etilqs_" in told
+    assert re.search(rf"{tmp_path}/(etilqs_|#\d+ \(deleted\))", told)  # SQLite from 3.51 on takes a file that never has a name

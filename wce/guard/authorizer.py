@@ -81,7 +81,7 @@ class Authorizer(Doorkeeper):
 
     def _read(self, name: str, column: str, database: str | None, context: str | None) -> int:
         within = self._within(context)
-        if database is None:
+        if database is None or (column == "" and context is not None):  # SQLite from 3.47 on says where a view's or trigger's table is
             return self._read_nothing(name, within, context)
         if database == "temp":
             allowed = name.startswith(self._own)
@@ -95,6 +95,8 @@ class Authorizer(Doorkeeper):
             allowed = False
         elif within in (Within.OURS, Within.DEFINER) or column == "":
             allowed = True  # only our own text can name the schema, and where no column is used the text names it
+        elif self._is_made(name):
+            allowed = True
         else:
             # No text can name what is behind a virtual table, so without a context it is the module itself; it may be opened even
             # where a CTE of ours stands in for the virtual table.
@@ -121,9 +123,14 @@ class Authorizer(Doorkeeper):
 
     def _is_inner(self, name: str) -> bool:
         """Whether a name is that of a CTE in a view or trigger, and of nothing else that could be meant."""
-        catalogue = self._catalogue
-        known = name in catalogue.tables or name in catalogue.views or self._principal.is_unreadable(name)
-        return name in catalogue.ctes and not known
+        return name in self._catalogue.ctes and not self._is_known(name)
+
+    def _is_made(self, name: str) -> bool:
+        """Whether only a sub-select or WITH can be meant: FULL JOIN … USING has SQLite ask for their columns as if the file had them."""
+        return (name.startswith("(") or name in self.plan.ctes or name in self._catalogue.ctes) and not self._is_known(name)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._catalogue.tables or name in self._catalogue.views or self._principal.is_unreadable(name)
 
     def _is_function(self, name: str) -> bool:
         return name in TABLE_FUNCTIONS and name not in self._catalogue.tables and name not in self._catalogue.views

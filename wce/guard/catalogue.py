@@ -24,7 +24,7 @@ from wce.guard.definitions import (
 )
 from wce.guard.expansion import ctes_in
 from wce.guard.references import ForeignKey, Reaches
-from wce.guard.silent import copies, merges, reached
+from wce.guard.silent import copies, merges, merges_fully, reached
 from wce.guard.weights import MAX_WEIGHT, tables_among, weigh_views
 from wce.store.sqlite import fold, quote, sqlite3
 
@@ -86,7 +86,8 @@ class View:
 
     `names` are all in its text, `mentioned` those that may stand for a table.
 
-    `silent`: it may read what SQLite does not ask about. `leaky`: its own text could tell about rows that a policy hides.
+    `silent`: it may read what SQLite does not ask about. `merges_fully`: it has a FULL JOIN … USING. `leaky`: its own text could tell about
+    rows that a policy hides.
     """
 
     name: str
@@ -95,6 +96,7 @@ class View:
     mentioned: frozenset[str]
     silent: bool
     leaky: bool
+    merges_fully: bool = False
     columns: tuple[Column, ...] = ()
 
 
@@ -272,7 +274,8 @@ def _foreign_keys(ask: Ask, schema: str, found: _Schema) -> list[ForeignKey]:
 
 def _view(name: str, sql: str) -> View:
     text, body = view(sql) or (None, [])
-    return View(name, text, names_in(body), tables_among(body), silent=text is None or merges(body), leaky=not leakproof_body(body))
+    silent, leaky = text is None or merges(body), not leakproof_body(body)
+    return View(name, text, names_in(body), tables_among(body), silent=silent, leaky=leaky, merges_fully=merges_fully(body))
 
 
 def _trigger(name: str, owner: Table | None, table: str, sql: str) -> Trigger:

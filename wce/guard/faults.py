@@ -28,6 +28,9 @@ _NAMED: Final = re.compile(
 )
 # What is quoted in these is a value, which may be any text, and never the name of something in the schema.
 _OF_VALUE: Final = re.compile(r"(?:JSON path error|bad JSON path|fts5: |expected integer, got|unknown special query|parse error in rank)")
+# SQLite from 3.46 on says which index, and by which name the file is attached.
+_OF_INDEX: Final = re.compile(r"fts5: (?:missing row|corrupt|checksum)")
+_STALE: Final = "a full-text index does not fit its table any more: an administrator can rebuild it"
 _COLUMNS: Final = re.compile(r"(?:UNIQUE|NOT NULL) constraint failed: (?P<columns>.+)", re.S)
 _WORD: Final = re.compile(r"[A-Za-z0-9_$\x80-\U0010ffff]+")
 # What an error means for the state of the file or disk; None: the SQL is wrong.
@@ -112,7 +115,7 @@ class Faults:
 
     def _of_text(self, message: str, plan: Plan) -> WceError:
         if _OF_VALUE.match(message):
-            return WceError("sql_error", message)
+            return WceError("sql_error", _STALE if _OF_INDEX.match(message) and not self._frank else message)
         tokens = scanned(plan.text)
         names = names_in(tokens)
         if self._discloses(message, plan):

@@ -136,7 +136,7 @@ class Rewriter:
         principal = self._principal
         hidden = sorted(name for name in plan.names if principal.is_unreadable(name))
         markers = {f"{principal.hidden.own}m{number}": name for number, name in enumerate(hidden)}
-        named = set() if _only_targets(head, tables, views) else tables
+        named = set() if _only_targets(head, tables, views) else shadows.named(principal, tables, plan.names, views, head.tokens)
         wanted = shadows.Wanted(named, views, markers, head.ctes, plan.strict, head.target)
         before: list[str] = []
         if plan.strict:

@@ -75,6 +75,8 @@ ANSWERS: Final[tuple[tuple[str, Outcome], ...]] = (
     ("UPDATE t SET owner_id = 2", "row_policy"),
     ("UPDATE t SET title = 'x' WHERE id = 2 RETURNING id", []),
     ("DELETE FROM hidden", "no_such_table"),
+    ("INSERT INTO inbox VALUES (1)", "table_forbidden"),
+    ("SELECT id FROM t FULL JOIN inbox USING (id)", [(1,)]),
     ("CREATE TABLE x (a)", "statement_forbidden"),
     ("SELECT load_extension('x')", "function_not_allowed"),
 )
@@ -147,7 +149,7 @@ def _world(watchdog: Watchdog, hidden: Secrets, secret: str, rules: Callable[[Gr
         restrain(connection, 1_000_000)
         _fill(connection, quote(hidden.schema), secret)
         policies = tuple(RowPolicy(1, table, None, kind, text) for table, text in _TABLES.items() for kind in ("read", "write", "delete"))
-        rights = dict.fromkeys(_TABLES, Rights(can_read=True, can_write=True, can_delete=True))
+        rights = dict.fromkeys((*_TABLES, "inbox", "copies"), Rights(can_read=True, can_write=True, can_delete=True))
         grants = Grants(Role.EDITOR, rights, policies, {"user_id": 1})
         link = Link("", connection, hidden, _explain)
         build, watch = partial(rules, grants), watchdog.watch(connection)
@@ -166,6 +168,9 @@ def _fill(connection: Connection, schema: str, secret: str) -> None:
         connection.execute(f"INSERT INTO {schema}.{table} VALUES (1, 1, 'one', 'mine'), (2, 2, 'two', ?)", (secret,))
     connection.execute(f"CREATE TABLE {schema}.members (owner INTEGER, member INTEGER)")
     connection.execute(f"INSERT INTO {schema}.members VALUES (1, 1)")
+    connection.execute(f"CREATE TABLE {schema}.inbox (id)")
+    connection.execute(f"CREATE TABLE {schema}.copies (n)")
+    connection.execute(f"CREATE TRIGGER {schema}.copying AFTER INSERT ON inbox BEGIN INSERT INTO copies SELECT count(*) FROM hidden; END")
     connection.execute(f"CREATE TABLE {schema}.hidden (x)")
     connection.execute(f"INSERT INTO {schema}.hidden VALUES (?)", (secret,))
     connection.execute(f"CREATE TABLE {schema}._wce_state (grants INT, commits INT, endpoints INT, watched INT, audit_hash TEXT)")

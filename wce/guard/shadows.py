@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from wce.errors import WceError
 from wce.guard.principal import Principal
+from wce.guard.silent import merges_fully
+from wce.guard.tokens import Token
 from wce.store.sqlite import quote
 
 
@@ -53,6 +55,18 @@ def prefix(principal: Principal, wanted: Wanted) -> list[str]:
     return parts
 
 
+def named(principal: Principal, tables: set[str], names: Iterable[str], views: Iterable[str], tokens: Sequence[Token]) -> set[str]:
+    """The tables that need a stand-in: `tables`, which have a policy, and beside them in a FULL JOIN those without one.
+
+    Where FULL JOIN … USING joins a stand-in to a table, SQLite from 3.51 on asks for the stand-in's column as if it were the table's.
+    """
+    looked = [principal.view(view) for view in views]
+    if not tables or not (merges_fully(tokens) or any(view.merges_fully for view in looked)):
+        return tables
+    found = set(names).union(*(view.names for view in looked))
+    return tables | {name for name in found if principal.may_read(name, "") and not principal.table(name).module}
+
+
 def _alias(name: str, inner: str) -> str:
     return f"{quote(name)} AS NOT MATERIALIZED (SELECT * FROM {quote(inner)})"
 
@@ -66,8 +80,9 @@ def source(principal: Principal, table: str) -> str:
 def _rows(principal: Principal, table: str, wanted: Wanted) -> str:
     """The rows that may be read. A sub-select with LIMIT is not flattened, so nothing outside is evaluated before the policy."""
     columns = ",".join(quote(column.name) for column in principal.table(table).columns)
-    conditions = " AND ".join([principal.condition(table).read, *wanted.pushed.get(table, [])])
-    barrier = " LIMIT -1" if wanted.strict else ""
+    restricted = table in principal.restricted
+    conditions = " AND ".join([principal.condition(table).read, *wanted.pushed.get(table, [])]) if restricted else "1"
+    barrier = " LIMIT -1" if wanted.strict and restricted else ""
     name = quote(principal.hidden.own + "r_" + table)
     return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM {source(principal, table)} WHERE {conditions}{barrier})"
 

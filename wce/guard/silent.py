@@ -34,6 +34,11 @@ def merges(tokens: Sequence[Token]) -> bool:
     return any(token.keyword in ("USING", "NATURAL") for token in tokens)
 
 
+def merges_fully(tokens: Sequence[Token]) -> bool:
+    """Whether a column of several tables is asked for at once, so that a stand-in among them looks like the table."""
+    return merges(tokens) and any(token.keyword == "FULL" for token in tokens)
+
+
 def copies(tokens: Sequence[Token]) -> bool:
     """Whether a text may copy whole tables; a WITH in front of the INSERT keeps SQLite from doing so silently."""
     return any(token.keyword == "*" and before.keyword in ("SELECT", "ALL", ".") for before, token in itertools.pairwise(tokens))

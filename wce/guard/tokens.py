@@ -9,6 +9,7 @@ from typing import Final
 from wce.errors import Position, WceError
 from wce.store.sqlite import fold
 
+MAX_DEPTH: Final = 100  # SQLite before 3.46 cannot read more; those after it take seconds and a gigabyte for thousands
 _ID0: Final = r"A-Za-z_\x80-\U0010ffff"
 _IDC: Final = r"A-Za-z0-9_$\x80-\U0010ffff"
 # The last one keeps the search from going on at the next character, which takes the square of the length where nothing ends.
@@ -151,6 +152,8 @@ def nest(sql: str, tokens: Sequence[Token]) -> None:
             tokens[token.match].match = index
         token.depth = len(open_)
         if token.keyword == "(":
+            if token.depth == MAX_DEPTH:
+                raise WceError("too_large", f"parentheses may be {MAX_DEPTH} deep at most", position=place(sql, token.offset))
             open_.append(index)
     if open_:
         raise misplaced(sql, None)
