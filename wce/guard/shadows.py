@@ -64,7 +64,7 @@ def named(principal: Principal, tables: set[str], names: Iterable[str], views: I
     if not tables or not (merges_fully(tokens) or any(view.merges_fully for view in looked)):
         return tables
     found = set(names).union(*(view.names for view in looked))
-    return tables | {name for name in found if principal.may_read(name, "") and not principal.table(name).module}
+    return tables | {name for name in found if principal.may_read(name) and not principal.table(name).module}
 
 
 def _alias(name: str, inner: str) -> str:
