@@ -61,6 +61,13 @@ def test_the_next_time(cron, zone, expected):
     assert schedules.next_time(cron, zone, NOW) == at(*expected)
 
 
+@pytest.mark.parametrize("cron", ["30 2 * * *", "30 1-3 * * *", "15,45 2 * * *", "* * * * *"])
+def test_the_next_time_is_still_to_come_in_an_hour_that_the_clock_shows_twice(cron):
+    again = at(2026, 10, 25, 1, 10)  # 2:10 in Berlin, an hour after the first 2:10
+
+    assert schedules.next_time(cron, "Europe/Berlin", again) > again
+
+
 @pytest.mark.parametrize(
     ("cron", "zone", "field"),
     [

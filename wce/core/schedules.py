@@ -142,7 +142,9 @@ def next_time(cron: str, zone: str, after: int) -> int:
     if len(cron) > _MAX_CRON or len(cron.split()) != 5:
         raise invalid("cron", "must have five fields: minute, hour, day of the month, month, day of the week")
     try:
-        return int(next(CronSim(cron, datetime.fromtimestamp(after, _zone(zone)))).timestamp())
+        # Within the hour that a clock shows twice CronSim may find the first of both.
+        times = (int(found.timestamp()) for found in CronSim(cron, datetime.fromtimestamp(after, _zone(zone))))
+        return next(at for at in times if at > after)
     except CronSimError as error:
         raise invalid("cron", str(error)) from error
     except StopIteration as error:
