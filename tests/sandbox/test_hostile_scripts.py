@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,8 @@ def stand() -> Iterator[Stand]:
         (handler("return _wce_db_query('SELECT 1')"), "names that begin with _wce_"),
         ("def _wce_result(value):\n    return 5\n" + handler("return 1"), "names that begin with _wce_"),
         ("_wce_request = {'user': {'role': 'owner'}}\n", "names that begin with _wce_"),
+        ("#\rX = _wce_db_query\n" + handler("return X('SELECT 1')"), "names that begin with _wce_"),
+        ("#\rload('a', 'b')\n" + handler("return b"), "load\\(\\) is not available"),
         ("for i in range(10): x = i\n", "for loop not within a function"),
         ("x = 1\nx = 2\n", "cannot reassign global"),
         (handler("return f'{1}'"), "got string literal"),
@@ -174,6 +177,18 @@ def test_a_budget_is_not_overdrawn(stand: Stand, lines: tuple[str, ...], kind: s
     assert caught.value.kind == kind
 
 
+def test_a_function_of_ours_without_memory_says_so(stand: Stand) -> None:
+    class Exhausted(list[dict[str, Any]]):
+        def append(self, _message: dict[str, Any]) -> None:
+            raise MemoryError
+
+    stand.asked = Exhausted()
+    with pytest.raises(Fault, match="more memory than it may have") as caught:
+        stand.answer("return db.query('SELECT 1')")
+
+    assert (caught.value.kind, caught.value.line) == ("memory", 2)
+
+
 def test_prints_are_cut(stand: Stand) -> None:
     reply = stand.answer("for i in range(100): print('x' * 100)", print_chars=1_000)
 
@@ -187,6 +202,8 @@ def test_prints_are_cut(stand: Stand) -> None:
         ("def handler(request):\n\treturn request.foo\n", 2, 17, "\treturn request.foo\n\t               ^"),
         (handler("x = '日本語'; return request.foo"), 2, 31, None),
         ("def handler(request):\r\n    return request.foo\r\n", 2, 20, "    return request.foo\n                   ^"),
+        ("def handler(request):\r    return request.foo\r", 2, 20, "    return request.foo\n                   ^"),
+        ('X = """a\rb"""\r\ndef handler(request):\n    return request.foo', 4, 20, None),
         ('X = """a\r\nb"""\ndef handler(request):\n    return request.foo', 4, 20, None),
         (handler("return [request.foo for x in [1]]"), 2, 21, None),
         (handler("return (lambda r: r.foo)(request)"), 2, 25, None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -33,6 +34,11 @@ def test_what_a_script_makes_of_a_fault_is_no_longer_than_a_log_may_take(name: s
     found = Fault.from_meta(crossed(FAULT.to_meta()) | {name: "x" * 100_000})
 
     assert getattr(found, name) == "x" * 4_000 + "…"
+
+
+@pytest.mark.parametrize("name", ["message", "excerpt"])
+def test_the_worker_sends_no_more_of_a_fault_than_is_told(name: str) -> None:
+    assert len(replace(FAULT, **{name: "x" * 100_000}).to_meta()[name]) == 4_001
 
 
 def test_the_words_of_an_abort_are_an_answer() -> None:

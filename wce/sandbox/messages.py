@@ -219,10 +219,10 @@ class Fault(Exception):  # noqa: N818 - not an error of the server
         return {
             "op": "fault",
             "kind": self.kind,
-            "message": self.message,
+            "message": _told(self.kind, self.message),
             "line": self.line,
             "column": self.column,
-            "excerpt": self.excerpt,
+            "excerpt": shortened(self.excerpt),
             "trace": [(frame.name, frame.line, frame.column) for frame in self.trace],
             "prints": [(item.level, item.text, item.line) for item in self.prints],
             "queries": self.queries,
@@ -235,10 +235,9 @@ class Fault(Exception):  # noqa: N818 - not an error of the server
         kind = _text(meta.get("kind"))
         if kind not in KINDS:
             raise ValueError("kind")
-        message = _text(meta.get("message"))
         return cls(
             kind,
-            message if kind == "abort" else shortened(message),  # that of an abort is an answer
+            _told(kind, _text(meta.get("message"))),
             _optional(meta.get("line")),
             _optional(meta.get("column")),
             shortened(_text(meta.get("excerpt"))),
@@ -253,6 +252,11 @@ class Fault(Exception):  # noqa: N818 - not an error of the server
 def shortened(text: str) -> str:
     """A message with no more characters than are told and logged of what went wrong."""
     return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}…"
+
+
+def _told(kind: str, message: str) -> str:
+    """As much as is told of a message; that of an abort is an answer."""
+    return message if kind == "abort" else shortened(message)
 
 
 def _text(value: Any) -> str:

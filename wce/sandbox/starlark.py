@@ -183,6 +183,8 @@ class Runtime:
                 return border.apart(function(*args, **kwargs))
             except Fault as fault:
                 self._fault = fault
+            except MemoryError:
+                self._fault = Fault("memory", "The script needed more memory than it may have.")
             except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
                 self._fault = Fault("runtime", f"{entry.name}: {error}")
             raise RuntimeError("stopped")

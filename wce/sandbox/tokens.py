@@ -25,11 +25,12 @@ _TOKEN: Final = re.compile(
   | (?P<text>(?:rb|br|b|r)?(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
   | (?P<number>0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)
   | (?P<name>[^\W\d]\w*)
-  | (?P<space>[ \t\r\n\\]+)
+  | (?P<space>[ \t\n\\]+)
   | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+_LINE_END: Final = re.compile(r"\r\n?")  # each is one to the interpreter, also within a text
 _QUOTES: Final = 3  # characters that `["…"]` adds behind a name that had a dot before it
 
 
@@ -57,8 +58,8 @@ class Source:
     """A script as its author wrote it, and as the interpreter reads it (`text`)."""
 
     def __init__(self, script: str) -> None:
-        self.script = script
-        self.tokens = _scan(script)
+        self.script = _LINE_END.sub("\n", script)
+        self.tokens = _scan(self.script)
         self._accesses: dict[int, list[Access]] = {}  # by line of the name
         self._dots: dict[tuple[int, int], Access] = {}
         self.text = self._translate()
@@ -82,7 +83,7 @@ class Source:
     def line(self, number: int) -> str:
         """One line of the author's, without its end."""
         lines = self.script.split("\n")
-        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+        return lines[number - 1] if 0 < number <= len(lines) else ""
 
     def defines(self, name: str) -> bool:
         """Whether a statement at the left margin gives the name a meaning."""
