@@ -14,6 +14,10 @@ from wce.sandbox.templates import Renderer
 # What a page is made of.
 
 
+def test_a_number_beyond_all_floats_is_infinite(site: Site) -> None:
+    assert site.text("{{ 1e400 }} {{ -1e400 }}") == "inf -inf"
+
+
 def test_a_template_is_given_the_request_and_the_user(site: Site) -> None:
     assert site.text("{{ request.params.slug }} {{ user.username }}", user={"username": "ada"}) == "x ada"
 
@@ -105,6 +109,7 @@ def test_nothing_of_one_page_is_seen_by_the_next(site: Site) -> None:
         ("{{ request.query.q }}{{ request['headers'] }}", ("request.query", "request.headers")),
         ("{{ request|json }}", ("request.query", "request.headers", "request.method")),
         ("{{ request }}", ("request.query", "request.headers", "request.method")),
+        ("{{ [request] }}", ("request.query", "request.headers", "request.method")),
         ("{% for name, value in request.items() %}{% endfor %}", ("request.query", "request.headers", "request.method")),
         ("{{ now() }}{{ [1]|random }}", ("now", "random")),
         ("{% set user = 1 %}{{ user }}", ()),

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
+from math import inf
 from types import BuiltinMethodType, CodeType, MethodType
 from typing import Any, Final, NoReturn
 
@@ -81,6 +82,13 @@ class _Context(Context):
 
 
 class _Generator(CodeGenerator):
+    def visit_Const(self, node: nodes.Const, frame: Any) -> None:  # noqa: N802 - as it is called there
+        """A number beyond all floats as one: Jinja writes `inf`, which is the name of nothing."""
+        if node.value == inf:
+            self.write("1e999")
+        else:
+            super().visit_Const(node, frame)
+
     def _output_child_to_const(self, node: nodes.Expr, frame: Any, finalize: Any) -> str:
         """Compute nothing while compiling, or `{{ "x"|center(10**9) }}` would do so where a template is only looked at."""
         if not isinstance(node, nodes.TemplateData):

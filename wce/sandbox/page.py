@@ -38,8 +38,8 @@ class Request(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         return name in self._fields
 
-    def __str__(self) -> str:
-        return str(dict(self))
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 class Page:
