@@ -30,6 +30,8 @@ DROPPED = [
     "Report-To",
     "X-Accel-Redirect",
     "X-Sendfile",
+    "CDN-Cache-Control",
+    "Surrogate-Control",
     "Connection",
     "Transfer-Encoding",
     "WWW-Authenticate",
@@ -132,6 +134,16 @@ def test_a_redirect_leads_on(publish: Callable[..., int], visitor: Caller, locat
     found = visitor.get("/api/x")
 
     assert (found.status_code, found.headers["Location"]) == (302, sent)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("address", ["http://[::1", "http://a..b/", "//a:x"])
+def test_an_address_that_nobody_can_read_goes_out_as_it_is(publish: Callable[..., int], visitor: Caller, method: str, address: str) -> None:
+    publish(f"return response('x', 302, headers={{'Location': {address!r}, 'Content-Location': {address!r}}})")
+
+    for _ in range(3):  # from the script, and from memory
+        found = visitor.send(method, "/api/x")
+        assert (found.status_code, found.headers["Location"], found.headers["Content-Location"]) == (302, address, address)
 
 
 def test_every_answer_is_content_in_a_box(publish: Callable[..., int], visitor: Caller) -> None:

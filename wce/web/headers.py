@@ -83,9 +83,11 @@ _NEVER_FROM_CONTENT: Final = frozenset(
         "x-sendfile",
         "x-lighttpd-send-file",
         "x-reproxy-url",
+        "surrogate-control",
     }
 )
 _NEVER_PREFIXES: Final = ("access-control-", "x-accel-")
+_NEVER_ENDINGS: Final = ("-cache-control",)  # of caches in front (RFC 9213), for which it goes before Cache-Control
 
 
 def secure(headers: Headers, kind: ResponseClass, *, https: bool) -> Headers:
@@ -135,7 +137,9 @@ def _public(headers: Headers) -> bool:
 
 
 def _refused(name: str, kind: ResponseClass) -> bool:
-    return kind is ResponseClass.CONTENT and (name in _NEVER_FROM_CONTENT or name.startswith(_NEVER_PREFIXES))
+    return kind is ResponseClass.CONTENT and (
+        name in _NEVER_FROM_CONTENT or name.startswith(_NEVER_PREFIXES) or name.endswith(_NEVER_ENDINGS)
+    )
 
 
 class SecurityHeaders:

@@ -63,8 +63,6 @@ class QuickEndpoints:
             return None
         reply, note = kept
         body, status, headers = endpoints.shape(reply, endpoint)
-        if any(name.lower() == "location" for name, _ in headers):
-            return None  # Werkzeug makes an address of it
         return Found(row, config, Answer(_ROUTE, responses.status_line(status), lasting(headers), body), note)
 
     def _kept(self, cenv: str, path: str, who: Authenticated, config: CenvSettings) -> tuple[Endpoint | None, Kept | None]:

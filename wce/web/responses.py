@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from flask import Response, render_template
 from werkzeug.datastructures import Headers
+from werkzeug.urls import iri_to_uri
 
 from wce import values
 from wce.model import Result
@@ -50,10 +51,9 @@ class Ready(Response):
         return found
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "HEAD" or any(name == "Location" for name, _ in self._pairs):
-            return super().__call__(environ, start_response)
+        # Werkzeug would look into addresses, of which scripts send such as nobody can read.
         start_response(self._status, self._pairs)
-        return cast(list[bytes], self.response)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else cast(list[bytes], self.response)
 
 
 @cache
@@ -83,7 +83,7 @@ def json(value: Any, status: int = 200, *, mimetype: str = JSON, location: str =
     """The value as JSON."""
     response = _ready(values.encode(value), status, mimetype)
     if location:
-        response.headers["Location"] = location
+        response.headers["Location"] = iri_to_uri(location)
     return response
 
 
