@@ -55,6 +55,41 @@ def test_the_short_answer_is_the_long_one_word_for_word(site: Flask, publish: Ca
     assert short.headers["Content-Security-Policy"].startswith("sandbox ")
 
 
+def test_who_has_an_answer_already_gets_nothing_but_its_tag(numbers: Caller, publish: Callable[..., int], visitor: Caller) -> None:
+    answer = "response(db.query('SELECT max(n) AS n FROM t'), headers={'Cache-Control': 'public, no-cache'})"
+    publish(f"return {answer}", run_as="definer")
+    tag = visitor.get("/api/x").headers["ETag"]
+
+    asked = [(visitor, "GET"), (visitor, "GET"), (visitor, "HEAD"), (numbers, "GET")]
+    found = [who.send(method, "/api/x", headers={"If-None-Match": f'"other", {tag}'}) for who, method in asked]
+    numbers.sql("INSERT INTO t VALUES (77)")
+    after = visitor.get("/api/x", headers={"If-None-Match": tag})
+
+    assert [(item.status_code, item.data, item.headers["ETag"]) for item in found] == [(304, b"", tag)] * 4
+    assert [item.headers.get("Content-Type") for item in found] == [None] * 4
+    assert [item.headers["Cache-Control"] for item in found] == ["public, no-cache"] * 3 + ["no-store"]
+    assert (after.status_code, after.json, after.headers["ETag"] != tag) == (200, [{"n": 77}], True)
+
+
+@pytest.mark.parametrize(
+    ("handler", "method", "tag"),
+    [
+        ("return response('x', headers={'etag': '\"own\"'})", "GET", '"own"'),
+        ("return [time.now(), response][:0] or response('x', headers={'etag': 'W/\"own\"'})", "GET", 'W/"own"'),
+        ("return response('x', 404)", "GET", None),
+        ("return 'x'", "POST", None),
+        ("return [time.now()]", "GET", None),
+    ],
+)
+def test_a_tag_is_the_scripts_own_or_that_of_a_kept_answer(
+    publish: Callable[..., int], visitor: Caller, handler: str, method: str, tag: str | None
+) -> None:
+    publish(handler, method=method)
+    for _ in range(3):
+        found, held = visitor.send(method, "/api/x"), visitor.send(method, "/api/x", headers={"If-None-Match": '"own"'})
+        assert (found.headers.get("ETag"), found.status_code == 304, held.status_code == 304) == (tag, False, tag is not None)
+
+
 def test_an_answer_ends_with_its_endpoint(numbers: Caller, publish: Callable[..., int], visitor: Caller) -> None:
     endpoint = publish("return 'first'")
     assert [visitor.get("/api/x").text for _ in range(3)] == ["first"] * 3

@@ -7,7 +7,8 @@ right as long as the counters that each request reads stand where they stood.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from wce.cache import Cache
@@ -70,17 +71,18 @@ class Answers:
             return None
         return kept.reply
 
-    def keep(self, question: Question, state: State, reply: Reply, trail: Trail) -> bool:
-        """Keep an answer that was just given to a question of this state, where that is right; returns whether it was."""
+    def keep(self, question: Question, state: State, reply: Reply, trail: Trail) -> Reply | None:
+        """Keep an answer that was just given to a question of this state, where that is right; returns it as it is kept."""
         if trail.fleeting or reply.fleeting:
             self._restless.put((question.cenv, question.key), True)
-            return False
+            return None
         size = _size(question, reply)
         if size > _MOST:
-            return False
+            return None
         commits = None if trail.commit < 0 else trail.commit
+        reply = replace(reply, tag=hashlib.sha256(repr((reply.status, reply.headers)).encode() + reply.body).hexdigest()[:32])
         self._kept.put(question, _Kept(reply, state.grants, state.settings, commits, size))
-        return True
+        return reply
 
 
 def _size(question: Question, reply: Reply) -> int:

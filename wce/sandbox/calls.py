@@ -166,8 +166,8 @@ class Scripts:
         trail = Trail()
         reply, _ = self._run(script, terms, request, body, trail=trail)
         kept = self._answers.keep(question, who.state, reply, trail)
-        self._metrics.tally.count(self._misses if kept else self._private)
-        return reply
+        self._metrics.tally.count(self._private if kept is None else self._misses)
+        return kept or reply
 
     def perform(self, cenv: str, config: CenvSettings, task: Task) -> Reply:
         """Run a hook or a schedule; raises WceError as `call`."""

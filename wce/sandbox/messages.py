@@ -126,7 +126,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a script answered; `fleeting` where it asked for the time, for chance or for a template on its way."""
+    """What a script answered; `fleeting` where it asked for the time, for chance or for a template on its way.
+
+    `tag` tells it from every other answer, where it is kept; it never crosses.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -134,6 +137,7 @@ class Reply:
     prints: tuple[Print, ...] = ()
     queries: int = 0
     fleeting: bool = True
+    tag: str = ""
 
     def to_meta(self) -> dict[str, Any]:
         """The reply without its body, which crosses raw."""

@@ -7,6 +7,8 @@ from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from wce.web.headers import Headers
+
 HELD: Final = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})  # by which a client says what it has
 ZIPPED: Final = "-gz"  # the zipped form is another one than the plain form, so its tag is
 
@@ -40,6 +42,16 @@ def fresh(environ: Mapping[str, Any], etag: str, changed_at: int, now: float) ->
     except (ValueError, TypeError, OverflowError):
         return False
     return changed_at <= at <= now
+
+
+def unchanged(environ: Mapping[str, Any], headers: Headers | tuple[tuple[str, str], ...]) -> Headers | None:
+    """The headers of 304 in place of an answer with these, where the client has it already by its tag."""
+    if "HTTP_IF_NONE_MATCH" not in environ:
+        return None
+    tag = next((text for name, text in headers if name.lower() == "etag"), None)
+    if tag is None or not fresh(environ, _bare(tag), 0, 0):
+        return None
+    return [(name, text) for name, text in headers if not name.lower().startswith("content-")]
 
 
 def last_modified(changed_at: int, now: float) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response
@@ -14,7 +15,7 @@ from wce.core.scripts import Endpoint
 from wce.errors import WceError
 from wce.model import Role
 from wce.sandbox.messages import Reply
-from wce.web import cors, current, incoming, responses
+from wce.web import conditional, cors, current, incoming, responses
 from wce.web.access import Access, access, require
 from wce.web.context import actor, cenv_settings, request_id, who
 from wce.web.headers import MORE_KEY, Headers, ResponseClass
@@ -76,7 +77,11 @@ def answer(cenv_id: str, path: str) -> Response:
 
 def respond(reply: Reply, endpoint: Endpoint) -> Response:
     """What the script answered, without the headers that are not its to send; raises `script_failed` for what HTTP does not know."""
-    return responses.Ready(*shape(reply, endpoint, to_all=actor().role is Role.PUBLIC))
+    environ = current.request().environ
+    asks = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    body, status, headers = shape(reply if asks else replace(reply, tag=""), endpoint, to_all=actor().role is Role.PUBLIC)
+    held = conditional.unchanged(environ, headers) if asks and status == 200 else None
+    return responses.Ready(body, status, headers) if held is None else responses.Ready(b"", 304, held)
 
 
 def shape(reply: Reply, endpoint: Endpoint, *, to_all: bool = True) -> tuple[bytes, int, Headers]:
@@ -86,6 +91,8 @@ def shape(reply: Reply, endpoint: Endpoint, *, to_all: bool = True) -> tuple[byt
     good = len(headers) <= _MAX_HEADERS and all(_NAME.fullmatch(name) and _VALUE.fullmatch(text) for name, text in headers)
     if not good or not 200 <= reply.status <= 599:
         raise WceError("script_failed", "The script answered with a status or a header that is none.")
+    if reply.tag and reply.status == 200 and not any(name.lower() == "etag" for name, _ in headers):
+        headers.append(("ETag", f'"{reply.tag}"'))
     empty = reply.status in (204, 304)
     if not empty:
         headers.append(("Content-Length", str(len(reply.body))))

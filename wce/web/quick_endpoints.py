@@ -12,7 +12,7 @@ from wce.core.scripts import Endpoint
 from wce.core.settings import CenvSettings
 from wce.sandbox.calls import Kept
 from wce.store.session import Session
-from wce.web import endpoints, limits, responses
+from wce.web import conditional, endpoints, limits, responses
 from wce.web.headers import ID_KEY
 from wce.web.quick import Answer, Found, Shelf, lasting
 from wce.web.services import Services
@@ -24,6 +24,7 @@ _IN_VAIN_SECONDS: Final = 1.0
 _REMEMBERED: Final = 4_096
 _LONGEST: Final = 200  # characters of a path that is remembered
 _ROUTE: Final = "/<cenv:cenv_id>/api/<path:path>"
+_OK: Final = responses.status_line(200)
 _PLAIN: Final = frozenset({"method", "params", "path", "query", "user"})  # what is made of a request without reading it closely
 
 
@@ -53,7 +54,8 @@ class QuickEndpoints:
             limits.spend(app.counters, found.config, cenv, address, environ=environ)
         found.note(time.perf_counter() - started, environ.get(ID_KEY, ""))
         endpoints.share(environ, endpoints.EXPOSED)
-        return found.answer
+        held = conditional.unchanged(environ, found.answer.headers) if found.answer.status == _OK else None
+        return found.answer if held is None else Answer(_ROUTE, responses.status_line(304), held, b"")
 
     def _look(self, session: Session, path: str, row: tuple[int, ...]) -> Found | None:
         who = logins.visitor(row)
