@@ -111,7 +111,7 @@ SQL: Final[Mapping[str, Operation]] = {
     "data.show_table": Operation({200: structures.BuiltTable}, errors=("no_such_table",)),
     "description.of_cenv": Operation({200: dict[str, object]}),
     "endpoints.answer": Operation(
-        {200: "*/*"},
+        {200: "*/*", 304: None},
         errors=("not_found", "script_failed", "script_timeout", "table_forbidden", "row_policy", "constraint", "too_large"),
         summary="Call an endpoint of this cenv.",
         more="What it takes and answers is up to its script. /{cenv}/openapi.json lists the endpoints that there are.",
