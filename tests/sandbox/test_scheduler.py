@@ -209,15 +209,18 @@ def test_the_job_of_a_hook_that_is_switched_off_is_dropped(yard: Any) -> None:
     assert (seen(yard), waiting(yard)) == ([], 0)
 
 
-def test_a_job_for_somebody_who_is_gone_fails(yard: Any) -> None:
+def test_a_job_for_somebody_who_is_gone_fails_and_says_so(yard: Any) -> None:
     edna = yard.world.add("edna", Role.EDITOR)
-    add_hook(yard, NOTE, run_as="definer")
+    hook = add_hook(yard, NOTE, run_as="definer")
     write(yard, edna)
     update_user(yard.world.session, yard.world.passwords, yard.world.owner, edna.user_id, UserChanges(enabled=False))
 
     yard.jobs.run_one(yard.world.cenv)
 
     assert seen(yard) == []
+    assert [run.error["message"] for run in yard.last("hook", hook.id)] == [
+        "Whoever the script acts for is disabled or has no account any more."
+    ]
 
 
 def test_a_schedule_runs_as_its_author_when_its_time_comes(yard: Any) -> None:

@@ -62,7 +62,7 @@ class Jobs:
             settled = True
 
         try:
-            task = _task(session, held, item, settle)
+            task = self._begun(session, held, item, settle)
             self.scripts.perform(session.cenv, self._config(session), task)
         except WceError as error:
             again = self._again(session, held, error)
@@ -71,6 +71,15 @@ class Jobs:
         else:
             if not settled:  # it ended itself by abort: nothing of it stays, and that is how it is meant
                 jobs.drop(session, held)
+
+    def _begun(self, session: Session, held: Claim, item: Saved, settle: Callable[[Transaction], None]) -> Task:
+        """What is to run; who finds nothing of it among the runs reads there why it did not."""
+        try:
+            return _task(session, held, item, settle)
+        except WceError as error:
+            with session.transaction(jobs.SERVER) as transaction:
+                jobs.refuse(transaction, held.kind, held.item_id, error.detail)
+            raise
 
     def _again(self, session: Session, held: Claim, error: WceError) -> int | None:
         """When the job is tried again. It did not fail where the server had no room for it, or its script is suspended."""
