@@ -144,6 +144,7 @@ def test_templates_that_were_looked_for_in_vain_are_noted_once(site: Site) -> No
         ("x" * (256 * 1024 + 1), 1, 1, "256 KiB"),
         ("\n\0", 2, 1, "NUL"),
         ("{{ " + "(" * 5000, 1, 1, "deeply"),
+        ("{{ f(a=1, a=2) }}", 1, 1, "keyword argument repeated: a"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_its_place(site: Site, source: str, line: int, column: int, words: str) -> None:

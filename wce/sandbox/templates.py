@@ -199,6 +199,8 @@ def _compiled(environment: Environment, name: str, source: str) -> CodeType:
         column = getattr(error.lineno, "column", 1)
         raise Fault("syntax", error.message or "", error.lineno, column, excerpt(source, error.lineno, column)) from None
     except _UNREADABLE as error:
+        if type(error) is SyntaxError:  # such as a keyword that is given twice
+            raise Fault("syntax", error.msg, 1, 1) from None
         raise Fault("syntax", f"The template is nested too deeply, or too large ({type(error).__name__}).", 1, 1) from None
 
 
