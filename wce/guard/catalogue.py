@@ -8,20 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from wce.guard import definitions
 from wce.guard.classify import leakproof_body
-from wce.guard.definitions import (
-    Module,
-    ViewText,
-    joined,
-    module,
-    names_in,
-    shadow_names,
-    tables_in,
-    touches_fired_row,
-    trigger,
-    view,
-    without_rowid,
-)
+from wce.guard.definitions import Module, ViewText, joined, names_in, tables_in
 from wce.guard.expansion import ctes_in
 from wce.guard.references import ForeignKey, Reaches
 from wce.guard.silent import copies, merges, merges_fully, reached
@@ -216,16 +205,20 @@ def _read(ask: Ask, schema: str) -> _Schema:
 
 def _tables(ask: Ask, schema: str, found: _Schema) -> tuple[dict[str, Table], dict[str, str], set[str]]:
     """PRAGMA table_list is not asked: it prepares a SELECT on every view, and a view may be built to make that endless."""
-    modules = {fold(name): module(sql) for name, sql in found.virtual}
+    modules = {fold(name): definitions.module(sql) for name, sql in found.virtual}
     shadows: dict[str, str] = {}
     for name, used in modules.items():
-        behind = shadow_names(name, used.name) if used else {fold(other) for other, *_ in found.tables if fold(other).startswith(name)}
+        behind = (
+            definitions.shadow_names(name, used.name)
+            if used
+            else {fold(other) for other, *_ in found.tables if fold(other).startswith(name)}
+        )
         shadows |= dict.fromkeys(behind, name)
     tables: dict[str, Table] = {}
     unreadable = set()
     for name, rootpage, sql in found.tables:
         if fold(name) not in shadows:
-            keyless = without_rowid(sql)
+            keyless = definitions.without_rowid(sql)
             if keyless is None:
                 unreadable.add(fold(name))
             tables[fold(name)] = _table(name, _columns_of(ask, schema, name), bool(keyless), rootpage)
@@ -273,18 +266,18 @@ def _foreign_keys(ask: Ask, schema: str, found: _Schema) -> list[ForeignKey]:
 
 
 def _view(name: str, sql: str) -> View:
-    text, body = view(sql) or (None, [])
+    text, body = definitions.view(sql) or (None, [])
     silent, leaky = text is None or merges(body), not leakproof_body(body)
     return View(name, text, names_in(body), tables_among(body), silent=silent, leaky=leaky, merges_fully=merges_fully(body))
 
 
 def _trigger(name: str, owner: Table | None, table: str, sql: str) -> Trigger:
-    time, body = trigger(sql) or (None, None)
+    time, body = definitions.trigger(sql) or (None, None)
     if body is None:
         return Trigger(name, fold(table), None, silent=True, joined=frozenset(), own=False)
     names = tables_in(body)
     # Only after the event the row that fired it surely has the key.
-    touches = time == "AFTER" and owner is not None and touches_fired_row(body, fold(table), owner.identifiers)
+    touches = time == "AFTER" and owner is not None and definitions.touches_fired_row(body, fold(table), owner.identifiers)
     return Trigger(name, fold(table), names, merges(body) or copies(body), joined(body), touches or fold(table) not in names)
 
 

@@ -77,7 +77,7 @@ class Jobs:
         try:
             return _task(session, held, item, settle)
         except WceError as error:
-            with session.transaction(jobs.SERVER) as transaction:
+            with session.transaction(HOUSEKEEPER) as transaction:
                 jobs.refuse(transaction, held.kind, held.item_id, error.detail)
             raise
 
