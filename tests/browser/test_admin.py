@@ -162,7 +162,7 @@ def test_a_setting_is_changed_refused_and_taken_back(open_page: Open, place: Pla
     with page.expect_event("dialog") as asked:
         page.evaluate("setTimeout(() => location.reload())")
     assert asked.value.type == "beforeunload"
-    asked.value.accept()
+    asked.value.dismiss()
 
 
 def test_the_log_is_filtered_read_and_verified(open_page: Open) -> None:
