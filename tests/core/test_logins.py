@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from wce.core import audit
@@ -14,15 +10,15 @@ from wce.core.logins import (
     list_sessions,
     log_in,
     log_out,
+    note_uses,
     revoke_all,
     revoke_session,
-    touch_last_used,
+    use_of,
 )
 from wce.core.passwords import Passwords
 from wce.core.settings import CenvSettings
 from wce.errors import WceError
 from wce.model import Actor, Role
-from wce.store.sqlite import connect
 
 
 def refused(call, *args, **kwargs) -> str:
@@ -332,73 +328,38 @@ def last_used(world) -> int:
     return world.session.one("SELECT last_used FROM _wce_sessions")[0]
 
 
-def touch(world, login) -> bool:
-    return touch_last_used(world.store, world.session, present(world, login.token), world.clock.now)
+def test_a_use_is_worth_noting_once_a_minute(world):
+    login = sign_in(world)
+
+    world.clock.now += 59
+    assert use_of(present(world, login.token), world.clock.now) is None
+    world.clock.now += 1
+    assert use_of(present(world, login.token), world.clock.now) == login.session_id
 
 
-def test_the_last_use_is_noted_at_most_once_a_minute(world):
+def test_the_use_by_nobody_is_not_worth_noting(world):
+    world.clock.now += 3_600
+
+    assert use_of(anonymous(world.session), world.clock.now) is None
+
+
+def test_what_another_process_has_noted_since_stays(world):
     login = sign_in(world)
     begin = int(world.clock.now)
 
-    world.clock.now += 59
-    assert (touch(world, login), last_used(world)) == (False, begin)
-    world.clock.now += 1
-    assert (touch(world, login), last_used(world)) == (True, begin + 60)
-    assert not touch(world, login)
+    for at in (begin + 90, begin + 60):
+        with world.session.transaction(world.owner) as transaction:
+            note_uses(transaction, {login.session_id: at})
+
+    assert last_used(world) == begin + 90
 
 
-def test_the_last_use_of_nobody_is_not_noted(world):
-    world.clock.now += 3_600
-
-    assert not touch_last_used(world.store, world.session, anonymous(world.session), world.clock.now)
-
-
-def test_noting_the_last_use_waits_for_no_writer(world):
+def test_a_use_that_is_not_written_yet_is_listed(world):
     login = sign_in(world)
-    world.clock.now += 60
-    with ThreadPoolExecutor(1) as other:
-        held, release = threading.Event(), threading.Event()
+    begin = int(world.clock.now)
 
-        def write() -> None:
-            with world.session.transaction(world.owner):
-                held.set()
-                release.wait(10)
-
-        writing = other.submit(write)
-        held.wait(10)
-        begin = time.monotonic()
-        noted = touch(world, login)
-        waited = time.monotonic() - begin
-        release.set()
-        writing.result()
-
-    assert (noted, waited < 1) == (False, True)
-    assert touch(world, login)
-
-
-def test_noting_the_last_use_waits_for_no_other_process(world):
-    login = sign_in(world)
-    world.clock.now += 60
-    other = connect(world.store.path(world.cenv))
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        begin = time.monotonic()
-
-        assert not touch(world, login)
-
-        assert time.monotonic() - begin < 1
-    finally:
-        other.close()
-    assert touch(world, login)
-    assert world.session.one("PRAGMA busy_timeout") == (5_000,)
-
-
-def test_what_is_wrong_beside_a_busy_file_is_not_kept_quiet(world):
-    login = sign_in(world)
-    world.clock.now += 60
-    world.sql("PRAGMA query_only = ON")
-
-    assert refused(touch, world, login) == "internal"
+    for noted, seen in (({}, begin), ({login.session_id: begin + 90}, begin + 90), ({login.session_id: begin - 90}, begin)):
+        assert list_sessions(world.session, owner_with(world, login), world.clock.now, noted)[0].last_used == seen
 
 
 # The unlikely

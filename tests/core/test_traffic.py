@@ -40,6 +40,46 @@ def test_what_several_processes_count_adds_up(world, counted) -> None:
     assert bucket.durations[0] == 3
 
 
+def test_who_reads_waits_for_no_disk_and_the_use_of_a_session_is_written_with_the_figures(world, counted) -> None:
+    world.session.execute(
+        "INSERT INTO _wce_sessions (session_id, user_id, token_hash, created_at, expires_at, last_used) VALUES ('a', 1, 'h', 0, 9, 0)"
+    )
+    world.session.execute("INSERT INTO _wce_api_keys (user_id, name, key_hash, scope, created_at) VALUES (1, 'k', 'h', '{}', 0)")
+    last = "SELECT (SELECT last_used FROM _wce_sessions), (SELECT last_used FROM _wce_api_keys)"
+    at = int(world.clock())
+    for use in ("a", 1):
+        counted.note(world.cenv, use)
+
+    assert world.session.one(last) == (0, None)
+    assert counted.noted(world.cenv) == {"a": at, 1: at}
+    counted.read(world.session)
+    assert world.session.one(last) == (at, at)
+    assert counted.noted(world.cenv) == {}
+
+
+def test_a_use_is_noted_at_most_once_a_minute(world, counted) -> None:
+    at = int(world.clock())
+    seen = []
+    for seconds in (0, 59, 1):
+        world.clock.now += seconds
+        counted.note(world.cenv, "a")
+        seen.append(counted.noted(world.cenv)["a"])
+
+    assert seen == [at, at, at + 60]
+
+
+def test_the_memory_for_uses_is_bounded_and_free_again_when_they_are_written(world, counted, monkeypatch) -> None:
+    monkeypatch.setattr(traffic, "_MAX_WAITING", 2)
+    for use in ("a", "b", "c"):
+        counted.note(world.cenv, use)
+    assert counted.noted(world.cenv).keys() == {"a", "b"}
+
+    counted.read(world.session)
+    counted.note(world.cenv, "c")
+
+    assert counted.noted(world.cenv).keys() == {"c"}
+
+
 def test_old_figures_are_forgotten(world, counted) -> None:
     world.session.execute("INSERT INTO _wce_traffic VALUES (0, 5, 0, 0, '[5,0,0,0,0,0,0,0,0,0,0,0,0,0]')")
     world.session.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import Client
 
 from tests.web.callers import Caller, Clock
+from wce.config import Settings
 from wce.log import JsonFormatter
 from wce.peers import peers
-from wce.store.sqlite import VERSION, known_holes
+from wce.store.sqlite import VERSION, connect, known_holes
 from wce.web.proxies import behind
 
 
@@ -175,3 +177,14 @@ def test_the_use_of_a_session_is_noted_once_a_minute(owner: Caller, clock: Clock
 
     clock.seconds += 1
     assert last_used() == [begun + 60]
+
+
+def test_who_only_reads_after_a_while_writes_nothing(owner: Caller, settings: Settings, clock: Clock) -> None:
+    owner.get("/me")
+    with closing(connect(settings.storage_dir / f"{owner.cenv}.db")) as other:
+        before = other.execute("PRAGMA data_version").fetchone()
+
+        clock.seconds += 3_600
+        owner.get("/me")
+
+        assert other.execute("PRAGMA data_version").fetchone() == before

@@ -7,11 +7,12 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from wce.core import audit, roles
-from wce.core.logins import Authenticated, find_person
+from wce.core.logins import Authenticated, Use, find_person
 from wce.core.passwords import Passwords
 from wce.core.tokens import token_hash
 from wce.core.users import prove, require_still
@@ -46,10 +47,14 @@ class ApiKey:
     last_used: int | None
 
 
-def list_keys(session: Session, actor: Actor) -> list[ApiKey]:
-    """The actor's own keys, newest first; those that have expired stand there until they are removed."""
+def list_keys(session: Session, actor: Actor, noted: Mapping[Use, int] = MappingProxyType({})) -> list[ApiKey]:
+    """The actor's own keys, newest first; those that have expired stand there until they are removed.
+
+    `noted` are uses that are not in the file yet.
+    """
     rows = session.all(f"SELECT {_COLUMNS} FROM _wce_api_keys WHERE user_id = ? ORDER BY id DESC", (actor.user_id,))
-    return [_to_key(row) for row in rows]
+    found = [_to_key(row) for row in rows]
+    return [replace(key, last_used=max(key.last_used or 0, noted[key.id])) if key.id in noted else key for key in found]
 
 
 def create_key(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from wce.core import audit, totp, upkeep
@@ -18,9 +20,9 @@ from wce.core.users import end_sessions, prove
 from wce.errors import WceError
 from wce.model import PUBLIC_ID, Actor, AuditEntry, Role, State
 from wce.store.session import Session
-from wce.store.store import Store
 from wce.store.transaction import Transaction
 
+Use = str | int  # the id of a session, or of an API key
 TOUCH_SECONDS: Final = 60
 _MAX_TRIED: Final = 64
 _MAX_AGENT: Final = 300
@@ -155,38 +157,29 @@ def visitor(row: tuple[int, ...], ip_address: str = "", user_agent: str = "") ->
     return Authenticated(Actor(PUBLIC_ID, "public", Role.PUBLIC, None, ip_address, user_agent), State(*row))
 
 
-def touch_last_used(store: Store, session: Session, who: Authenticated, now: float) -> bool:
-    """Note that a session or a key is in use, at most once a minute; returns whether it was noted.
-
-    Nobody waits for this: where somebody else writes at this moment, or the disk is full, a later request will note it.
-    """
+def use_of(who: Authenticated, now: float) -> Use | None:
+    """The session or key that a request uses, where its row does not say so yet to the minute."""
     if who.last_used is None or now - who.last_used < TOUCH_SECONDS:
-        return False
-    patience = session.one("PRAGMA busy_timeout") or (0,)
-    try:
-        with store.writers.hold(session.cenv, 0.0):
-            session.execute("PRAGMA busy_timeout = 0")
-            if who.actor.key_id is None:
-                session.execute("UPDATE _wce_sessions SET last_used = ? WHERE session_id = ?", (int(now), who.actor.session_id))
-            else:
-                session.execute("UPDATE _wce_api_keys SET last_used = ? WHERE id = ?", (int(now), who.actor.key_id))
-    except WceError as error:
-        if error.code in ("busy", "disk_full"):
-            return False
-        raise
-    finally:
-        session.execute(f"PRAGMA busy_timeout = {patience[0]}")
-    return True
+        return None
+    return who.actor.session_id if who.actor.key_id is None else who.actor.key_id
 
 
-def list_sessions(session: Session, actor: Actor, now: float) -> list[SessionInfo]:
-    """The actor's own logins that still hold, newest first."""
+def note_uses(transaction: Transaction, uses: Mapping[Use, int]) -> None:
+    """Write when sessions and keys were last used, in Unix seconds; what other processes have written since stays."""
+    for use, at in uses.items():
+        table, key = ("_wce_sessions", "session_id") if isinstance(use, str) else ("_wce_api_keys", "id")
+        transaction.execute(f"UPDATE {table} SET last_used = ?1 WHERE {key} = ?2 AND coalesce(last_used, 0) < ?1", (at, use))
+
+
+def list_sessions(session: Session, actor: Actor, now: float, noted: Mapping[Use, int] = MappingProxyType({})) -> list[SessionInfo]:
+    """The actor's own logins that still hold, newest first; `noted` are uses that are not in the file yet."""
     rows = session.all(
         "SELECT session_id, created_at, last_used, expires_at, ip_address, user_agent FROM _wce_sessions"
         " WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC, session_id",
         (actor.user_id, int(now)),
     )
-    return [SessionInfo(*(*row, row[0] == actor.session_id)) for row in rows]
+    found = [SessionInfo(*(*row, row[0] == actor.session_id)) for row in rows]
+    return [replace(item, last_used=max(item.last_used, noted.get(item.session_id, 0))) for item in found]
 
 
 def revoke_session(session: Session, actor: Actor, session_id: str, *, action: str = "session.revoke") -> None:

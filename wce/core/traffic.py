@@ -1,18 +1,21 @@
-"""How many requests a cenv had, how they ended and how long they took, by quarters of an hour, in its own file.
+"""How many requests a cenv had, how they ended and how long they took, by quarters of an hour, and who was there last, in its own file.
 
-A request is counted in memory only. What was counted is written once a minute, a few cenvs at a time:
-figures for people may come late and, after a crash, be short of a minute.
+A request is counted in memory only, so that who reads waits for no disk. What was counted is written once a minute, a few cenvs at a
+time: figures for people may come late and, after a crash, be short of a minute.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from wce.core import logins
+from wce.core.logins import Use
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.model import HOUSEKEEPER
@@ -25,7 +28,7 @@ KEPT_SECONDS: Final = 8 * 86_400
 BOUNDS_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)  # one more count for what took longer
 _FLUSH_SECONDS: Final = 60.0
 _MAX_AT_ONCE: Final = 200  # cenvs written by one round, so that it never takes the disk for long
-_MAX_WAITING: Final = 20_000  # buckets in memory, over all cenvs
+_MAX_WAITING: Final = 20_000  # cenvs, or sessions and keys, in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,14 @@ class Bucket:
     durations: tuple[int, ...]
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """What is to be written to one cenv: counts by the begin of their bucket, and when sessions and keys were last used."""
+
+    buckets: dict[int, list[int]] = field(default_factory=dict)
+    uses: dict[Use, int] = field(default_factory=dict)
+
+
 class Traffic:
     """Counts the requests of all cenvs; `close` writes what waits."""
 
@@ -47,27 +58,58 @@ class Traffic:
         self._now = now
         self._flush_seconds = flush_seconds
         self._lock = threading.Lock()
-        self._waiting: dict[tuple[str, int], list[int]] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._uses = 0
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def count(self, cenv: str, status: int, milliseconds: float) -> None:
         """One request was answered."""
-        key = cenv, int(self._now()) // BUCKET_SECONDS * BUCKET_SECONDS
+        started_at = int(self._now()) // BUCKET_SECONDS * BUCKET_SECONDS
         place = 3 + bisect_left(BOUNDS_MS, milliseconds)
         with self._lock:
-            counts = self._waiting.get(key)
+            waiting = self._of(cenv)
+            if waiting is None:
+                return
+            counts = waiting.buckets.get(started_at)
             if counts is None:
-                if len(self._waiting) >= _MAX_WAITING or self._closed.is_set():
-                    return
-                counts = self._waiting[key] = [0] * (4 + len(BOUNDS_MS))
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._write_on, name="wce-traffic", daemon=True)
-                    self._thread.start()
+                counts = waiting.buckets[started_at] = [0] * (4 + len(BOUNDS_MS))
             counts[0] += 1
             counts[1] += 400 <= status < 500
             counts[2] += status >= 500
             counts[place] += 1
+
+    def note(self, cenv: str, use: Use) -> None:
+        """A session or key is used now; more than once a minute changes nothing."""
+        at = int(self._now())
+        with self._lock:
+            waiting = self._of(cenv)
+            if waiting is None:
+                return
+            known = waiting.uses.get(use)
+            if known is None and self._uses < _MAX_WAITING:
+                self._uses += 1
+                waiting.uses[use] = at
+            elif known is not None and at - known >= logins.TOUCH_SECONDS:
+                waiting.uses[use] = at
+
+    def noted(self, cenv: str) -> dict[Use, int]:
+        """When sessions and keys were last used, in Unix seconds, as far as this process has not written it yet."""
+        with self._lock:
+            waiting = self._waiting.get(cenv)
+            return {} if waiting is None else dict(waiting.uses)
+
+    def _of(self, cenv: str) -> _Waiting | None:
+        """What waits for a cenv, None where there is no room for more; the lock is held."""
+        waiting = self._waiting.get(cenv)
+        if waiting is None:
+            if len(self._waiting) >= _MAX_WAITING or self._closed.is_set():
+                return None
+            waiting = self._waiting[cenv] = _Waiting()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_on, name="wce-traffic", daemon=True)
+                self._thread.start()
+        return waiting
 
     def read(self, session: Session) -> list[Bucket]:
         """All that is kept of a cenv, oldest first, with what this process has counted until now."""
@@ -90,19 +132,21 @@ class Traffic:
 
     def _round(self) -> None:
         with self._lock:
-            cenvs = list(dict.fromkeys(cenv for cenv, _ in self._waiting))[:_MAX_AT_ONCE]
+            cenvs = list(itertools.islice(self._waiting, _MAX_AT_ONCE))
         for cenv in cenvs:
             self._flush(cenv)
 
     def _flush(self, cenv: str) -> None:
         with self._lock:
-            taken = {key: self._waiting.pop(key) for key in [key for key in self._waiting if key[0] == cenv]}
-        if not taken:
-            return
+            taken = self._waiting.pop(cenv, None)
+            if taken is None:
+                return
+            self._uses -= len(taken.uses)
         try:
             with self._store.session(cenv) as session, session.transaction(HOUSEKEEPER) as transaction:
                 transaction.uncounted()
-                for (_, started_at), counts in taken.items():
+                logins.note_uses(transaction, taken.uses)
+                for started_at, counts in taken.buckets.items():
                     _add(session, started_at, counts)
                 transaction.execute("DELETE FROM _wce_traffic WHERE started_at < ?", (int(self._now()) - KEPT_SECONDS,))
         except (WceError, sqlite3.Error) as error:

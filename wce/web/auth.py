@@ -106,7 +106,7 @@ def list_sessions(cenv_id: str) -> Response:
     """One's own sessions that still hold."""
     app = services()
     with app.store.session(cenv_id) as session:
-        found = logins.list_sessions(session, actor(), app.now())
+        found = logins.list_sessions(session, actor(), app.now(), app.traffic.noted(cenv_id))
     return responses.json({"sessions": [asdict(item) for item in found]})
 
 

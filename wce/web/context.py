@@ -213,7 +213,9 @@ def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Serv
             raise refusal  # counted first, or guessing tokens would be free
         if by_cookie:
             cookies.require_csrf(incoming.method, incoming.headers, app.tokens.csrf(found.actor.session_id or ""))
-        logins.touch_last_used(app.store, session, found, app.now())
+        use = logins.use_of(found, app.now())
+        if use is not None:
+            app.traffic.note(cenv_id, use)
     return Context(context.request_id, context.started, *whence, cenv_id, found, config, by_cookie)
 
 

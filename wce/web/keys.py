@@ -22,8 +22,9 @@ bp = Blueprint("keys", __name__, url_prefix="/<cenv:cenv_id>/keys")
 @access("user")
 def list_keys(cenv_id: str) -> Response:
     """One's own keys, without their texts."""
-    with services().store.session(cenv_id) as session:
-        return responses.json({"keys": [_value(item) for item in keys.list_keys(session, actor())]})
+    app = services()
+    with app.store.session(cenv_id) as session:
+        return responses.json({"keys": [_value(item) for item in keys.list_keys(session, actor(), app.traffic.noted(cenv_id))]})
 
 
 @bp.post("")
