@@ -357,3 +357,95 @@ def test_many_threads_at_random_never_close_what_is_used_and_close_all_once(seed
 
     assert {thing.closed for thing in made} == {1}
     assert connections._descriptors == 0
+
+
+# Closing without anybody waiting for it
+
+
+class Slow(Thing):
+    """It takes as long to close as the test wants."""
+
+    def __init__(self, allowed: threading.Event) -> None:
+        super().__init__()
+        self._allowed = allowed
+
+    def close(self) -> None:
+        assert self._allowed.wait(10)
+        super().close()
+
+
+@pytest.fixture
+def aside(connections):
+    connections.closer.start()
+    yield connections
+    connections.close()
+
+
+@pytest.fixture
+def allowed():
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def fill(connections: Connections, allowed: threading.Event, count: int) -> list[Thing]:
+    things = []
+    for number in range(count):
+        with connections.use(f"slow {number}", "k", lambda: Slow(allowed)) as thing:
+            things.append(thing)
+    return things
+
+
+def test_who_opens_another_one_does_not_wait_for_what_is_closed(aside, allowed):
+    things = fill(aside, allowed, 12)
+    assert [thing.closed for thing in things] == [0] * 12
+    assert len(aside) == 8
+
+    allowed.set()
+    aside.closer.finish()
+
+    assert [thing.closed for thing in things] == [1] * 4 + [0] * 8
+
+
+def test_who_closes_a_cenv_waits_for_what_others_left_of_it(aside, allowed):
+    things = fill(aside, allowed, 9)
+    threading.Timer(0.05, allowed.set).start()
+
+    aside.close_cenv("slow 0")
+
+    assert things[0].closed == 1
+
+
+def test_one_that_cannot_be_closed_keeps_no_other_one_open(aside, allowed, caplog):
+    class Broken(Thing):
+        def close(self) -> None:
+            raise OSError("no")
+
+    with aside.use("broken", "k", Broken):
+        pass
+    allowed.set()
+
+    things = fill(aside, allowed, 9)
+    aside.closer.finish()
+
+    assert things[0].closed == 1
+    assert "connection not closed" in caplog.text
+
+
+def test_no_more_wait_than_there_is_room_for(aside, allowed):
+    threading.Timer(0.05, allowed.set).start()
+
+    fill(aside, allowed, 8 + 1 + 32 + 1)  # that many may be open, one is being closed, 32 wait
+
+    assert allowed.is_set(), "nobody waited"
+
+
+def test_the_end_closes_what_still_waits_and_everything_after_it_at_once(aside, allowed):
+    things = fill(aside, allowed, 12)
+    allowed.set()
+
+    aside.close()
+    late = fill(aside, allowed, 9)
+
+    assert [thing.closed for thing in things] == [1] * 12
+    assert late[0].closed == 1

@@ -10,9 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 from wce.metrics import Metrics
+from wce.store.closer import Closer, close_all
 from wce.store.entries import Closable, Entries, Entry, File
 
 # Descriptors left for sockets, logs, temporary files and the sandbox's pipes.
@@ -87,6 +88,7 @@ class Connections:
         self.limit = max(_LEAST, min(limit, spare // 3))
         self._metrics = metrics
         self._identity = identity
+        self.closer = Closer()
         self._home = _Home(self)
         self._lock = threading.Lock()
         self._order: OrderedDict[Entry, None] = OrderedDict()  # least recently used first
@@ -124,33 +126,35 @@ class Connections:
                 self._bytes += size - entry.weight
                 entry.weight = size
             closing = self._lighten()
-        _close(closing)
+        self.closer.close(closing)
 
     def discard(self, cenv: str, key: Hashable) -> None:
         """Close this thread's resource, or when it is in use as soon as it is not; the next `use` opens a new one."""
         with self._lock:
             entry = self._home.entries.get(cenv, {}).pop(key, None)
             closing = [] if entry is None else self._drop([entry])
-        _close(closing)
+        close_all(closing)
 
     def close_cenv(self, cenv: str) -> None:
-        """Close what all threads have open on a cenv: the idle now, the others when they are released."""
+        """Close what all threads have open on a cenv: the idle before this returns, the others when they are released."""
         with self._lock:
             file = self._files.get(cenv)
             closing = [] if file is None else self._drop(list(file.entries))
-        _close(closing)
+        close_all(closing)
+        self.closer.finish()
 
     def close(self) -> None:
         """Close everything; what is still in use goes when it is released."""
         with self._lock:
             closing = self._drop(list(self._order))
-        _close(closing)
+        close_all(closing)
+        self.closer.stop()
 
     def orphan(self, entries: Entries) -> None:
         """Close what a thread that has ended had open."""
         with self._lock:
             closing = self._drop([entry for keys in entries.values() for entry in keys.values()])
-        _close(closing)
+        close_all(closing)
 
     def moved(self, cenv: str) -> bool:
         """Whether a connection that this thread holds reads a file that is no longer the cenv's."""
@@ -182,7 +186,7 @@ class Connections:
     def _open(self, cenv: str, key: Hashable, open_: Callable[[], Closable]) -> Entry:
         with self._lock:
             closing = self._evict(1, 2 if cenv in self._files else 3)
-        _close(closing)
+        self.closer.close(closing)
         identity = self._identity(cenv) if self._identity else None  # before opening: a change in between shows as a change
         opened, closing = open_(), []
         with self._lock:
@@ -192,7 +196,7 @@ class Connections:
                 file = None
             entry = self._remember(file or File(cenv, identity), key, opened)
             closing += self._lighten()
-        _close(closing)
+        self.closer.close(closing)
         return entry
 
     def _remember(self, file: File, key: Hashable, opened: Closable) -> Entry:
@@ -220,7 +224,7 @@ class Connections:
             if entry.uses or not (entry.doomed or len(self._order) > self.limit or self._bytes > self._most_bytes):
                 return
             closing = self._drop([entry]) if entry.doomed else self._evict(0, 0) + self._lighten()
-        _close(closing)
+        self.closer.close(closing)
 
     def _check(self, file: File) -> None:
         """Let go of everything on a file that is no longer at its place."""
@@ -231,7 +235,7 @@ class Connections:
             return
         with self._lock:
             closing = self._drop(list(file.entries))
-        _close(closing)
+        close_all(closing)
 
     def _evict(self, connections: int, descriptors: int) -> list[Closable]:
         """Take out idle entries until so many more fit; the lock is held. Where all are in use the bound is overstepped."""
@@ -293,8 +297,3 @@ class Connections:
             self._metrics.open_cenvs.set(len(self._files))
             self._metrics.connection_uses.inc(self._uses)
             self._uses = 0
-
-
-def _close(resources: list[Any]) -> None:
-    for item in resources:
-        item.close()
