@@ -241,13 +241,11 @@ class Connections:
         """Take out idle entries until so many more fit; the lock is held. Where all are in use the bound is overstepped."""
         closing: list[Closable] = []
         most, most_descriptors = self.limit - connections, self._descriptor_limit - descriptors
-        if len(self._order) <= most and self._descriptors <= most_descriptors:
-            return closing
-        for entry in list(self._order):
-            if not entry.uses:
-                closing += self._drop([entry])
-                if len(self._order) <= most and self._descriptors <= most_descriptors:
-                    break
+        while len(self._order) > most or self._descriptors > most_descriptors:
+            idle = next((entry for entry in self._order if not entry.uses), None)
+            if idle is None:
+                break
+            closing += self._drop([idle])
         return closing
 
     def _lighten(self) -> list[Closable]:
