@@ -33,6 +33,18 @@ NOW = 1_700_000_000
 VISITOR = Actor(PUBLIC_ID, "public", Role.PUBLIC, None, "192.0.2.7", "a browser")
 
 
+@contextmanager
+def away(folder: Path) -> Iterator[None]:
+    """`with` a storage folder that cannot be used, as one whose disk is not there for a moment."""
+    elsewhere = folder.rename(folder.with_name(folder.name + ".away"))
+    folder.touch()
+    try:
+        yield
+    finally:
+        folder.unlink()
+        elsewhere.rename(folder)
+
+
 class Clock:
     """Stands still until a test moves it."""
 

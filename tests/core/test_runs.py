@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.core.conftest import away
 from wce.core import overview, runs, scripts
 from wce.core.runs import MAX_RUNS, Run, Runs
 from wce.core.scripts import NewEndpoint
@@ -151,6 +152,18 @@ def test_a_cenv_that_is_gone_stops_nobody(world, log, endpoint, caplog):
     log.record(world.cenv, run(endpoint))
 
     log.close()
+
+    assert written(world) == 1
+    assert [record.getMessage() for record in caplog.records] == ["script runs not written"]
+
+
+def test_a_folder_that_is_away_for_a_moment_does_not_end_the_log(world, log, endpoint, caplog):
+    log.record(world.cenv, run(endpoint))
+    with away(world.store.folder.path):
+        log.flush(world.cenv)
+    log.record(world.cenv, run(endpoint))
+
+    log.flush(world.cenv)
 
     assert written(world) == 1
     assert [record.getMessage() for record in caplog.records] == ["script runs not written"]

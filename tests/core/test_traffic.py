@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.core.conftest import away
 from wce.core import traffic
 from wce.core.traffic import BUCKET_SECONDS, KEPT_SECONDS, Traffic, quantile
 
@@ -133,3 +134,15 @@ def test_memory_is_bounded(world, counted, monkeypatch) -> None:
 )
 def test_a_quantile_lies_within_its_bound(durations, share, expected) -> None:
     assert quantile(durations, share) == expected
+
+
+def test_a_folder_that_is_away_for_a_moment_does_not_end_the_counting(world, counted, caplog) -> None:
+    counted.count(world.cenv, 200, 1)
+    with away(world.store.folder.path):
+        counted._round()
+    counted.count(world.cenv, 200, 1)
+
+    (bucket,) = counted.read(world.session)
+
+    assert bucket.requests == 1
+    assert [record.getMessage() for record in caplog.records] == ["traffic not written"]

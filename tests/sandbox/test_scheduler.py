@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.core.conftest import away
 from wce.core import hooks, schedules
 from wce.core.hooks import HookQueue, NewHook
 from wce.core.jobs import BACK_OFF_SECONDS, MAX_ATTEMPTS, PATIENCE_SECONDS
@@ -133,6 +134,15 @@ def test_on_its_rounds_the_scheduler_removes_sessions_that_have_ended(yard: Any)
     yard.world.sql("INSERT INTO _wce_revoked_tokens VALUES ('old', 1)")
 
     yard.scheduler.start()
+
+    wait_for(lambda: yard.world.session.one("SELECT count(*) FROM _wce_revoked_tokens") == (0,))
+
+
+def test_a_folder_that_is_away_for_a_moment_does_not_end_the_rounds(yard: Any, caplog: pytest.LogCaptureFixture) -> None:
+    yard.world.sql("INSERT INTO _wce_revoked_tokens VALUES ('old', 1)")
+    with away(yard.world.store.folder.path):
+        yard.scheduler.start()
+        wait_for(lambda: "cenvs not scanned" in caplog.text)
 
     wait_for(lambda: yard.world.session.one("SELECT count(*) FROM _wce_revoked_tokens") == (0,))
 

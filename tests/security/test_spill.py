@@ -59,3 +59,7 @@ def test_the_room_is_that_of_the_folder_that_sqlite_uses(store: Store, tmp_path:
     finally:
         connection.close()
     assert Spill(tmp_path, 0).room() > 0 > Spill(tmp_path, 10**15).room()
+
+
+def test_without_its_folder_the_room_is_that_of_where_sqlite_goes_then(tmp_path: Path) -> None:
+    assert Spill(tmp_path / "gone", 0).room() > 0 > Spill(tmp_path / "gone", 10**15).room()

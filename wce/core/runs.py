@@ -103,8 +103,8 @@ class Runs:
                     self._count -= sum(map(len, taken.values()))
                 if taken:
                     self._write(cenv, [run for queue in taken.values() for run in queue])
-        except (WceError, sqlite3.Error) as error:
-            # A log that cannot be written, as on a full disk or after the cenv was removed, stops nobody.
+        except (WceError, OSError, sqlite3.Error) as error:
+            # A log that cannot be written, as on a full disk or after the cenv was removed, stops nobody, and the thread least of all.
             LOGGER.warning("script runs not written", extra={"cenv": cenv, "reason": str(error)})
 
     def close(self) -> None:

@@ -149,8 +149,8 @@ class Traffic:
                 for started_at, counts in taken.buckets.items():
                     _add(session, started_at, counts)
                 transaction.execute("DELETE FROM _wce_traffic WHERE started_at < ?", (int(self._now()) - KEPT_SECONDS,))
-        except (WceError, sqlite3.Error) as error:
-            # Figures that cannot be written, as on a full disk or after the cenv was removed, stop nobody.
+        except (WceError, OSError, sqlite3.Error) as error:
+            # Figures that cannot be written, as on a full disk or after the cenv was removed, stop nobody, and the thread least of all.
             LOGGER.warning("traffic not written", extra={"cenv": cenv, "reason": str(error)})
 
 

@@ -124,13 +124,19 @@ class Scheduler:
             self._changed.notify()
 
     def _scan_on(self) -> None:
-        """Look into every cenv, one after the other, and keep none open."""
         while not self._closed.is_set():
-            for cenv in self._store.cenvs():
-                if self._closed.wait(_PAUSE_SECONDS):
-                    return
-                self._scan(cenv)
+            try:
+                self._scan_all()
+            except OSError as error:  # the folder is away; the next scan may find it
+                LOGGER.warning("cenvs not scanned", extra={"reason": str(error)})
             self._closed.wait(self._scan_seconds)
+
+    def _scan_all(self) -> None:
+        """Look into every cenv, one after the other, and keep none open."""
+        for cenv in self._store.cenvs():
+            if self._closed.wait(_PAUSE_SECONDS):
+                return
+            self._scan(cenv)
 
     def _scan(self, cenv: str) -> None:
         try:

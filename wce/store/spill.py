@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
@@ -17,12 +18,15 @@ class Spill:
     """`folder` None: where SQLite goes by itself as a rule. `floor_bytes` are to stay free there."""
 
     def __init__(self, folder: Path | None, floor_bytes: int) -> None:
-        self.folder = Path(next(filter(_takes_files, _USUAL), ".")) if folder is None else folder
+        self.folder = _usual() if folder is None else folder
         self._floor_bytes = floor_bytes
 
     def room(self) -> int:
         """Bytes that may still be written; below 0 where the floor is reached."""
-        disk = os.statvfs(self.folder)
+        try:
+            disk = os.statvfs(self.folder)
+        except OSError:  # it is away, and SQLite goes where it goes by itself
+            disk = os.statvfs(_usual())
         return disk.f_bavail * disk.f_frsize - self._floor_bytes
 
 
@@ -42,12 +46,14 @@ def spill_to(folder: Path) -> None:
     """
     require_folder(folder)
     wanted = str(folder.absolute())
-    connection = connect("", mode="memory")
-    try:
+    with closing(connect("", mode="memory")) as connection:
         if connection.execute("PRAGMA temp_store_directory").fetchone() != (wanted,):
-            connection.execute(f"PRAGMA temp_store_directory = '{wanted.replace(chr(39), chr(39) * 2)}'")
-    finally:
-        connection.close()
+            escaped = wanted.replace("'", "''")
+            connection.execute(f"PRAGMA temp_store_directory = '{escaped}'")
+
+
+def _usual() -> Path:
+    return Path(next(filter(_takes_files, _USUAL), "."))
 
 
 def _takes_files(name: str) -> bool:
