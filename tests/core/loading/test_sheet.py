@@ -63,6 +63,35 @@ def test_an_array_of_any_length_is_read_in_pieces(tmp_path: Path) -> None:
     assert [item.line for item in found] == list(range(1, 1001))
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ('[{"a": 1}]\n[{"a": 2}]', 2, "behind the end"),
+        ('[{"a": 1}\n {"a": 2}]', 2, "comma"),
+        ('[{"a": 1},,{"a": 2}]', 1, "no JSON"),
+        ('[{"a": 1},]', 1, "no JSON"),
+        ('[,{"a": 1}]', 1, "no JSON"),
+        ('[{"a": 1}', 1, "does not end"),
+        ('[{"a": 1},\n', 2, "does not end"),
+        ("", 1, "must be an array"),
+        ('{"a": 1}', 1, "must be an array"),
+    ],
+)
+def test_what_is_no_array_as_json_has_it_is_told_and_nothing_of_the_file_is_passed_over(
+    tmp_path: Path, text: str, line: int, told: str
+) -> None:
+    fault = read(tmp_path, "json", text)[-1]
+
+    assert isinstance(fault, Fault)
+    assert fault.line == line
+    assert told in fault.message
+
+
+def test_an_array_may_be_empty_and_have_space_around_everything(tmp_path: Path) -> None:
+    assert read(tmp_path, "json", " [ ] \n") == []
+    assert [item.line for item in read(tmp_path, "json", '\n[\n{"a":\n1} ,\n{"a": 2}\n]\n\n')] == [3, 5]
+
+
 @pytest.mark.parametrize(("form", "text"), [("json", '[{"a": "' + "x" * 2 * MAX_RECORD), ("ndjson", "x" * 2 * MAX_RECORD)])
 def test_a_row_that_never_ends_is_given_up(tmp_path: Path, form: str, text: str) -> None:
     (fault,) = read(tmp_path, form, text)

@@ -113,34 +113,75 @@ def _lines(file: IO[str]) -> Records:
 
 def _array(file: IO[str]) -> Records:
     """The elements of one array, without ever holding more than one of them and a piece of the file."""
-    text, at, line, opened, more = "", 0, 1, False, True
-    while True:
-        while at < len(text) and text[at] in _SPACE + ("," if opened else ""):
-            line += text[at] == "\n"
-            at += 1
-        if at < len(text):
-            if not opened:
-                if text[at] != "[":
-                    yield Fault(line, "JSON must be an array of objects; a file with one object a line is ndjson")
-                    return
-                opened, at = True, at + 1
-                continue
-            if text[at] == "]":
-                return
-            try:
-                value, end = _DECODER.raw_decode(text, at)
-                yield _object(line, value)
-                line, at = line + text.count("\n", at, end), end
-                continue
-            except (ValueError, RecursionError):
-                if len(text) - at > MAX_RECORD or not more:
-                    yield Fault(line, f"this is no JSON, or a row with more than {MAX_RECORD} characters")
-                    return
-        elif not more:
-            yield Fault(line, "the array does not end")
+    window = _Window(file)
+    if window.peek() != "[":
+        yield Fault(window.line, "JSON must be an array of objects; a file with one object a line is ndjson")
+        return
+    window.skip()
+    between = ""
+    while (following := window.peek()) != "]":
+        if between and following == between:
+            window.skip()
+            following = window.peek()
+        elif between and following:
+            yield Fault(window.line, "a comma must stand between two rows")
             return
-        piece = file.read(_CHUNK)
-        text, at, more = text[at:] + piece, 0, bool(piece)
+        if not following:
+            yield Fault(window.line, "the array does not end")
+            return
+        line, between = window.line, ","
+        try:
+            value = window.value()
+        except (ValueError, RecursionError):
+            yield Fault(line, f"this is no JSON, or a row with more than {MAX_RECORD} characters")
+            return
+        yield _object(line, value)
+    window.skip()
+    if window.peek():
+        yield Fault(window.line, "something stands behind the end of the array: a file is one array")
+
+
+class _Window:
+    """A file of JSON of which a piece is held at a time; `line` is that of the next character."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._text = ""
+        self._at = 0
+        self.line = 1
+
+    def peek(self) -> str:
+        """The next character that is no white space, empty at the end."""
+        while True:
+            while self._at < len(self._text):
+                if self._text[self._at] not in _SPACE:
+                    return self._text[self._at]
+                self.line += self._text[self._at] == "\n"
+                self._at += 1
+            if not self._read_on():
+                return ""
+
+    def skip(self) -> None:
+        """Pass over the character that was peeked at."""
+        self._at += 1
+
+    def value(self) -> Any:
+        """The value that begins there; raises ValueError or RecursionError for what is none, or longer than a record may be."""
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+            except (ValueError, RecursionError):
+                if len(self._text) - self._at > MAX_RECORD or not self._read_on():
+                    raise
+            else:
+                self.line += self._text.count("\n", self._at, end)
+                self._at = end
+                return value
+
+    def _read_on(self) -> bool:
+        piece = self._file.read(_CHUNK)
+        self._text, self._at = self._text[self._at :] + piece, 0
+        return bool(piece)
 
 
 def _object(line: int, value: Any) -> Record | Fault:
