@@ -34,6 +34,15 @@ def test_text_goes_out_zipped_to_who_understands_it(client: FlaskClient) -> None
     assert zipped.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
 
 
+@pytest.mark.parametrize("path", ["/", "/openapi.json", "/static"])
+def test_nothing_is_zipped_for_who_says_that_he_does_not_take_it(client: FlaskClient, path: str) -> None:
+    asked = address(client) if path == "/static" else path
+
+    answer = client.get(asked, headers={"Accept-Encoding": "gzip;q=0"})
+
+    assert (answer.status_code, answer.headers.get("Content-Encoding")) == (200, None)
+
+
 def test_an_address_of_another_version_is_not_kept(client: FlaskClient) -> None:
     answer = client.get("/static/v-000000000000/css/app.css")
 

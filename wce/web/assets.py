@@ -10,9 +10,10 @@ from os.path import normpath
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from wce.errors import WceError
+from wce.web import conditional, current
 from wce.web.access import access
 from wce.web.headers import ResponseClass
 
@@ -72,7 +73,7 @@ def file(digest: str, name: str) -> Response:
     if name not in names():
         raise WceError("not_found")
     fresh = digest == version()
-    zipped = not name.endswith(_PACKED) and "gzip" in request.headers.get("Accept-Encoding", "")
+    zipped = not name.endswith(_PACKED) and conditional.takes_gzip(current.request().environ)
     response = Response(_zipped(name) if zipped else _plain(name), mimetype=_TYPES.get(Path(name).suffix, "application/octet-stream"))
     if zipped:
         response.headers["Content-Encoding"] = "gzip"

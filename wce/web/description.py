@@ -7,7 +7,7 @@ from typing import Final
 from flask import Blueprint, Response
 
 from wce.core import scripts, tables
-from wce.web import current, responses
+from wce.web import conditional, current, responses
 from wce.web.access import access
 from wce.web.context import actor, grants
 from wce.web.openapi import made
@@ -22,11 +22,11 @@ bp = Blueprint("description", __name__)
 @access("public")
 def server() -> Response:
     """The API of this server as OpenAPI 3.1."""
-    found, request = made.of(current.application()), current.request()
-    headers = {"ETag": found.etag, "Cache-Control": _CHECK_FIRST, "Vary": "Accept-Encoding"}
-    if found.etag in request.headers.get("If-None-Match", ""):
+    found, environ = made.of(current.application()), current.request().environ
+    headers = [("ETag", found.etag), ("Cache-Control", _CHECK_FIRST), ("Vary", "Accept-Encoding")]
+    if conditional.unchanged(environ, headers) is not None:
         return Response(status=304, headers=headers)
-    zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+    zipped = conditional.takes_gzip(environ)
     response = Response(found.zipped if zipped else found.plain, mimetype=responses.JSON, headers=headers)
     if zipped:
         response.headers["Content-Encoding"] = "gzip"

@@ -14,7 +14,7 @@ from werkzeug.urls import iri_to_uri
 
 from wce import values
 from wce.model import Result
-from wce.web import current, rows
+from wce.web import conditional, current, rows
 from wce.web.headers import CLASS_KEY, ResponseClass
 from wce.web.sheets import XLSX, to_xlsx
 
@@ -102,7 +102,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     of_class(ResponseClass.UI)
     response = Response(render_template(template, **values), status, mimetype=HTML)
     # Nobody else can make a browser ask for a page in another's name (cookies), so its size tells nobody its token (BREACH).
-    if "gzip" in current.request().headers.get("Accept-Encoding", ""):
+    if conditional.takes_gzip(current.request().environ):
         response.set_data(gzip.compress(response.get_data(), 6, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
