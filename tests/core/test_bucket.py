@@ -118,6 +118,22 @@ def test_no_room_for_what_is_fetched_is_told(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "cenv").iterdir()] == ["name"]
 
 
+def test_a_name_is_on_the_disk_when_its_file_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[bool, list[str]]] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        is_folder = os.path.isdir(f"/proc/self/fd/{descriptor}")
+        synced.append((is_folder, [path.name for path in (tmp_path / "cenv").iterdir() if path.suffix != ".tmp"]))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+
+    FolderVault(tmp_path).write("cenv", "name", b"x")
+
+    assert synced == [(False, []), (True, ["name"])]
+
+
 def test_what_a_crash_left_half_written_goes_when_the_next_one_is_written(tmp_path: Path) -> None:
     vault = FolderVault(tmp_path)
     vault.write("cenv", "name", b"x")

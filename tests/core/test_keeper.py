@@ -153,6 +153,23 @@ def test_a_store_that_keeps_something_else_has_no_backup(
     assert not (tmp_path / "kept" / world.cenv).exists()
 
 
+def test_a_backup_whose_facts_could_not_be_kept_for_sure_is_none(
+    world: World, backups: Backups, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = FolderVault.write
+
+    def unsure(self: FolderVault, cenv: str, name: str, content: bytes) -> None:
+        write(self, cenv, name, content)
+        raise WceError("busy", "The answer was lost.")
+
+    monkeypatch.setattr(FolderVault, "write", unsure)
+
+    with pytest.raises(WceError, match="The answer was lost"):
+        backups.create(world.session, world.owner)
+
+    assert not (tmp_path / "kept" / world.cenv).exists()
+
+
 def test_a_clock_that_was_ahead_for_a_while_keeps_no_later_backup_away(world: World, backups: Backups, keeper: Keeper) -> None:
     ask_for(world, 1, keep=1)
     world.clock.now += 100_000 * HOUR

@@ -123,7 +123,7 @@ class Backups:
 
     @contextmanager
     def fetched(self, cenv: str, backup_id: str) -> Iterator[Path]:
-        """`with` the path of a copy that is still what was written; raises `not_found`, `cenv_damaged`."""
+        """`with` the path of a copy that is still what was written; raises `not_found`, and `bad_file` for one that is not."""
         facts = self.find(cenv, backup_id)
         with self._store.folder.spool(cenv) as path:
             self._vault.get(cenv, backup_id + _DATA, path)
@@ -174,7 +174,7 @@ class Backups:
             # Without this it is none: what was interrupted is never taken for a backup.
             self._vault.write(cenv, new_id + _FACTS, json.dumps(asdict(facts)).encode())
         except BaseException:
-            self._vault.delete(cenv, new_id + _DATA)
+            self._discard(cenv, new_id)
             raise
         return facts
 
@@ -236,7 +236,7 @@ def _require_whole(connection: Connection, size: int) -> None:
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _OPS)
     try:
         connection.execute("PRAGMA ignore_check_constraints=ON")
-        (told,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
     except sqlite3.DatabaseError as error:
         if time.monotonic() > deadline:
@@ -245,5 +245,5 @@ def _require_whole(connection: Connection, size: int) -> None:
     finally:
         connection.set_progress_handler(None, 0)
         connection.execute("PRAGMA ignore_check_constraints=OFF")
-    if told != "ok" or mark != APPLICATION_ID:
-        raise WceError("bad_file", "The backup is damaged.", evidence=str(told))
+    if verdict != "ok" or mark != APPLICATION_ID:
+        raise WceError("bad_file", "The backup is damaged.", evidence=str(verdict))

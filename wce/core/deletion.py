@@ -51,21 +51,24 @@ def delete(store: Store, session: Session, actor: Actor, proof: str | None = Non
 
 def find(store: Store, cenv: str) -> Deleted:
     """One that was deleted; raises `no_such_cenv`."""
-    at = store.folder.parked_at(cenv)
-    if at is None or store.folder.identity(cenv) is not None:
+    found = _find(store, cenv)
+    if found is None:
         raise WceError("no_such_cenv")
-    return Deleted(cenv, int(at), int(at) + store.settings.delete_grace_days * _DAY)
+    return found
 
 
 def list_deleted(store: Store) -> list[Deleted]:
     """All that can still be brought back."""
-    return [find(store, cenv) for cenv in store.folder.parked() if store.folder.identity(cenv) is None]
+    return [found for cenv in store.folder.parked() if (found := _find(store, cenv)) is not None]
 
 
 def bring_back(store: Store, cenv: str, actor: Actor) -> None:
     """Undo a deletion; raises `no_such_cenv`."""
     find(store, cenv)
-    store.folder.unpark(cenv)
+    try:
+        store.folder.unpark(cenv)
+    except FileNotFoundError as error:  # somebody else has just done it
+        raise WceError("no_such_cenv") from error
     with store.session(cenv) as session, session.transaction(actor) as transaction:
         audit.record(transaction, AuditEntry("cenv.undelete", "cenv", cenv))
 
@@ -92,3 +95,10 @@ def forget_old(store: Store) -> list[str]:
             store.folder.drop_parked(cenv)
             gone.append(cenv)
     return gone
+
+
+def _find(store: Store, cenv: str) -> Deleted | None:
+    at = store.folder.parked_at(cenv)
+    if at is None or store.folder.identity(cenv) is not None:
+        return None
+    return Deleted(cenv, int(at), int(at) + store.settings.delete_grace_days * _DAY)

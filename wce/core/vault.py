@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from wce.config import Settings
 from wce.errors import WceError
+from wce.store.folder import sync
 
 _OLD_SECONDS: Final = 3600  # nobody writes one file for so long
 
@@ -46,7 +47,7 @@ class FolderVault:
         self._root = root
 
     def put(self, cenv: str, name: str, source: Path) -> None:
-        """Copied under another name, synced, renamed."""
+        """Copied under another name, synced, renamed, and the new name synced."""
         with _told(), self._draft(cenv) as draft:
             shutil.copyfile(source, draft)
             self._finish(draft, cenv, name)
@@ -102,13 +103,9 @@ class FolderVault:
             draft.unlink(missing_ok=True)
 
     def _finish(self, draft: Path, cenv: str, name: str) -> None:
-        for path in (draft, draft.parent):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        sync(draft)
         os.rename(draft, self._root / cenv / name)
+        sync(draft.parent)  # a name is on the disk with its folder
 
 
 def _sweep(folder: Path) -> None:

@@ -61,10 +61,10 @@ class Folder:
 
         Its content is on the disk first, or a power cut could leave a cenv without content; `durable` makes the name as safe.
         """
-        _sync(self.path / (cenv + _DRAFT))
+        sync(self.path / (cenv + _DRAFT))
         os.rename(self.path / (cenv + _DRAFT), self.path / (cenv + _SUFFIX))
         if durable:
-            _sync(self.path)
+            sync(self.path)
 
     def scrap(self, cenv: str) -> None:
         """Delete a draft, whatever there is of it."""
@@ -97,14 +97,14 @@ class Folder:
     def park(self, cenv: str, copy: Path, at: float) -> None:
         """Lay a finished file of the folder aside as what is left of a cenv."""
         os.utime(copy, (at, at))
-        _sync(copy)
+        sync(copy)
         os.rename(copy, self.path / (cenv + _PARKED))
-        _sync(self.path)
+        sync(self.path)
 
     def unpark(self, cenv: str) -> None:
         """Make what was laid aside a cenv again."""
         os.rename(self.path / (cenv + _PARKED), self.path / (cenv + _SUFFIX))
-        _sync(self.path)
+        sync(self.path)
 
     def parked(self) -> list[str]:
         """The names of all cenvs that something is laid aside of."""
@@ -119,7 +119,10 @@ class Folder:
     def parked_at(self, cenv: str) -> float | None:
         """Since when, in Unix seconds."""
         path = self.parked_path(cenv)
-        return None if path is None else path.stat().st_mtime
+        try:
+            return None if path is None else path.stat().st_mtime
+        except FileNotFoundError:  # somebody else has just brought it back, or let it go
+            return None
 
     def drop_parked(self, cenv: str) -> None:
         """Remove it for good."""
@@ -190,7 +193,8 @@ def _delete(path: Path) -> None:
             os.unlink(f"{path}{ending}")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the content of a file, or the names in a folder, on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -169,15 +169,13 @@ class Store:
         with self.writers.hold(cenv, WAIT_SECONDS):
             before()
             self.connections.close_cenv(cenv)
-            session = Session(cenv, self._connect(cenv), self.transaction, self.explain)
-            try:
-                session.execute("BEGIN IMMEDIATE")  # waits for the writers of other processes
-            except WceError as error:
-                if error.code != "cenv_damaged":
-                    session.close()
-                    raise
-            self.folder.delete(cenv)
-            session.close()
+            with closing(Session(cenv, self._connect(cenv), self.transaction, self.explain)) as session:
+                try:
+                    session.execute("BEGIN IMMEDIATE")  # waits for the writers of other processes
+                except WceError as error:
+                    if error.code != "cenv_damaged":
+                        raise
+                self.folder.delete(cenv)
         self._damaged.pop(cenv, None)
 
     def explain(self, handle: Handle, error: Exception) -> WceError | None:
@@ -254,23 +252,26 @@ class Store:
 
     def _open_session(self, cenv: str) -> Session:
         connection = self._connect(cenv)
-        session = Session(cenv, connection, self.transaction, self.explain, WalIndex(self.path(cenv)))
-        ready = False
+        try:
+            session = Session(cenv, connection, self.transaction, self.explain, WalIndex(self.path(cenv)))
+            self._make_ready(session)
+        except BaseException:
+            connection.close()
+            raise
+        return session
+
+    def _make_ready(self, session: Session) -> None:
+        connection = session.connection
         try:
             prepare(connection, durability=self.settings.durability)
             self._require_cenv(session)
             if migrate.version(connection) != len(self._migrations):
-                with self.writers.hold(cenv, WAIT_SECONDS):
+                with self.writers.hold(session.cenv, WAIT_SECONDS):
                     migrate.upgrade(connection, self._migrations)
             session.weight = weight(connection)
-            ready = True
         except (sqlite3.Error, MemoryError) as error:
             self.fail(session, error)
             raise
-        finally:
-            if not ready:
-                connection.close()
-        return session
 
     def _connect(self, cenv: str) -> Connection:
         with told():
