@@ -102,6 +102,15 @@ def test_an_export_is_a_new_file_that_only_its_owner_reads(ask, run, store, cenv
     assert (again.exit_code, again.stderr) == (1, f"wce: {target} is there already. (name_taken)\n")
 
 
+def test_an_export_writes_through_no_link_that_somebody_has_laid(run, store, cenv, tmp_path):
+    (tmp_path / "theirs").write_text("as it was")
+    (tmp_path / ".shop.sqlite3.tmp").symlink_to(tmp_path / "theirs")
+
+    assert run("export", cenv, str(tmp_path / "shop.sqlite3")).exit_code == 0
+
+    assert (tmp_path / "theirs").read_text() == "as it was"
+
+
 def test_an_export_into_no_folder_is_told(run, cenv, tmp_path):
     words = "export", cenv, str(tmp_path / "nowhere" / "x")
     done = run(*words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -171,13 +172,14 @@ def _backups(desk: Desk) -> Backups:
 def _write(path: Path, file: Path) -> None:
     if file.exists():
         raise WceError("name_taken", f"{file} is there already.")
-    draft = file.with_name(f".{file.name}.tmp")
+    # Nobody else may read it from the first byte on, nor lay a link to another file under its name beforehand.
+    descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
-        shutil.copyfile(path, draft)
-        draft.chmod(0o600)
+        with path.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+            shutil.copyfileobj(source, target)
         os.rename(draft, file)
     finally:
-        draft.unlink(missing_ok=True)
+        Path(draft).unlink(missing_ok=True)
 
 
 def _told(made: str, report: Report) -> list[str]:
