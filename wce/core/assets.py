@@ -160,7 +160,7 @@ def _require_path(path: str) -> None:
     try:
         pattern = paths.parse("/" + path)
     except WceError as error:
-        raise invalid("path", error.errors[0].message if error.errors else error.detail) from error
+        raise invalid("path", error.errors[0].message) from error
     if pattern.names:
         raise invalid("path", "must not have placeholders")
     if path.startswith("v-"):

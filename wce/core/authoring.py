@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -21,6 +21,8 @@ MAX_NAME: Final = 100
 INSTEAD_OF: Final = "instead_of"  # beside what is saved: the SHA-256 of the text that its author has seen, empty for none
 CALLER: Final = "caller"
 DEFINER: Final = "definer"
+RUN_AS: Final = (CALLER, DEFINER)
+ACCESS: Final = ("public", "user", "admin")  # the least that whoever asks must be
 # What may change without making whoever changes it the author.
 _BESIDE: Final = frozenset({"description", "enabled", "published", "rendered", "next_at"})
 # Not in the log: its row has its own time and author.
@@ -77,6 +79,12 @@ class Shelf(Generic[Item]):
         where = " AND ".join(f"{name} = ?" for name in values)
         row = session.execute(f"SELECT {self.columns} FROM {self.table} WHERE {where}", tuple(values.values())).fetchone()
         return None if row is None else self.read(row)
+
+    def at_once(self, session: Session, counter: str, where: str = "true") -> tuple[int, Sequence[Item]]:
+        """A counter of the file and the items that meet a condition, of one moment."""
+        columns = ", ".join(f"i.{item.name}" for item in fields(self.make))  # type: ignore[arg-type]
+        rows = session.all(f"SELECT t.{counter}, {columns} FROM _wce_state t LEFT JOIN {self.table} i ON {where}")
+        return rows[0][0], [self.read(row[1:]) for row in rows if row[1] is not None]
 
     def require_free_name(self, transaction: Transaction, item: Item, name: str | None) -> None:
         """Raise `name_taken` when another one has the name."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from wce.cache import Cache
 from wce.core import jobs, keys
-from wce.core.authoring import CALLER, DEFINER, Check, Shelf, check_name, check_script, check_words, given_only
+from wce.core.authoring import CALLER, RUN_AS, Check, Shelf, check_name, check_script, check_words, given_only
 from wce.core.roles import require_administrator
 from wce.core.tables import find_object
 from wce.errors import invalid
@@ -22,7 +22,7 @@ from wce.store.transaction import Transaction
 EVERY_TABLE: Final = "*"
 MAX_DEPTH: Final = 5  # commits of hooks that lead to hooks that lead to hooks
 _MAX_HOOKS: Final = 100
-_CHOICES: Final = {"run_as": (CALLER, DEFINER)}
+_CHOICES: Final = {"run_as": RUN_AS}
 _CACHED: Final = 4_096
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from wce.cache import Cache
 from wce.core import paths
-from wce.core.authoring import CALLER, DEFINER, Check, Shelf, check_script, check_words, given_only
+from wce.core.authoring import ACCESS, CALLER, RUN_AS, Check, Shelf, check_script, check_words, given_only
 from wce.core.paths import Routes
 from wce.core.roles import require_administrator
 from wce.errors import FieldError, WceError, invalid
@@ -18,8 +18,6 @@ from wce.store.session import Session
 from wce.store.transaction import Transaction
 
 METHODS: Final = (*paths.METHODS, paths.ANY)
-ACCESS: Final = ("public", "user", "admin")
-RUN_AS: Final = (CALLER, DEFINER)
 _MAX_ENDPOINTS: Final = 1_000
 _CHOICES: Final = {"method": METHODS, "access": ACCESS, "run_as": RUN_AS}
 _ROUTES_BYTES: Final = 64 * 1024 * 1024  # of scripts that one process keeps, over all cenvs
@@ -137,19 +135,12 @@ class RoutesCache:
         found = self.known(session.cenv, version)
         if found is not None:
             return found
-        newer, endpoints = _enabled(session)
+        newer, endpoints = SHELF.at_once(session, "endpoints", "i.enabled")
         size = sum(4 * len(item.script) + _ENTRY_BYTES for item in endpoints)
         return self._cached.put(session.cenv, (newer, Routes(endpoints), size))[1]
 
     def __len__(self) -> int:
         return len(self._cached)
-
-
-def _enabled(session: Session) -> tuple[int, list[Endpoint]]:
-    """The counter and the endpoints of one moment."""
-    columns = ", ".join(f"e.{name}" for name in SHELF.columns.split(", "))
-    rows = session.all(f"SELECT t.endpoints, {columns} FROM _wce_state t LEFT JOIN _wce_endpoints e ON e.enabled")
-    return rows[0][0], [SHELF.read(row[1:]) for row in rows if row[1] is not None]
 
 
 def _require_good(given: Mapping[str, Any]) -> None:

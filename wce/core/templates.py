@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import itemgetter
 from typing import Any, Final
 
 from wce.cache import Cache
 from wce.core import paths, versions
-from wce.core.authoring import CALLER, DEFINER, MAX_DESCRIPTION, Shelf, check_script, check_words, given_only
+from wce.core.authoring import ACCESS, CALLER, RUN_AS, Shelf, check_script, check_words, given_only
 from wce.core.paths import Routes
 from wce.core.roles import require_administrator
-from wce.errors import FieldError, WceError, invalid
+from wce.errors import WceError, invalid
 from wce.model import Actor
 from wce.store.session import Session
 from wce.store.transaction import Transaction
 
 SYNTAXES: Final = ("jinja", "markdown", "html")
-ACCESS: Final = ("public", "user", "admin")
 INDEX: Final = "index"
 ASSETS: Final = "assets"  # below it stand the cenv's files
 ERRORS: Final = "errors"  # pages that answer no address of their own
 _MAX_TEMPLATES: Final = 1_000
 _MAX_TITLE: Final = 200
-_CHOICES: Final = {"syntax": SYNTAXES, "access": ACCESS, "run_as": (CALLER, DEFINER)}
+_CHOICES: Final = {"syntax": SYNTAXES, "access": ACCESS, "run_as": RUN_AS}
 _SITES_BYTES: Final = 64 * 1024 * 1024  # of templates that one process keeps, over all cenvs
 _ENTRY_BYTES: Final = 2_000
 _TYPES: Final = {
@@ -176,16 +175,20 @@ def delete_template(session: Session, actor: Actor, template_id: int) -> None:
     SHELF.delete(session, actor, template_id)
 
 
+def pages_of(cenv: str) -> str:
+    """What stands before the addresses of a cenv's pages."""
+    return f"/{cenv}/pages/"
+
+
 class Site:
     """The templates of a cenv at one moment: all of them by name, and the published ones by address."""
 
-    def __init__(self, version: int, templates: list[Template]) -> None:
+    def __init__(self, version: int, templates: Sequence[Template]) -> None:
         self.version = version
         self.by_name: Mapping[str, Template] = {item.name: item for item in templates}
-        self._routes = Routes(item for item in templates if item.published and not item.name.startswith(f"{ERRORS}/"))
-        self._literal = {item.path: item for item in templates if item.published and "{" not in item.name}
-        for name in [name for name in self._literal if name.startswith(f"/{ERRORS}/")]:
-            del self._literal[name]
+        answering = [item for item in templates if item.published and not item.name.startswith(f"{ERRORS}/")]
+        self._routes = Routes(answering)
+        self._literal = {item.path: item for item in answering if "{" not in item.name}
 
     def match(self, path: str) -> tuple[Template, Mapping[str, str]] | None:
         """Who answers `path`, which begins with a slash and is decoded: a folder, which ends with one, by its index."""
@@ -228,9 +231,7 @@ class Sites:
 
 def read_site(session: Session) -> Site:
     """The counter and the templates of one moment."""
-    columns = ", ".join(f"p.{name}" for name in SHELF.columns.split(", "))
-    rows = session.all(f"SELECT t.templates, {columns} FROM _wce_state t LEFT JOIN _wce_templates p")
-    return Site(rows[0][0], [SHELF.read(row[1:]) for row in rows if row[1] is not None])
+    return Site(*SHELF.at_once(session, "templates"))
 
 
 def _made(actor: Actor, make: Make, content: str, syntax: str) -> str | None:
@@ -241,7 +242,7 @@ def _made(actor: Actor, make: Make, content: str, syntax: str) -> str | None:
 
 def _require_good(given: Mapping[str, Any]) -> None:
     check_words(given, _CHOICES)
-    if len(given.get("title", "")) > _MAX_TITLE or len(given.get("description", "")) > MAX_DESCRIPTION:
+    if len(given.get("title", "")) > _MAX_TITLE:
         raise invalid("title", f"must have at most {_MAX_TITLE} characters")
     if "name" in given:
         parse(given["name"])
@@ -254,8 +255,7 @@ def parse(name: str) -> paths.Pattern:
     try:
         pattern = paths.parse("/" + name)
     except WceError as error:
-        message = error.errors[0].message if error.errors else error.detail
-        raise WceError("validation", f"name: {message}", errors=(FieldError("name", message),)) from error
+        raise invalid("name", error.errors[0].message) from error
     if pattern.shape[0] == ASSETS:
         raise invalid("name", f"must not be in {ASSETS}/, where the files are")
     return pattern

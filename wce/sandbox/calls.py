@@ -14,6 +14,7 @@ from wce.core.logins import Authenticated
 from wce.core.runs import Run, Runs
 from wce.core.scripts import Endpoint
 from wce.core.settings import CenvSettings
+from wce.core.templates import pages_of
 from wce.errors import WceError
 from wce.metrics import Metrics
 from wce.model import PUBLIC_ID, Actor
@@ -38,11 +39,6 @@ Kept = tuple[Reply, Callable[[float, str], None]]  # an answer, and what notes t
 def no_templates(_cenv: str, _name: str) -> Template | None:
     """Finds none."""
     return None
-
-
-def pages_of(cenv: str) -> str:
-    """What stands before the paths of a cenv's pages."""
-    return f"/{cenv}/pages/"
 
 
 class Saved(Protocol):

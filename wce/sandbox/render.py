@@ -136,7 +136,8 @@ class Renderer:
         budget = Budget(seconds=float(config.script_timeout_seconds), memory_mb=config.script_memory_mb)
         context = {"request": dict(visit.request), "user": None if visit.user is None else dict(visit.user)}
         context["page"] = {"name": template.name, "title": template.title, "description": template.description}
-        job = RenderJob(messages.Template(template.name, template.syntax, template.content), context, f"/{visit.cenv}/pages/", budget)
+        page = messages.Template(template.name, template.syntax, template.content)
+        job = RenderJob(page, context, templates.pages_of(visit.cenv), budget)
         with Work(self._desk, terms, write=False, seconds=budget.seconds, notice=trail.notice, reads_only=True) as work:
             try:
                 rendered = self._pool.render(visit.cenv, job, work.serve, lambda name: self._find(visit, name))

@@ -9,6 +9,7 @@ from flask import Response
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.sansio.http import parse_cookie
 
+from wce.core.templates import pages_of
 from wce.errors import WceError
 from wce.web.headers import squeezed
 
@@ -65,11 +66,11 @@ def put(response: Response, cenv: str, token: str, *, max_age_seconds: int, secu
 
 def put_view(response: Response, cenv: str, token: str, *, max_age_seconds: int, secure: bool) -> None:
     """Set the cookie for looking at pages. Lax: from a page in a sandbox a link comes as if from another site."""
-    path = f"/{cenv}/pages/"
+    path = pages_of(cenv)
     response.set_cookie(view_name(cenv), token, max_age=max_age_seconds, path=path, httponly=True, samesite="Lax", secure=secure)
 
 
 def drop(response: Response, cenv: str, *, secure: bool) -> None:
     """Take the session's cookies back."""
-    response.delete_cookie(view_name(cenv), path=f"/{cenv}/pages/", httponly=True, samesite="Lax", secure=secure)
+    response.delete_cookie(view_name(cenv), path=pages_of(cenv), httponly=True, samesite="Lax", secure=secure)
     response.delete_cookie(name(cenv), path=f"/{cenv}/", httponly=True, samesite="Strict", secure=secure)

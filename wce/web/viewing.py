@@ -9,6 +9,7 @@ from werkzeug.http import dump_cookie
 
 from wce.core import passes
 from wce.core.logins import Authenticated
+from wce.core.templates import pages_of
 from wce.errors import WceError
 from wce.store.session import Session
 from wce.web import cookies
@@ -38,7 +39,7 @@ def _take(incoming: Request, session: Session, app: Services, ticket: str, whenc
     view = passes.issue_view(app.tokens, cenv, found.actor.user_id, found.actor.session_id, app.now())
     https = app.settings.base_url.startswith("https:") or incoming.is_secure
     cookie = dump_cookie(
-        cookies.view_name(cenv), view, max_age=passes.VIEW_SECONDS, path=f"/{cenv}/pages/", httponly=True, samesite="Lax", secure=https
+        cookies.view_name(cenv), view, max_age=passes.VIEW_SECONDS, path=pages_of(cenv), httponly=True, samesite="Lax", secure=https
     )
     environ = incoming.environ
     environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Set-Cookie", cookie)]

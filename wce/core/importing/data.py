@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wce.core.importing.foreign import Foreign, Object, Undecodable
-from wce.core.importing.header import bad
+from wce.core.importing.header import FATAL, bad
 from wce.core.importing.report import Report
 from wce.errors import WceError
 from wce.guard.builder import Builder
@@ -18,7 +18,6 @@ from wce.store.sqlite import fold, quote, sqlite3
 
 _ROWIDS: Final = ("rowid", "oid", "_rowid_")
 _MAX_SEQUENCE: Final = 10**15  # beyond it a table would soon run out of numbers
-_FATAL: Final = frozenset({"query_timeout", "quota_exceeded", "disk_full", "busy", "cenv_damaged"})
 _OUR_TRIGGERS: Final = ("_wce_bump_", "_wce_pages_")  # every cenv has them anew
 _RESERVED: Final = "names that start with _wce_ are WCE's own"
 
@@ -61,7 +60,7 @@ class Data:
         try:
             self.builder.define(kind, item.name, item.sql)
         except WceError as error:
-            if error.code in _FATAL:
+            if error.code in FATAL:
                 raise
             self.report.drop(item.type, item.name, error.detail)
             return False

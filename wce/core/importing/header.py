@@ -16,6 +16,8 @@ MAGIC: Final = b"SQLite format 3\0"
 _SIZE: Final = 100
 _ENCODINGS: Final = frozenset({1, 2, 3})  # UTF-8, and UTF-16 in either order, which SQLite turns into UTF-8 when it is read
 _NEWEST_FORMAT: Final = 4
+# The codes of what ends an import, while anything else keeps back only what it is about.
+FATAL: Final = frozenset({"bad_file", "query_timeout", "quota_exceeded", "disk_full", "busy", "cenv_damaged"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 from wce.core.assets import MAX_BYTES as MAX_ASSET
 from wce.core.assets import MAX_FILES as MAX_ASSETS
-from wce.core.authoring import CALLER, DEFINER, MAX_DESCRIPTION, MAX_SCRIPT
+from wce.core.authoring import ACCESS, MAX_DESCRIPTION, MAX_SCRIPT, RUN_AS
 from wce.core.console import MAX_NAME, MAX_SQL
 from wce.core.importing.fields import (
     FLAG,
@@ -28,7 +28,8 @@ from wce.core.importing.fields import (
     text,
 )
 from wce.core.policies import TYPES
-from wce.core.scripts import ACCESS, METHODS
+from wce.core.scripts import METHODS
+from wce.core.templates import SYNTAXES
 from wce.guard.plan import MAX_SQL as MAX_STATEMENT
 from wce.model import Role
 
@@ -36,7 +37,9 @@ _OBJECT: Final = text(MAX_STATEMENT)  # SQLite takes any name that a statement h
 _SCRIPT: Final = text(MAX_SCRIPT)
 _DESCRIPTION: Final = text(MAX_DESCRIPTION)
 _ORIGIN: Final = {"created_at": TIME, "modified_at": TIME, "created_by": maybe(ID), "modified_by": maybe(ID)}
-_RUN_AS: Final = choice(CALLER, DEFINER)
+_ACCESS: Final = choice(*ACCESS)
+_RUN_AS: Final = choice(*RUN_AS)
+_SECRET: Final = maybe(matching(r"[A-Z2-7=]{16,200}", "must be a secret in base32"))
 _ADDRESS: Final = text(300)
 
 
@@ -108,7 +111,7 @@ ENDPOINTS: Final = Part(
         "method": choice(*METHODS),
         "script": _SCRIPT,
         "description": _DESCRIPTION,
-        "access": choice(*ACCESS),
+        "access": _ACCESS,
         "run_as": _RUN_AS,
         "enabled": FLAG,
     }
@@ -123,10 +126,10 @@ TEMPLATES: Final = Part(
         "name": text(200, least=1),
         "title": text(1_000),
         "description": _DESCRIPTION,
-        "syntax": choice("jinja", "markdown", "html"),
+        "syntax": choice(*SYNTAXES),
         "content": text(1_000_000),
         "published": FLAG,
-        "access": choice(*ACCESS),
+        "access": _ACCESS,
         "run_as": _RUN_AS,
     }
     | _ORIGIN,
@@ -206,8 +209,8 @@ FACTORS: Final = Part(
     "_wce_second_factors",
     {
         "user_id": ID,
-        "totp_secret": maybe(matching(r"[A-Z2-7=]{16,200}", "must be a secret in base32")),
-        "pending_secret": maybe(matching(r"[A-Z2-7=]{16,200}", "must be a secret in base32")),
+        "totp_secret": _SECRET,
+        "pending_secret": _SECRET,
         "confirmed_at": maybe(TIME),
         "last_step": TIME,
         "failures": integer(0, 10**6),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from wce.core import assets, audit, paths, schedules
 from wce.core.authoring import CALLER, DEFINER, Check, check_name
+from wce.core.hooks import EVERY_TABLE
 from wce.core.importing import parts
 from wce.core.importing.foreign import Foreign, Undecodable
-from wce.core.importing.header import bad
+from wce.core.importing.header import FATAL, bad
 from wce.core.importing.parts import Part
 from wce.core.importing.report import Report, printable
 from wce.core.passwords import MAX_ROUNDS, rounds_of
@@ -20,7 +21,6 @@ from wce.guard.builder import Builder
 from wce.model import PUBLIC_ID, Role
 from wce.store.sqlite import fold, quote, sqlite3
 
-_EVERY_TABLE: Final = "*"
 Row = dict[str, Any]
 
 
@@ -133,7 +133,7 @@ class System:
 
     def _refuse(self, part: Part, told: str, broken: ValueError | WceError) -> None:
         """A row that is wrong stays behind. Not so a policy: without it, rows would be seen that were hidden."""
-        if isinstance(broken, WceError) and broken.code in ("busy", "query_timeout", "disk_full", "quota_exceeded", "bad_file"):
+        if isinstance(broken, WceError) and broken.code in FATAL:
             raise broken
         detail = broken.detail if isinstance(broken, WceError) else str(broken)
         if part is parts.POLICIES and not (isinstance(broken, WceError) and broken.code in ("no_such_table", "not_found")):
@@ -207,7 +207,7 @@ class System:
         check_name(row["name"])
         self.check(row["script"])
         name = row["table_name"]
-        return self._definer(row) | {"table_name": name if name == _EVERY_TABLE else self._object(name)}
+        return self._definer(row) | {"table_name": name if name == EVERY_TABLE else self._object(name)}
 
     def _schedule(self, row: Row) -> Row:
         check_name(row["name"])
