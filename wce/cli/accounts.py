@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from wce.cli.desk import Command, Desk, table
@@ -30,7 +32,7 @@ def list_users(desk: Desk, cenv: str) -> None:
     with desk.session(cenv) as session:
         found = users.list_users(session)
     rows = [(item.user_id, item.username, item.role.value, item.email, "yes" if item.enabled else "no") for item in found]
-    desk.show({"users": [operator.shown(item) for item in found]}, lambda: table(("ID", "NAME", "ROLE", "E-MAIL", "ENABLED"), rows))
+    desk.show({"users": [asdict(item) for item in found]}, lambda: table(("ID", "NAME", "ROLE", "E-MAIL", "ENABLED"), rows))
 
 
 @user.command("add", cls=Command)
@@ -92,4 +94,4 @@ def role(desk: Desk, cenv: str, username: str, role: str) -> None:
 
 
 def _show(desk: Desk, made: User) -> None:
-    desk.show(operator.shown(made), lambda: [f"{made.username} ({made.role.value}), id {made.user_id}"])
+    desk.show(asdict(made), lambda: [f"{made.username} ({made.role.value}), id {made.user_id}"])

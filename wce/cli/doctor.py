@@ -7,9 +7,9 @@ import platform
 import shutil
 import stat
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from wce.config import SettingError, Settings, name_of, unknown
 from wce.core.settings import Config
@@ -30,10 +30,6 @@ class Finding:
     level: str
     what: str
     found: str
-
-    def shown(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return asdict(self)
 
 
 def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:

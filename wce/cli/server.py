@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,19 +33,7 @@ def config(desk: Desk) -> None:
     found = [_setting(desk, *item) for item in describe()]
     Config(desk.settings.cenv_overrides)  # says which are broken
     for name, kind, default, description in describe_cenv():
-        variable = f"WCE_CENV_{name.upper()}"
-        fixed = desk.environ.get(variable) or None
-        source = "environment" if fixed is not None else "default"
-        found.append(
-            {
-                "name": variable,
-                "value": fixed if fixed is not None else "",
-                "source": source,
-                "default": default,
-                "description": description,
-                "type": kind,
-            }
-        )
+        found.append(_setting(desk, f"WCE_CENV_{name.upper()}", "", description) | {"default": default, "type": kind})
     rows = [(item["name"], item["value"], item["source"]) for item in found]
     desk.show({"settings": found}, lambda: table(("SETTING", "VALUE", "FROM"), rows))
 
@@ -58,7 +47,7 @@ def doctor(desk: Desk) -> None:
     Example: python -m wce doctor
     """
     findings = examine(desk.settings, desk.environ)
-    value = {"ok": all(item.level != "error" for item in findings), "findings": [item.shown() for item in findings]}
+    value = {"ok": all(item.level != "error" for item in findings), "findings": [asdict(item) for item in findings]}
     desk.show(value, lambda: table(("", "WHAT", "FOUND"), [(item.level, item.what, item.found) for item in findings])[1:])
     if not value["ok"]:
         raise SystemExit(CHECK_FAILED)

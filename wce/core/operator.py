@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from wce.core import audit
@@ -88,11 +88,6 @@ def set_role(session: Session, username: str, role: Role) -> User:
             end_sessions(transaction, user.user_id)
         _record(transaction, "user.hand_over" if role is Role.OWNER else "user.update", user, role=role)
         return find_user(transaction, user.user_id)
-
-
-def shown(user: User) -> dict[str, Any]:
-    """A user as JSON has him."""
-    return asdict(user)
 
 
 def _record(transaction: Transaction, action: str, user: User, **details: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wce.cache import Cache
-from wce.config import SettingError, rate
+from wce.config import SettingError, boolean, rate
 from wce.core import audit
 from wce.core.roles import require_administrator
 from wce.errors import FieldError, WceError
@@ -253,11 +253,9 @@ def _parse_overrides(overrides: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _from_text(text: str, kind: str) -> object:
-    """What the text of an environment variable stands for; a text that fits nothing is left for the caster to refuse."""
+    """What the text of an environment variable stands for; what fits no kind is left for the caster to refuse, or raises ValueError."""
     if kind == "boolean":
-        return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}.get(
-            text.strip().lower()
-        )
+        return boolean(text)
     if kind == "integer":
         return int(text) if re.fullmatch(r" *-?[0-9]{1,18} *", text) else text
     if kind == "list":
