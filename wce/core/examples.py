@@ -137,8 +137,9 @@ def _users(tools: Tools, session: Session, owner: Actor, config: CenvSettings, e
 
 def _policy(tools: Tools, session: Session, owner: Actor, item: Mapping[str, Any], ids: Mapping[str, int]) -> None:
     whom = ids[fold(item["for"])] if "for" in item else None
-    rule = {"table_name": item["table"], "policy_type": item["type"], "sql_condition": item["condition"]}
-    policies.create_policy(session, tools.guard, owner, user_id=whom, **rule)
+    policies.create_policy(
+        session, tools.guard, owner, table_name=item["table"], user_id=whom, policy_type=item["type"], sql_condition=item["condition"]
+    )
 
 
 def statements(example: Example) -> list[Statement]:

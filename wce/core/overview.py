@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from wce.core import audit
 from wce.core.settings import CenvSettings
 from wce.model import PUBLIC_ID
 from wce.store.session import Session
 
-_ENTRIES = 12
-_SLOWEST = 6
-_MIB = 1024 * 1024
+_ENTRIES: Final = 12
+_SLOWEST: Final = 6
+_MIB: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ def grants_of(session: Session, user_id: int) -> tuple[Grants, int]:
     if role.administers:
         return _seal(role, {}, (), variables, frozenset()), version
     rights = {fold(row[2]): ceiling(role, Rights(*map(bool, row[3:7]))) for row in rows if row[0] == "right"}
-    policies = tuple(sorted((RowPolicy(*row[1:2], *row[2:6]) for row in rows if row[0] == "policy"), key=lambda policy: policy.id))
+    policies = tuple(sorted((RowPolicy(*row[1:6]) for row in rows if row[0] == "policy"), key=lambda policy: policy.id))
     triggers = frozenset(fold(row[2]) for row in rows if row[0] == "trigger")
     return _seal(role, rights, policies, variables, triggers), version
 

@@ -10,8 +10,8 @@ from wce.model import Actor
 from wce.store.session import Session
 from wce.store.transaction import Transaction
 
-_DAY = 86_400
-IDEMPOTENCY_SECONDS = _DAY
+_DAY: Final = 86_400
+IDEMPOTENCY_SECONDS: Final = _DAY
 _REST_SECONDS: Final = 3600
 _MOST: Final = 1000  # rows of one table that one sweep removes, so that it never holds the writer for long
 _EXPIRING: Final = {"_wce_sessions": "session_id", "_wce_revoked_tokens": "token_hash"}

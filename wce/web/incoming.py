@@ -21,6 +21,7 @@ from wce.web.services import services
 
 BODY_BYTES: Final = 1024 * 1024
 _MAX_PARTS: Final = 1_000
+_OF_PAGES: Final = ("id", "method", "path", "url", "params", "query", "headers", "cookies", "ip")
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 # What a script could act as the caller with. The cookies stand apart, without ours.
 _HIDDEN: Final = frozenset({"authorization", "cookie", "proxy-authorization", cookies.CSRF_HEADER.lower()})
@@ -71,19 +72,8 @@ class _Asked:
 def page(path: str, params: Mapping[str, str]) -> dict[str, Any]:
     """The request for a page, whose body is not looked at."""
     request = current.request()
-    environ = request.environ
-    asked = environ.get("QUERY_STRING", "")
-    return {
-        "id": context.request_id(),
-        "method": "GET" if request.method == "HEAD" else request.method,
-        "path": path,
-        "url": f"{_origin(environ)}{quote(request.path)}{'?' if asked else ''}{asked}",
-        "params": dict(params),
-        "query": request.args.to_dict() if asked else {},
-        "headers": _headers(environ),
-        "cookies": _cookies(request) if "HTTP_COOKIE" in environ else {},
-        "ip": context.current().ip_address,
-    }
+    asked = _Asked(request, request.environ, path, params, b"")
+    return {name: _FIELDS[name](asked) for name in _OF_PAGES}
 
 
 def user(actor: Actor) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from flask import Blueprint, Response, render_template, request
 
@@ -159,7 +159,7 @@ def _show(name: str) -> Response:
     return responses.page("docs.html", page=found, html=found.html, below=below, here=here, contents=contents())
 
 
-def _missing() -> Response:
+def _missing() -> NoReturn:
     raise WceError("not_found", "The manual has no such page.")
 
 
