@@ -217,9 +217,15 @@ def test_all_share_one_time(shop):
     assert time.monotonic() - begin < 3
 
 
-def test_all_share_one_size(shop):
-    big = "SELECT hex(zeroblob(400000)), " + ", ".join(f"hex(zeroblob({400_000 + i}))" for i in range(9))
-
+@pytest.mark.parametrize(
+    "big",
+    [
+        "SELECT hex(zeroblob(400000)), " + ", ".join(f"hex(zeroblob({400_000 + i}))" for i in range(9)),
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9000) SELECT {', '.join(['char()'] * 80)} FROM n",
+    ],
+    ids=["a few long texts", "many empty ones"],
+)
+def test_all_share_one_size(shop, big):
     error = refused(shop.run, shop.bob, big, big, big)
 
     assert (error.code, error.statement) == ("too_large", 2)

@@ -183,6 +183,22 @@ def test_a_cut_write_has_still_written_everything(cenv, ann) -> None:
     assert cenv.all("SELECT count(*) FROM notes WHERE title = 'cut'") == [(2,)]
 
 
+def test_the_rows_that_a_write_returns_have_a_size(ann) -> None:
+    assert ann.run("UPDATE notes SET title = 'new' RETURNING id, title").size == 2 * (8 + 8 + len("new"))
+
+
+def test_damage_that_our_own_sql_meets_amid_the_rows_is_told_so(cenv, store) -> None:
+    cenv.execute("CREATE TABLE big (x)", "INSERT INTO big SELECT zeroblob(3000) FROM json_each('[1,2,3,4,5,6,7,8,9]')")
+    store.connections.close()
+    file = store.path(cenv.id)
+    file.write_bytes(file.read_bytes()[:-4096] + b"\xff" * 4096)
+
+    with cenv.admin().session() as session, pytest.raises(WceError) as caught:
+        session.link.ask(f"SELECT x FROM {session.link.hidden.schema}.big")
+
+    assert caught.value.code == "cenv_damaged"
+
+
 def test_more_bytes_than_allowed_are_refused(ann) -> None:
     assert code(ann, "SELECT hex(zeroblob(1000))", (), Limits(max_bytes=1000)) == "too_large"
     assert ann.rows("SELECT 1") == [(1,)]

@@ -286,5 +286,4 @@ def _what_is_left(limits: Limits, deadline: float, last: Result) -> Limits:
     seconds = deadline - time.monotonic()
     if seconds <= 0:
         raise WceError("query_timeout", "The statements took too long together.")
-    used = sum(len(value) if isinstance(value, str | bytes) else 8 for row in last.rows for value in row)
-    return replace(limits, timeout_seconds=seconds, max_bytes=limits.max_bytes - used)
+    return replace(limits, timeout_seconds=seconds, max_bytes=limits.max_bytes - last.size)

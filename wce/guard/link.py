@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from wce.errors import WceError
 from wce.guard.actions import DENY, OK
@@ -18,6 +18,7 @@ from wce.store.sqlite import Connection, Cursor, fold, sqlite3
 from wce.store.walindex import WalIndex
 
 _OPS: Final = 10_000  # of SQLite's machine between two looks at the clock; as a rule the watchdog's interrupt comes first
+T = TypeVar("T")
 Explain = Callable[["Link", Exception], WceError | None]
 
 
@@ -82,23 +83,21 @@ class Link:
 
     def ask(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
         """Run trusted SQL to its end; SQLite may ask for permissions until then."""
-        before = self._trusted
-        self._trusted = True
-        try:
-            return self.execute(sql, params).fetchall()
-        finally:
-            self._trusted = before
+        return self._to_the_end(lambda: self.execute(sql, params).fetchall())
 
     def many(self, sql: str, rows: Iterable[Params]) -> int:
         """Run trusted SQL once for each row; returns how many rows it wrote. What `rows` raises ends it."""
+        return self._to_the_end(lambda: self.connection.executemany(self.mark + sql, rows).rowcount)
+
+    def _to_the_end(self, run: Callable[[], T]) -> T:
         before = self._trusted
         self._trusted = True
         try:
-            return self.connection.executemany(self.mark + sql, rows).rowcount
+            return run()
         except (sqlite3.Error, MemoryError) as error:
             meaning = self.explain(error)
             if meaning is not None:
-                raise meaning from None
+                raise meaning from None  # the text of SQLite's error may hold a secret name
             raise
         finally:
             self._trusted = before

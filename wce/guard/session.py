@@ -279,7 +279,7 @@ class GuardedSession:
         if plan.ddl:
             self._settle(plan, catalogue)
         elapsed = (time.perf_counter() - started) * 1000
-        return Result(answer.columns, answer.rows, changes, inserted or None, answer.truncated, elapsed)
+        return Result(answer.columns, answer.rows, changes, inserted or None, answer.truncated, elapsed, answer.size)
 
     def _touch(self, plan: Plan, changes: int) -> None:
         if self._transaction is None:
