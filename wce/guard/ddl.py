@@ -8,9 +8,8 @@ from typing import Final
 
 from wce.errors import WceError
 from wce.guard.catalogue import OWN, Catalogue
-from wce.guard.functions import ALLOWED, TABLE_FUNCTIONS
+from wce.guard.functions import ALLOWED, EPONYMOUS, TABLE_FUNCTIONS
 from wce.guard.head import ADMINISTRATIVE, KINDS, REFUSED
-from wce.guard.principal import EPONYMOUS
 from wce.guard.tokens import NAMES, Token, misplaced, place
 
 SCHEMA_KINDS: Final = frozenset({"CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"})

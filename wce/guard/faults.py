@@ -11,12 +11,8 @@ from wce.guard.definitions import names_in
 from wce.guard.net import MESSAGE
 from wce.guard.plan import Plan
 from wce.guard.tokens import NAMES, Token, place, scanned
-from wce.store.sqlite import fold, sqlite3
+from wce.store.sqlite import fold, primary, sqlite3
 
-_INTERRUPT: Final = 9
-_TOO_BIG: Final = 18
-_CONSTRAINT: Final = 19
-_CONSTRAINT_TRIGGER: Final = 1811
 _NO_TABLE: Final = re.compile(r"no such table: (?P<name>.+)", re.S)
 _NO_FUNCTION: Final = re.compile(r"'(?P<name>.+)' is not a function", re.S)
 _UNREAD: Final = re.compile(r'(?:near|unrecognized token:) "(?P<name>.*)"(?:: syntax error)?', re.S)
@@ -61,9 +57,8 @@ class Faults:
         if not isinstance(error, sqlite3.Error | sqlite3.Warning):
             raise error  # a mistake of ours
         message = str(error)
-        code = getattr(error, "sqlite_errorcode", 0)
-        if code & 0xFF == _CONSTRAINT:
-            return self._constraint(message, code)
+        if primary(error) == sqlite3.SQLITE_CONSTRAINT:
+            return self._constraint(message, error)
         return self._missing(message, plan) or self._of_text(message, plan)
 
     def _refusal(self, denied: WceError, plan: Plan) -> WceError:
@@ -85,14 +80,15 @@ class Faults:
             return WceError("table_forbidden", f"permission denied: {plan.kind} on {spelled.spelled}", position=position)
         return WceError("no_such_table", f"no such table: {spelled.spelled}", position=position)
 
-    def _constraint(self, message: str, code: int) -> WceError:
+    def _constraint(self, message: str, error: Exception) -> WceError:
         if message == MESSAGE:
             return WceError("row_policy")
         # RAISE says what the author of the trigger wants to be said; everything else may name a table that a trigger writes.
         of_columns = _COLUMNS.fullmatch(message)
         tables = {fold(column.rpartition(".")[0]) for column in of_columns["columns"].split(", ")} if of_columns else set()
         known = bool(tables) and all(map(self._sees, tables))  # then its columns are, too, whatever else has their names
-        untold = code != _CONSTRAINT_TRIGGER and not known and bool(self._said(message))
+        raised = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_TRIGGER
+        untold = not raised and not known and bool(self._said(message))
         return WceError("constraint", "" if untold else message)
 
     def _missing(self, message: str, plan: Plan) -> WceError | None:
@@ -149,10 +145,10 @@ class Faults:
 
 def _state(error: Exception) -> WceError | None:
     """Errors that are neither the file's nor the text's."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == _INTERRUPT:
+    code = primary(error)
+    if code == sqlite3.SQLITE_INTERRUPT:
         return WceError("query_timeout")
-    if code == _TOO_BIG:
+    if code == sqlite3.SQLITE_TOOBIG:
         return WceError("too_large", "a value, or the statement, is too large")
     if isinstance(error, UnicodeError):
         return WceError("validation", "a string is not valid Unicode")

@@ -1,4 +1,4 @@
-"""Which SQL functions may be called, and which of them say nothing about rows that a policy drops."""
+"""Which SQL functions may be called, which of them say nothing about rows that a policy drops, and which names are tables of themselves."""
 
 from __future__ import annotations
 
@@ -47,5 +47,12 @@ KEYWORDS: Final = _words(
 )
 # Table-valued functions that everybody may use.
 TABLE_FUNCTIONS: Final = frozenset({"json_each", "json_tree"})
+# Virtual tables that exist without being created; all but the table-valued functions of everybody look absent.
+EPONYMOUS: Final = _words(
+    """
+    bytecode carray completion csv dbdata dbptr dbstat fsdir fts3tokenize fts5vocab generate_series sqlite_dbpage sqlite_stmt tables_used
+    zipfile
+    """
+)
 # What ALTER TABLE and DROP call by themselves, besides everything that starts with sqlite_rename_.
 OF_DDL: Final = frozenset({"sqlite_drop_column", "sqlite_fail", "sqlite_rename_column", "sqlite_rename_table", "sqlite_rename_test"})

@@ -10,8 +10,7 @@ from wce.guard import actions
 from wce.guard.actions import OK
 from wce.guard.catalogue import SCHEMA, Catalogue
 from wce.guard.doorkeeper import DECLARED, Doorkeeper
-from wce.guard.functions import ALLOWED, OF_DDL, TABLE_FUNCTIONS
-from wce.guard.principal import EPONYMOUS
+from wce.guard.functions import ALLOWED, EPONYMOUS, OF_DDL, TABLE_FUNCTIONS
 from wce.guard.weights import too_complex
 from wce.store.sqlite import fold
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wce.errors import WceError
+from wce.guard.actions import FUNCTION, READ, RECURSIVE, SELECT
 from wce.guard.catalogue import OWN, Catalogue, Table
 from wce.guard.definitions import names_in, unqualified
 from wce.guard.expansion import check_arguments, definitions
@@ -24,7 +25,6 @@ from wce.store.sqlite import fold, quote, sqlite3
 VARIABLES: Final[Mapping[str, Value]] = {"user_id": 1, "username": "someone", "role": "viewer"}
 _ROWIDS: Final = frozenset({"rowid", "oid", "_rowid_"})
 _ROOM: Final = "NOT " * 8  # the levels that are left for the ANDs between a hundred policies
-_SELECT, _READ, _FUNCTION, _RECURSIVE = 21, 20, 31, 33
 # Prepares a statement and returns the authorizer's arguments: (sql) → events.
 Event = tuple[int, str | None, str | None, str | None, str | None]
 Probe = Callable[[str], list[Event]]
@@ -144,7 +144,7 @@ def _follows_from(tokens: Sequence[Token], index: int) -> bool:
 
 
 def weight(condition: str, catalogue: Catalogue) -> int:
-    """What it costs SQLite to prepare a condition once, see `expansion`."""
+    """What it costs SQLite to prepare a condition once, see `weights`."""
     tokens = tokenize(condition)
     return 3 + weigh(tokens, definitions(tokens), catalogue.weights)
 
@@ -287,11 +287,11 @@ def _refuse_rowid(condition: str, tokens: Sequence[Token], table: Table) -> None
 def _check(event: Event, catalogue: Catalogue, schema: str) -> None:
     action, first, second, database, _ = event
     name = fold(first or "")
-    if action not in (_SELECT, _READ, _FUNCTION, _RECURSIVE):
+    if action not in (SELECT, READ, FUNCTION, RECURSIVE):
         raise bad("only a condition is allowed")
-    if action == _FUNCTION and fold(second or "") not in IN_POLICIES:
+    if action == FUNCTION and fold(second or "") not in IN_POLICIES:
         raise bad(f"the function {second} may not be used in a policy")
-    if action != _READ or name in TABLE_FUNCTIONS:
+    if action != READ or name in TABLE_FUNCTIONS:
         return
     if name.startswith(OWN) or name in catalogue.shadows:
         raise bad(f"{first} may not be used in a policy")

@@ -11,7 +11,7 @@ from typing import Final
 from wce.errors import WceError
 from wce.guard import policies
 from wce.guard.catalogue import OWN, Catalogue, Table, View
-from wce.guard.functions import TABLE_FUNCTIONS
+from wce.guard.functions import EPONYMOUS, TABLE_FUNCTIONS
 from wce.guard.policies import FREE, Conditions
 from wce.guard.silent import through
 from wce.log import LOGGER
@@ -191,25 +191,3 @@ class Principal:
             if table in self.conditions:
                 weights[table] = weights.get(table, 3) + policies.weight(policy.sql_condition, self.catalogue)
         return weights
-
-
-# Virtual tables that exist without being created; all but the table-valued functions of everybody look absent.
-EPONYMOUS: Final = frozenset(
-    (
-        "bytecode",
-        "carray",
-        "completion",
-        "csv",
-        "dbdata",
-        "dbptr",
-        "dbstat",
-        "fsdir",
-        "fts3tokenize",
-        "fts5vocab",
-        "generate_series",
-        "sqlite_dbpage",
-        "sqlite_stmt",
-        "tables_used",
-        "zipfile",
-    )
-)

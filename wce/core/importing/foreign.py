@@ -23,13 +23,12 @@ from wce.guard.definitions import module, shadow_names
 from wce.guard.guard import VALUE_BYTES
 from wce.guard.link import restrain
 from wce.model import Params
-from wce.store.sqlite import Cursor, connect, fold, quote, sqlite3
+from wce.store.sqlite import Cursor, connect, fold, primary, quote, sqlite3
 
 MAX_OBJECTS: Final = 2_000
 _MAX_CHECKED: Final = 2 * MAX_OBJECTS
 _OPS: Final = 10_000
 _PRAGMAS: Final = frozenset({"integrity_check", "quick_check", "table_xinfo"})
-_INTERRUPTED: Final = 9  # SQLITE_INTERRUPT
 _MAX_SHOWN: Final = 200
 
 
@@ -163,9 +162,9 @@ def _told(deadline: float) -> Iterator[None]:
 
 
 def _meaning(error: Exception, deadline: float) -> WceError:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == _INTERRUPTED or time.monotonic() > deadline:
+    if primary(error) == sqlite3.SQLITE_INTERRUPT or time.monotonic() > deadline:
         return WceError("query_timeout", "Reading the file took too long.")
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == 18:  # SQLITE_TOOBIG
+    if primary(error) == sqlite3.SQLITE_TOOBIG:
         return WceError("too_large", f"The file holds a value or a row of more than {VALUE_BYTES} bytes.")
     return bad(f"SQLite cannot read it: {str(error)[:_MAX_SHOWN]}")
 
