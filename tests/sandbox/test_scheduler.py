@@ -18,7 +18,7 @@ from wce.core.settings import Config
 from wce.core.users import UserChanges, update_user
 from wce.model import Role, Scope
 from wce.sandbox.calls import Scripts
-from wce.sandbox.hooks import Jobs
+from wce.sandbox.jobs import Jobs
 from wce.sandbox.pool import Pool
 from wce.sandbox.scheduler import Scheduler
 from wce.store.sqlite import fold

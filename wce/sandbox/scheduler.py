@@ -14,7 +14,7 @@ from wce.core.schedules import SHELF as SCHEDULES
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.model import Commit
-from wce.sandbox.hooks import Jobs
+from wce.sandbox.jobs import Jobs
 from wce.store.sqlite import sqlite3
 from wce.store.store import SYSTEM, Store
 

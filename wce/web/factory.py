@@ -33,7 +33,7 @@ from wce.core.traffic import Traffic
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.sandbox.calls import Scripts
-from wce.sandbox.hooks import Jobs
+from wce.sandbox.jobs import Jobs
 from wce.sandbox.pages import Pages
 from wce.sandbox.pool import Pool
 from wce.sandbox.principal import Principals
