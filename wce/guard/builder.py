@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final
 
 from wce.errors import WceError
-from wce.guard import policies
+from wce.guard import vetting
 from wce.guard.admin import AdminRules
 from wce.guard.catalogue import MAX_DEFINITIONS, Catalogue, load
 from wce.guard.ddl import object_name
@@ -88,7 +88,7 @@ class Builder:
 
     def validate_policy(self, table: str, condition: str) -> None:
         """Raise `bad_policy` or `no_such_table` unless the condition can be a policy of the table."""
-        policies.validate(self.link.probe, self._catalogue, "main", table, condition)
+        vetting.validate(self.link.probe, self._catalogue, "main", table, condition)
 
     @contextmanager
     def undoing(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from wce.cache import Cache
 from wce.errors import WceError
-from wce.guard import policies, selftest
+from wce.guard import selftest, vetting
 from wce.guard.admin import AdminRules
 from wce.guard.builder import Builder
 from wce.guard.catalogue import Catalogue
@@ -82,7 +82,7 @@ class Guard:
         """Raise WceError `bad_policy` or `no_such_table` unless the condition can be a policy of the table."""
         with self._store.connections.use(cenv, _ADMIN, partial(self._open_admin, cenv, _ADMINISTRATOR)) as session:
             link = session.link
-            policies.validate(link.probe, session.catalogue, link.hidden.schema, table, condition, room=True)
+            vetting.validate(link.probe, session.catalogue, link.hidden.schema, table, condition, room=True)
 
     def builder(self, cenv: str, path: Path, *, max_bytes: int, seconds: float) -> Builder:
         """What builds a schema from elsewhere in the file of a draft; the caller closes it."""

@@ -10,8 +10,8 @@ from typing import Any, Final, Protocol, TypeVar
 from wce.errors import WceError
 from wce.guard.actions import DENY, OK
 from wce.guard.params import MAX_NUMBER
-from wce.guard.policies import Event
 from wce.guard.principal import Secrets
+from wce.guard.vetting import Event
 from wce.model import Params
 from wce.store.cursors import Cursors
 from wce.store.sqlite import Connection, Cursor, fold, sqlite3

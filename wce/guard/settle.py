@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from wce.errors import WceError
-from wce.guard import policies
+from wce.guard import vetting
 from wce.guard.catalogue import MAX_DEFINITIONS, Catalogue
 from wce.guard.link import Link
 from wce.guard.plan import Plan
@@ -68,10 +68,10 @@ def _require_policies(link: Link, catalogue: Catalogue, moved: Mapping[str, Coll
     rows = link.ask("SELECT min(id), table_name, sql_condition FROM _wce_row_policies GROUP BY table_name, sql_condition")
     for number, table, condition in rows:
         try:
-            policies.validate(link.probe, catalogue, link.hidden.schema, table, condition)
+            vetting.validate(link.probe, catalogue, link.hidden.schema, table, condition)
         except WceError as error:
             raise WceError("bad_policy", f"policy {number} on {table} would no longer work: {error.detail}") from error
-        column = policies.shifted(condition, moved)
+        column = vetting.shifted(condition, moved)
         if column is not None:
             detail = f"{column} in policy {number} on {table} may come to mean another column: write table.{column} there"
             raise WceError("bad_policy", detail)
