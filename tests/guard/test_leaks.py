@@ -190,7 +190,7 @@ def test_a_prepare_bomb_is_refused_at_once(worlds) -> None:
 
     assert outcome(worlds[0], f"WITH c0 AS (SELECT 1), {chain} SELECT count(*) FROM c22")[0] == "too_large"
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_what_the_bound_lets_through_is_prepared_quickly(worlds) -> None:

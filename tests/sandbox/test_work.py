@@ -266,7 +266,7 @@ def test_a_statement_has_the_time_that_is_left(shop: Any) -> None:
         told, _ = work.serve({"op": "sql", "do": "query", "sql": endless})
         again, _ = work.serve({"op": "sql", "do": "query", "sql": "SELECT 1", "seconds_left": 0.0})
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
     assert (told["ok"], again["ok"]) == (False, False)
     assert work.refusal is not None
     assert work.refusal.code == "script_timeout"

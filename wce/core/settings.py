@@ -190,7 +190,7 @@ class Config:
                     " updated_by = excluded.updated_by",
                     (name, text, transaction.at, actor.user_id),
                 )
-                transaction.touch("_wce_config", 1)
+            transaction.touch("_wce_config", len(texts))
             audit.record(transaction, AuditEntry("config.update", "config", "", dict(changes)))
             return self.list(session)
 
