@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PASSWORD
+from wce.store import migrate
+from wce.store.sqlite import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +30,33 @@ def test_a_damaged_cenv_is_listed_as_such(ask, run, store, cenv):
 
     assert ask("list")["cenvs"][0] == {"cenv_id": "00000000-0000-4000-8000-000000000000", "error": "cenv_damaged"}
     assert "(cenv_damaged)" in run("list").stdout
+
+
+def test_a_cenv_of_an_older_version_is_told_about_and_stays_as_it_is(ask, run, store, folder):
+    old = folder / "00000000-0000-4000-8000-000000000000.db"
+    with closing(connect(old, mode="rwc")) as connection:
+        migrate.apply(connection, migrate.load()[:1])
+        connection.execute("INSERT INTO _wce_users (username, role, created_at) VALUES ('ada', 'owner', 1)")
+    before = old.read_bytes()
+
+    listed, told = ask("list")["cenvs"][0], ask("info", "0000")
+
+    assert (listed["owner"], listed["schema"]) == ("ada", 1)
+    assert (told["owner"], told["schema"], told["users"]) == ("ada", 1, 1)
+    assert "SCHEMA" in run("list").stdout.splitlines()[0]
+    assert old.read_bytes() == before
+
+    store.close()
+    assert ask("migrate")["cenvs"] == {old.stem: f"schema {migrate.newest()}"}
+
+
+def test_a_cenv_of_a_newer_version_says_which(run, store, folder):
+    with closing(connect(folder / "00000000-0000-4000-8000-000000000000.db", mode="rwc")) as connection:
+        migrate.apply(connection, migrate.load())
+        connection.execute("PRAGMA user_version=9999")
+
+    assert f"The file has schema 9999, this server knows {migrate.newest()}. (newer_schema)" in run("info", "0000").stderr
+    assert "(newer_schema)" in run("list").stdout
 
 
 def test_it_makes_a_cenv(run, ask, store):

@@ -23,7 +23,7 @@ _AT: Final = "%Y-%m-%d %H:%M"
 @click.command("list", cls=Command)
 @click.pass_obj
 def list_cenvs(desk: Desk) -> None:
-    """All cenvs of the folder. Works beside a running server.
+    """All cenvs of the folder, each only read. Works beside a running server.
 
     \b
     Example: python -m wce list
@@ -35,10 +35,15 @@ def list_cenvs(desk: Desk) -> None:
         except WceError as error:
             found.append({"cenv_id": cenv, "error": error.code})
     rows = [
-        (item["cenv_id"], item.get("owner", f"({item.get('error')})"), item.get("bytes", ""), _date(item.get("created_at")))
+        (
+            item["cenv_id"],
+            item.get("owner", f"({item.get('error')})"),
+            *(item.get(name, "") for name in ("bytes", "schema")),
+            _date(item.get("created_at")),
+        )
         for item in found
     ]
-    desk.show({"cenvs": found}, lambda: table(("CENV", "OWNER", "BYTES", "CREATED"), rows))
+    desk.show({"cenvs": found}, lambda: table(("CENV", "OWNER", "BYTES", "SCHEMA", "CREATED"), rows))
 
 
 @click.command("new", cls=Command)
@@ -67,7 +72,7 @@ def new(desk: Desk, username: str, password: str, example: str | None) -> None:
 @click.argument("cenv")
 @click.pass_obj
 def info(desk: Desk, cenv: str) -> None:
-    """What there is to know of a CENV. Works beside a running server.
+    """What there is to know of a CENV, which is only read. Works beside a running server.
 
     \b
     Example: python -m wce info 3f2a

@@ -17,7 +17,7 @@ from wce.store.transaction import Transaction
 # Stands in the audit log; no account may be called like this.
 OPERATOR: Final = Actor(PUBLIC_ID, "(operator)", Role.OWNER, None, "", "wce")
 _CHANGED: Final = {"password": "changed"}
-_COUNTS: Final = {
+_COUNTS: Final = {  # in files of every schema
     "users": "SELECT count(*) FROM _wce_users WHERE user_id <> 0",
     "tables": (
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 5) <> '_wce_' AND substr(name, 1, 7) <> 'sqlite_'"
@@ -42,8 +42,8 @@ class Summary:
 
 
 def summarize(store: Store, cenv: str) -> Summary:
-    """What there is to know of a cenv without looking into its data."""
-    with store.session(cenv) as session:
+    """What there is to know of a cenv without looking into its data; nothing of the file changes, its schema neither."""
+    with store.reading(cenv) as session:
         owner = session.one("SELECT username, created_at FROM _wce_users WHERE role = 'owner'") or (None, None)
         counts = {name: (session.one(sql) or (0,))[0] for name, sql in _COUNTS.items()}
         (schema,) = session.one("PRAGMA user_version") or (0,)

@@ -84,10 +84,7 @@ def blank(steps: tuple[Migration, ...]) -> bytes:
 
 
 def upgrade(connection: Connection, steps: tuple[Migration, ...]) -> None:
-    """Bring an existing file up to date, one transaction for each step.
-
-    Raises WceError `newer_schema` for a file that a newer server has written.
-    """
+    """Bring an existing file up to date, one transaction for each step. WceError `newer_schema`."""
     while (have := version(connection)) < len(steps):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -97,5 +94,10 @@ def upgrade(connection: Connection, steps: tuple[Migration, ...]) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-    if have > len(steps):
+    require_known(connection, steps)
+
+
+def require_known(connection: Connection, steps: tuple[Migration, ...]) -> None:
+    """Raise WceError `newer_schema` for a file that a newer server has written."""
+    if (have := version(connection)) > len(steps):
         raise WceError("newer_schema", f"The file has schema {have}, this server knows {len(steps)}.")

@@ -110,6 +110,21 @@ class Store:
             self._refuse_damaged(cenv)
         return self.connections.use(cenv, SYSTEM, partial(self._open_session, cenv))
 
+    @contextmanager
+    def reading(self, cenv: str) -> Iterator[Session]:
+        """`with` a connection that writes nothing and leaves the schema as old as it is; the errors of `session`."""
+        with closing(self._connect(cenv)) as connection:
+            session = Session(cenv, connection, self.transaction, self.explain)
+            try:
+                prepare(connection)
+                connection.execute("PRAGMA query_only=ON")
+                self._require_cenv(session)
+                migrate.require_known(connection, self._migrations)
+            except (sqlite3.Error, MemoryError) as error:
+                self.fail(session, error)
+                raise
+            yield session
+
     def transaction(self, handle: Handle, actor: Actor, wait_seconds: float = WAIT_SECONDS) -> Writing:
         """`with` a write transaction on a connection, or a savepoint in the one that the connection has open.
 
@@ -265,6 +280,8 @@ class Store:
         try:
             prepare(connection, durability=self.settings.durability)
             self._require_cenv(session)
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":  # one that was copied by hand may have lost it
+                connection.execute("PRAGMA journal_mode=WAL")
             if migrate.version(connection) != len(self._migrations):
                 with self.writers.hold(session.cenv, WAIT_SECONDS):
                     migrate.upgrade(connection, self._migrations)
@@ -278,9 +295,7 @@ class Store:
             return connect(self.path(cenv))
 
     def _require_cenv(self, session: Session) -> None:
-        """Not every database is a cenv, an empty file is none; one that was copied by hand may have lost its WAL mode."""
+        """Not every database is a cenv, an empty file is none."""
         if session.connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             self.quarantine(session.cenv, "not a cenv")
             raise WceError("cenv_damaged", evidence="not a cenv")
-        if session.connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            session.connection.execute("PRAGMA journal_mode=WAL")
