@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from wce.core.keeper import LOCK, Keeper
 from wce.core.settings import Config
 from wce.core.vault import FolderVault
 from wce.errors import WceError
+from wce.store.sqlite import connect
 
 HOUR = 3600
 
@@ -183,19 +186,50 @@ def test_a_clock_that_was_ahead_for_a_while_keeps_no_later_backup_away(world: Wo
     assert world.actions().count("backup.create") == 2
 
 
-def test_writers_do_not_wait_while_a_slow_store_sends_a_backup(world: World, backups: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
+def watch(monkeypatch: pytest.MonkeyPatch, name: str, look: Callable[[], None]) -> None:
+    """Call back whenever a folder for backups is asked for this."""
+    real = getattr(FolderVault, name)
+
+    def watched(*arguments: Any) -> None:
+        look()
+        real(*arguments)
+
+    monkeypatch.setattr(FolderVault, name, watched)
+
+
+def test_writers_do_not_wait_for_a_slow_store_when_a_backup_is_brought_back(
+    world: World, backups: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = backups.create(world.session, world.owner)
-    get, seen = FolderVault.get, []
-
-    def slow(self: FolderVault, cenv: str, name: str, target: Path) -> None:
-        seen.append(len(world.store.writers))
-        get(self, cenv, name, target)
-
-    monkeypatch.setattr(FolderVault, "get", slow)
+    seen: list[int] = []
+    for name in ("get", "put", "write"):
+        watch(monkeypatch, name, lambda: seen.append(len(world.store.writers)))
 
     backups.restore(world.session, world.owner, made.id)
 
-    assert seen[0] == 0
+    assert set(seen) == {0}
+    assert kinds(world, backups) == ["restore", "manual"]
+
+
+def test_what_is_written_while_a_slow_store_takes_its_copy_is_in_the_copy_that_stays(
+    world: World, backups: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = backups.create(world.session, world.owner)
+    late = ["INSERT INTO _wce_users (username, role, created_at) VALUES ('late', 'viewer', 1)"]
+
+    def write() -> None:  # by another process, and counted nowhere
+        while late:
+            with closing(connect(world.store.path(world.cenv))) as connection:
+                connection.execute(late.pop())
+
+    watch(monkeypatch, "put", write)
+
+    backups.restore(world.session, world.owner, made.id)
+
+    kept, _ = backups.list(world.cenv)
+    assert world.session.all("SELECT 1 FROM _wce_users WHERE username = 'late'") == []
+    with backups.fetched(world.cenv, kept.id) as path, closing(connect(path)) as connection:
+        assert connection.execute("SELECT role FROM _wce_users WHERE username = 'late'").fetchall() == [("viewer",)]
 
 
 def test_rounds_go_on_until_the_end(world: World, backups: Backups, keeper: Keeper) -> None:

@@ -69,7 +69,7 @@ def import_cenv(desk: Desk, file: Path, into: str | None, username: str | None, 
             with desk.session(into) as session:
                 kept = _backups(desk)
                 report = importer.replace(
-                    session, file, OPERATOR, lambda: kept.keep(session.cenv, "import", OPERATOR.username), max_bytes=most
+                    session, file, OPERATOR, lambda: kept.replacing(session, "import", OPERATOR.username), max_bytes=most
                 )
                 made = session.cenv
         else:

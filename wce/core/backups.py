@@ -71,8 +71,22 @@ class Backups:
             audit.record(transaction, AuditEntry("backup.create", "backup", new_id, {"kind": kind}))
         return self._keep(session.cenv, new_id, kind, actor.username)
 
-    def keep(self, cenv: str, kind: str, username: str) -> str:
-        """Keep a copy of what is about to be replaced, whose log nobody will write to any more; returns its id."""
+    @contextmanager
+    def replacing(self, session: Session, kind: str, username: str) -> Iterator[str]:
+        """`with` other writers kept out, and the id of a copy of what they have left, for whoever puts something else in its place.
+
+        Nobody waits for a slow store: the copy is made before, and once more only where somebody has written meanwhile.
+        """
+        cenv, seen = session.cenv, _moment(session)
+        kept = self._keep_before(cenv, kind, username)
+        with self._store.exclusive(cenv):
+            if _moment(session) != seen:
+                self._discard(cenv, kept)
+                kept = self._keep_before(cenv, kind, username)
+            yield kept
+
+    def _keep_before(self, cenv: str, kind: str, username: str) -> str:
+        """A copy without an entry in the log, which is about to be replaced itself; returns its id."""
         self._require_room(cenv, kind, username)
         return self._keep(cenv, self._new_id(kind), kind, username).id
 
@@ -138,11 +152,11 @@ class Backups:
         """
         cenv = session.cenv
         facts = self.find(cenv, backup_id)
-        with self.fetched(cenv, backup_id) as path, self._store.exclusive(cenv):  # nobody's write waits for a slow store
-            require_owner(session, actor)  # here, where nobody else can write
+        require_owner(session, actor)
+        with self.fetched(cenv, backup_id) as path, self.replacing(session, "restore", actor.username) as kept:
+            require_owner(session, actor)  # again, where nobody else can write
             if proof is not None:
                 require_still(session, actor, proof)
-            kept = self.keep(cenv, "restore", actor.username)
             with told(), closing(connect(path)) as connection:
                 _require_whole(connection, path.stat().st_size)
                 migrate.upgrade(connection, migrate.load())
@@ -199,6 +213,12 @@ class Backups:
     def _is_old(self, name: str) -> bool:
         """An hour: nobody writes for so long."""
         return name < time.strftime(_TIME, time.gmtime(self._store.now() - 3600))
+
+
+def _moment(session: Session) -> int:
+    """Another number after every commit of another connection, in whatever process, also of what `_wce_state` does not count."""
+    (found,) = session.one("PRAGMA data_version") or (0,)
+    return int(found)
 
 
 def _drop_revoked(draft: Session, now: Session) -> None:

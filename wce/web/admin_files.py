@@ -37,7 +37,7 @@ def replace(cenv_id: str) -> Response:
                 session,
                 upload.file,
                 who,
-                lambda: app.backups.keep(cenv_id, "import", who.username),
+                lambda: app.backups.replacing(session, "import", who.username),
                 max_bytes=app.max_import_bytes,
             )
     return responses.json({"report": report.value()})

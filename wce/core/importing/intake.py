@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,8 @@ from wce.store.sqlite import connect
 from wce.store.store import Draft, Store
 
 SECONDS: Final = 300.0  # for all of one file
-Keep = Callable[[], str]  # keeps what is about to be replaced, returns where
+# `with` other writers kept out and the name of a copy of what is about to be replaced.
+Replacing = Callable[[], AbstractContextManager[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +52,18 @@ class Importer:
             self._record(draft, actor, report.brief())
             return self.store.publish(draft), report
 
-    def replace(self, session: Session, path: Path, actor: Actor, keep: Keep, *, max_bytes: int) -> Report:
-        """Put what the file holds in the place of all that the cenv holds; `keep` is called while nobody else writes to it."""
+    def replace(self, session: Session, path: Path, actor: Actor, replacing: Replacing, *, max_bytes: int) -> Report:
+        """Put what the file holds in the place of all that the cenv holds."""
         with session.transaction(actor) as transaction:
             require_owner(transaction, actor)
         owner = _present_owner(session)
         with self.store.draft(actor) as draft:
             report = self._build(draft, path, owner, max_bytes, actor)
-            with self.store.exclusive(session.cenv):
+            with replacing() as kept:
                 require_owner(session, actor)
                 if _present_owner(session) != owner:  # whose password would be the old one again
                     raise WceError("forbidden", "The owner's name, password or address has changed meanwhile: import the file again.")
-                self._record(draft, actor, report.brief() | {"kept": keep()})
+                self._record(draft, actor, report.brief() | {"kept": kept})
                 put_in_place(session, draft.path)
         return report
 
