@@ -6,7 +6,8 @@ import difflib
 import functools
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,15 @@ _NEAR: Final = 0.8  # how alike two names have to be for one to be meant
 
 class SettingError(ValueError):
     """A setting whose value breaks its rule; the message names the variable and the rule."""
+
+
+@contextmanager
+def usable(variable: str) -> Iterator[None]:
+    """`with` what the machine says against a path raised as SettingError that names it and its setting."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingError(f"{variable} {error.filename}: {error.strerror}") from error
 
 
 def boolean(text: str) -> bool:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import orjson
 
+from wce.config import usable
+
 LOGGER: Final = logging.getLogger("wce")
 _LINE: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 # Attributes of a record that belong to the logging machinery, not to the event.
@@ -97,13 +99,14 @@ def _record(event: str, fields: dict[str, Any]) -> logging.LogRecord:
 def configure(level: str, file: str = "", *, pid: int | None = None) -> logging.Handler:
     """Send the `wce` logger to a file or to standard error; returns the handler so that its owner can close it.
 
-    `pid` is shown on each line, for processes that share a log.
+    `pid` is shown on each line, for processes that share a log. SettingError where the file cannot be written.
 
     Also stops the logging module from finding out what no line shows (docs.python.org/3/howto/logging.html#optimization).
     """
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # or each line walks the stack for its place in the source
-    handler = Stream(file, pid)
+    with usable("WCE_LOG_FILE"):
+        handler = Stream(file, pid)
     for old in LOGGER.handlers[:]:
         LOGGER.removeHandler(old)
     LOGGER.addHandler(handler)

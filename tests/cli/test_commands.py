@@ -181,6 +181,22 @@ def test_broken_settings_of_cenvs_are_wrong_usage_too(run, words):
     assert (done.exit_code, done.stderr) == (2, "wce: WCE_CENV_MAX_USERS must be a whole number\n")
 
 
+@pytest.mark.parametrize("variable", ["WCE_STORAGE_DIR", "WCE_LOG_FILE"])
+def test_a_path_that_cannot_be_used_is_wrong_usage_and_named_with_its_setting(run, tmp_path, variable):
+    (tmp_path / "file").write_text("")
+    path = str(tmp_path / "file" / "inside")
+
+    done = run("list", **{variable: path})
+
+    assert (done.exit_code, done.stderr) == (2, f"wce: {variable} {path}: Not a directory\n")
+
+
+def test_a_folder_in_which_nothing_can_be_made_is_wrong_usage_too(run, folder):
+    (folder / ".wce.lock").mkdir(parents=True)
+
+    assert run("list").stderr == f"wce: WCE_STORAGE_DIR {folder}/.wce.lock: Is a directory\n"
+
+
 def test_broken_settings_are_wrong_usage(run):
     assert run("list", WCE_PORT="many").exit_code == 2
 

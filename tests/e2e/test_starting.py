@@ -48,14 +48,15 @@ def test_each_broken_setting_is_one_line(root: Path, tmp_path: Path, environ: di
     assert done.stdout == ""
 
 
-def test_a_folder_that_cannot_be_used_is_one_line(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("variable", ["WCE_STORAGE_DIR", "WCE_LOG_FILE", "WCE_TEMP_DIR"])
+def test_a_path_that_cannot_be_used_is_one_line_with_its_setting(root: Path, tmp_path: Path, variable: str) -> None:
     (tmp_path / "file").write_text("")
+    path = str(tmp_path / "file" / "inside")
 
-    done = app(root, WCE_STORAGE_DIR=str(tmp_path / "file" / "cenvs"), WCE_PORT="0", WCE_JWT_SECRET="k" * 32)
+    done = app(root, **{"WCE_STORAGE_DIR": str(tmp_path / "cenvs"), "WCE_PORT": "0", "WCE_JWT_SECRET": "k" * 32, variable: path})
 
     assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("wce: cannot use ")
+    assert done.stderr.splitlines() == [f"wce: {variable} {path}: Not a directory"]
 
 
 def test_a_port_that_is_taken_is_one_line(root: Path, tmp_path: Path) -> None:

@@ -85,9 +85,9 @@ class Desk(AbstractContextManager["Desk"]):
             click.echo(line)
 
     def _open(self, *, alone: bool) -> Store:
-        log.configure("error" if self.settings.log_level == "info" else self.settings.log_level, self.settings.log_file)
         store = Store(self.settings, self.metrics)
         try:
+            log.configure("error" if self.settings.log_level == "info" else self.settings.log_level, self.settings.log_file)
             store.open() if alone else store.visit()
         except (SettingError, OSError) as error:
             fail(str(error), USAGE)

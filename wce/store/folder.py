@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from wce.config import usable
 from wce.errors import WceError
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -36,10 +37,11 @@ class Folder:
         self._space = (-_SPACE_SECONDS, 0)
 
     def make(self) -> None:
-        """Create it, or see to it that nobody but its owner may look inside."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.path.stat().st_mode & 0o077:
-            self.path.chmod(0o700)
+        """Create it, or see to it that nobody but its owner may look inside; SettingError where that cannot be."""
+        with usable("WCE_STORAGE_DIR"):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.path.stat().st_mode & 0o077:
+                self.path.chmod(0o700)
 
     def file(self, cenv: str) -> Path:
         """The file of a cenv; WceError `no_such_cenv` where nothing is there by that UUID, `cenv_damaged` for a pipe."""

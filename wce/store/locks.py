@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from wce import lane
-from wce.config import SettingError
+from wce.config import SettingError, usable
 from wce.errors import WceError
 
 _PATIENCE_SECONDS: Final = 1.0
@@ -179,7 +179,7 @@ class FolderLock:
 
     def acquire(self) -> None:
         """Take the lock, or share it with the processes of the same instance; SettingError when another server has it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = self._open()
         try:
             self._wait(descriptor)
         except BaseException:
@@ -189,7 +189,7 @@ class FolderLock:
 
     def join(self) -> None:
         """Share the lock with whoever has it: enough for a command beside a running server, and no server starts in the meantime."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = self._open()
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not self._flock(descriptor, fcntl.LOCK_SH):  # a server has it alone for the moment of its start
             if time.monotonic() > deadline:
@@ -197,6 +197,10 @@ class FolderLock:
                 raise SettingError(f"WCE_STORAGE_DIR {self._path.parent} is held by a server that is starting")
             time.sleep(_PAUSE_SECONDS)
         self._descriptor = descriptor
+
+    def _open(self) -> int:
+        with usable("WCE_STORAGE_DIR"):
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def _wait(self, descriptor: int) -> None:
         """A mismatch is waited out for a moment: the old server may be stopping, or another one only looking."""
