@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 
 from wce.config import SettingError
+from wce.core.logins import anonymous
 from wce.errors import WceError
 from wce.model import Actor, Commit, Role
 from wce.store import migrate
@@ -338,6 +339,32 @@ class TestRemove:
         store.remove(cenv)
 
         assert code(sibling, cenv) == "no_such_cenv"
+
+    def test_nobody_writes_any_more_while_a_copy_is_laid_aside(self, store, cenv, make_store, actor):
+        def write_elsewhere() -> None:
+            with sibling.session(cenv) as session, sibling.transaction(session, actor, 0.0):
+                pass
+
+        sibling, refusals = make_store(), []
+
+        def lay_aside() -> None:
+            with pytest.raises(WceError) as caught:
+                write_elsewhere()
+            refusals.append(caught.value.code)
+
+        store.remove(cenv, lay_aside)
+
+        assert refusals == ["busy"]
+
+    def test_who_has_it_open_in_another_process_sees_it_with_the_next_read(self, store, cenv, make_store):
+        with make_store().session(cenv) as session:
+            assert anonymous(session).actor.role is Role.PUBLIC
+
+            store.remove(cenv)
+
+            with pytest.raises(WceError) as caught:
+                anonymous(session)
+        assert caught.value.code == "no_such_cenv"
 
     def test_a_file_put_in_its_place_is_found(self, store, cenv, counted, add_note, monkeypatch):
         monkeypatch.setattr("wce.store.connections._CHECK_SECONDS", 0.0)

@@ -126,7 +126,7 @@ def find_person(session: Session, sql: str, params: tuple[Any, ...]) -> tuple[tu
     """A row of users, sessions, keys and nothing else, and the counters; the row is of their moment, or of a later one."""
     found = session.kept(_PEOPLE)
     if found is None:
-        raise _no_state()
+        raise _no_state(session)
     return session.kept_while(found[:2], sql, params), State(*found[1:])
 
 
@@ -144,11 +144,14 @@ def state_row(session: Session) -> tuple[int, ...]:
     """The counters of the file as one row, which is equal to another one when nothing has changed."""
     row = session.kept(f"SELECT {STATE} FROM _wce_state t WHERE t.id = 1")
     if row is None:
-        raise _no_state()
+        raise _no_state(session)
     return row
 
 
-def _no_state() -> WceError:
+def _no_state(session: Session) -> WceError:
+    """Without that row a file is damaged, or it was a cenv until somebody removed it."""
+    if session.one("PRAGMA application_id") == (0,):
+        return WceError("no_such_cenv")
     return WceError("cenv_damaged", evidence="_wce_state has no row")
 
 

@@ -20,6 +20,7 @@ from wce.store import migrate
 from wce.store.connections import Connections, Use
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock, ProcessLocks, WriterLocks
+from wce.store.removal import leave_word, shut_out_writers
 from wce.store.session import Session
 from wce.store.spill import Spill, spill_to
 from wce.store.sqlite import (
@@ -177,20 +178,16 @@ class Store:
             yield
 
     def remove(self, cenv: str, before: Callable[[], None] = lambda: None) -> None:
-        """Delete a cenv once its writers are done. Readers of the moment finish; other processes notice at their next use.
+        """Delete a cenv once its writers are done. Readers of the moment finish; other processes notice at their next read.
 
-        `before` is called when no other thread writes any more.
+        `before` is called when nobody writes any more, in any process: what it lays aside has every write that was acknowledged.
         """
-        with self.writers.hold(cenv, WAIT_SECONDS):
+        with self.exclusive(cenv), closing(Session(cenv, self._connect(cenv), self.transaction, self.explain)) as session:
+            shut_out_writers(session)
             before()
             self.connections.close_cenv(cenv)
-            with closing(Session(cenv, self._connect(cenv), self.transaction, self.explain)) as session:
-                try:
-                    session.execute("BEGIN IMMEDIATE")  # waits for the writers of other processes
-                except WceError as error:
-                    if error.code != "cenv_damaged":
-                        raise
-                self.folder.delete(cenv)
+            self.folder.delete(cenv)
+            leave_word(session)
         self._damaged.pop(cenv, None)
 
     def explain(self, handle: Handle, error: Exception) -> WceError | None:
