@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 
 from tests.web.granians import Names, Scope
 from wce.web import exchange
@@ -51,6 +52,12 @@ def test_a_path_is_what_werkzeug_makes_of_it(text: str) -> None:
 
 def test_a_path_beyond_ascii_is_latin_1_of_its_utf_8() -> None:
     assert environ_of(Scope("/grüße"))["PATH_INFO"].encode("latin-1").decode() == "/grüße"
+
+
+def test_a_query_beyond_ascii_is_latin_1_of_its_utf_8() -> None:
+    environ = environ_of(Scope("/", query_string="q=grüße€"))
+
+    assert Request(environ).args["q"] == "grüße€"
 
 
 @pytest.mark.parametrize(

@@ -106,12 +106,12 @@ class Loop(asyncio.SelectorEventLoop):
 
 def environ_of(scope: Any) -> WSGIEnvironment:
     """A request without its body as PEP 3333 has it; names with an underscore would pass for those of a proxy and are left out."""
-    path: str = scope.path
+    path, query = scope.path, scope.query_string
     environ: WSGIEnvironment = {
         **_ENVIRON,
         "REQUEST_METHOD": scope.method,
         "PATH_INFO": path if path.isascii() else path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
+        "QUERY_STRING": query if query.isascii() else query.encode().decode("latin-1"),
         "SERVER_PROTOCOL": "HTTP/" + scope.http_version,
         "REMOTE_ADDR": _split(scope.client)[0],
         "wsgi.url_scheme": scope.scheme,
