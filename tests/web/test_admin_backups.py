@@ -92,6 +92,17 @@ def test_a_backup_that_was_changed_is_not_brought_back(app: Flask, notes: Caller
     assert notes.sql("SELECT text FROM notes")["rows"] == [{"text": "kept"}]
 
 
+def test_a_backup_whose_facts_are_damaged_can_be_let_go(notes: Caller, tmp_path: Path) -> None:
+    backup = notes.post("/admin/backups").json["id"]
+    folder = tmp_path / "cenvs" / "backups" / notes.cenv
+    (folder / f"{backup}.json").write_text("{")
+
+    assert notes.get(f"/admin/backups/{backup}").json["code"] == "bad_file"
+    assert notes.delete(f"/admin/backups/{backup}").status_code == 204
+    assert not folder.exists()
+    assert notes.delete(f"/admin/backups/{backup}").status_code == 404
+
+
 def test_a_cenv_keeps_so_many_that_its_users_made(notes: Caller, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backups, "MAX_KEPT", 2)
     kept = app.extensions["wce"].backups

@@ -113,8 +113,9 @@ class Backups:
             raise WceError("bad_file", "The backup is damaged: what was written about it cannot be read.", evidence=str(error)) from error
 
     def delete(self, session: Session, actor: Actor, backup_id: str) -> None:
-        """Let one go."""
-        self.find(session.cenv, backup_id)
+        """Let one go, a damaged one, too."""
+        if not _ID.fullmatch(backup_id) or backup_id + _FACTS not in self._vault.names(session.cenv):
+            raise missing()
         with session.transaction(actor) as transaction:
             require_owner(transaction, actor)
             audit.record(transaction, AuditEntry("backup.delete", "backup", backup_id))
