@@ -18,7 +18,7 @@ from wce.sandbox.messages import Reply
 from wce.web import conditional, cors, current, incoming, responses
 from wce.web.access import Access, access, require
 from wce.web.context import actor, cenv_settings, request_id, who
-from wce.web.headers import MORE_KEY, Headers, ResponseClass
+from wce.web.headers import MORE_KEY, Headers, ResponseClass, is_public
 from wce.web.services import services
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _OURS: Final = frozenset(
         "x-request-id",
     }
 )
+_VARY: Final = ("Vary", "Authorization, Cookie")  # whoever is signed in may get another answer than the one that a cache has
 EXPOSED: Final = {"Access-Control-Expose-Headers": "*"}
 _ACCESS: Final = {"user": Access("user", keys="endpoints"), "admin": Access("admin")}
 
@@ -93,6 +94,8 @@ def shape(reply: Reply, endpoint: Endpoint, *, to_all: bool = True) -> tuple[byt
         raise WceError("script_failed", "The script answered with a status or a header that is none.")
     if reply.tag and reply.status == 200 and not any(name.lower() == "etag" for name, _ in headers):
         headers.append(("ETag", f'"{reply.tag}"'))
+    if is_public(headers):
+        headers.append(_VARY)
     empty = reply.status in (204, 304)
     if not empty:
         headers.append(("Content-Length", str(len(reply.body))))

@@ -94,7 +94,7 @@ def secure(headers: Headers, kind: ResponseClass, *, https: bool) -> Headers:
     """The headers with those of the class put in; ours replace what the application said."""
     names = tuple([name for name, _ in headers])
     if not _plain(names, kind, https):
-        public = _public(headers)
+        public = is_public(headers)
         return [headers[index] for index in _kept(names, kind, https, public)] + _of_class(kind, https, public)[0]
     return headers + _of_class(kind, https, False)[0]
 
@@ -132,7 +132,8 @@ def _of_class(kind: ResponseClass, https: bool, public: bool) -> tuple[Headers, 
     return ours, frozenset(name.lower() for name, _ in ours)
 
 
-def _public(headers: Headers) -> bool:
+def is_public(headers: Headers) -> bool:
+    """Whether caches that many share may keep an answer with these."""
     return any(name.lower() == "cache-control" and "public" in text for name, text in headers)
 
 
