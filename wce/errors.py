@@ -53,6 +53,7 @@ TITLES: Final[dict[str, str]] = {
     "query_timeout": "The query took too long",
     "quota_exceeded": "The quota of this cenv is used up",
     "disk_full": "The server's disk is full",
+    "storage_read_only": "The server cannot write at the moment",
 }
 
 

@@ -66,7 +66,7 @@ def test_ro_cannot_write(connection, tmp_path):
     error = failure(reader, "INSERT INTO t VALUES (1)")
     reader.close()
 
-    assert translate(error).code == "internal"
+    assert translate(error).code == "storage_read_only"
 
 
 def test_a_file_attached_under_another_name_works_with_its_triggers(connection, tmp_path):
@@ -168,6 +168,7 @@ def test_an_error_of_the_sql_has_no_other_meaning(connection):
         ("SQLITE_BUSY_SNAPSHOT", "busy"),
         ("SQLITE_LOCKED_SHAREDCACHE", "busy"),
         ("SQLITE_READONLY_DBMOVED", "internal"),
+        ("SQLITE_READONLY_DIRECTORY", "storage_read_only"),
     ],
 )
 def test_an_extended_code_means(code, meaning):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
-from tests.web.callers import PASSWORD, Caller, sign_in
+from tests.web.callers import PASSWORD, Caller, Clock, sign_in
 from wce.config import SettingError
 from wce.errors import WceError
 from wce.store.folder import Folder
@@ -159,3 +161,26 @@ def test_connections_with_long_schemas_take_so_much_memory_together_and_no_other
     assert neighbour.cenv in connections._files
     owner.sql("DROP VIEW wide")
     assert connections._bytes == 0
+
+
+def test_where_nothing_can_be_written_that_is_told_and_reading_goes_on(app: Flask, owner: Caller, clock: Clock) -> None:
+    owner.sql("CREATE TABLE notes (text TEXT)")
+    with app.extensions["wce"].store.session(owner.cenv) as session:
+        session.execute("PRAGMA query_only=ON")  # as of a disk that was mounted so
+    clock.seconds += 3600  # long enough for another note of when the session was last used
+
+    login = owner.client.post(f"/{owner.cenv}/login", json={"username": "owner", "password": PASSWORD})
+
+    assert (login.status_code, login.json["code"]) == (503, "storage_read_only")
+    assert owner.get("/me").status_code == 200
+    assert owner.sql("SELECT count(*) AS n FROM notes")["rows"] == [{"n": 0}]
+
+
+def test_a_folder_where_no_cenv_can_be_made_says_so(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("wce.store.folder.os.open", refuse)
+    made = client.post("/new", json={"username": "owner", "password": PASSWORD})
+
+    assert (made.status_code, made.json["code"]) == (503, "storage_read_only")

@@ -34,6 +34,7 @@ _TOLD: Final = frozenset(
         "guard_disabled",
         "quota_exceeded",
         "disk_full",
+        "storage_read_only",
     }
 )
 

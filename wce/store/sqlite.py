@@ -59,7 +59,8 @@ _MEANINGS: Final[dict[int, tuple[str, str] | None]] = {
     6: _BUSY,  # LOCKED
     _NOMEM: _MEMORY,
     3082: _MEMORY,  # IOERR_NOMEM
-    8: _UNREADABLE,  # READONLY
+    8: ("storage_read_only", ""),  # READONLY: of a folder that may only be read, for nothing of ours is meant to be
+    1032: _UNREADABLE,  # READONLY_DBMOVED
     10: _UNREADABLE,  # IOERR, all but these, which a full disk causes:
     778: _UNWRITTEN,  # WRITE
     1034: _UNWRITTEN,  # FSYNC

@@ -31,7 +31,13 @@ _CODES: Final = {
     431: "too_large",
 }
 
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+# What the system says of a file that SQLite has no hand in.
+_OF_DISKS: Final = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EROFS: "storage_read_only",
+    errno.EACCES: "storage_read_only",
+}
 
 
 def register(app: Flask) -> None:
@@ -92,7 +98,7 @@ def _from_http(error: HTTPException) -> Response | HTTPException:
 
 
 def _unexpected(error: Exception) -> Response:
-    if isinstance(error, OSError) and error.errno in _FULL:  # a file that SQLite has no hand in
-        return answer(WceError("disk_full", evidence=str(error)))
+    if isinstance(error, OSError) and error.errno in _OF_DISKS:
+        return answer(WceError(_OF_DISKS[error.errno], evidence=str(error)))
     LOGGER.error("internal_error", exc_info=error, extra={"request_id": request_id(), "method": request.method, "path": request.path})
     return answer(WceError("internal"))

@@ -47,6 +47,7 @@ STATUSES: Final[dict[str, int]] = {
     "cenv_damaged": 503,
     "guard_disabled": 503,
     "not_ready": 503,
+    "storage_read_only": 503,
     "script_timeout": 504,
     "query_timeout": 504,
     "quota_exceeded": 507,

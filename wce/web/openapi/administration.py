@@ -72,7 +72,9 @@ CONFIG: Final[Mapping[str, Operation]] = {
 }
 
 FILES: Final[Mapping[str, Operation]] = {
-    "admin_files.send": Operation({200: "application/vnd.sqlite3"}, errors=("busy", "disk_full"), summary="Take the cenv along as a file."),
+    "admin_files.send": Operation(
+        {200: "application/vnd.sqlite3"}, errors=("busy", "disk_full", "storage_read_only"), summary="Take the cenv along as a file."
+    ),
     "admin_files.replace": Operation(
         {200: answers.Imported},
         errors=(*_FORM, "validation", "bad_file", "query_timeout"),
@@ -99,7 +101,7 @@ FILES: Final[Mapping[str, Operation]] = {
     "admin_backups.list_backups": Operation({200: listing("backups", Backup)}, summary="All backups, newest first."),
     "admin_backups.create": Operation({201: Backup}, summary="Make a backup."),
     "admin_backups.download": Operation(
-        {200: "application/vnd.sqlite3"}, errors=("not_found", "bad_file", "disk_full"), summary="A backup as a file."
+        {200: "application/vnd.sqlite3"}, errors=("not_found", "bad_file", "disk_full", "storage_read_only"), summary="A backup as a file."
     ),
     "admin_backups.restore": Operation(
         {200: Backup},
@@ -121,7 +123,7 @@ FILES: Final[Mapping[str, Operation]] = {
         {200: answers.Returned},
         file_bodies.Return,
         {"cenv_id": "00000000-0000-4000-8000-000000000000", "username": "ada", "password": "correct horse"},
-        errors=("bad_credentials", "no_such_cenv", "busy", "rate_limited", "disk_full"),
+        errors=("bad_credentials", "no_such_cenv", "busy", "rate_limited", "disk_full", "storage_read_only"),
         summary="Bring a deleted cenv back.",
     ),
 }

@@ -35,7 +35,17 @@ SERVER: Final[Mapping[str, Operation]] = {
         bodies.NewCenv,
         _ADA,
         headers={"Location": "The address of the new cenv."},
-        errors=("forbidden", "rate_limited", "busy", "disk_full", "bad_file", "newer_schema", "query_timeout", "quota_exceeded"),
+        errors=(
+            "forbidden",
+            "rate_limited",
+            "busy",
+            "disk_full",
+            "storage_read_only",
+            "bad_file",
+            "newer_schema",
+            "query_timeout",
+            "quota_exceeded",
+        ),
         more="Takes a form with a SQLite `file`, too. Whoever makes it is its owner."
         " The operator may have switched this off with ALLOW_NEW_CENVS.",
     ),

@@ -15,7 +15,7 @@ _SAFE: Final = ("GET", "HEAD")
 _EVERYWHERE: Final = ("malformed", "wrong_host", "internal")
 _IN_CENVS: Final = ("no_such_cenv", "newer_schema", "cenv_damaged", "busy", "rate_limited")
 _OF_BODIES: Final = ("unsupported_media_type", "too_large", "validation")
-_OF_WRITES: Final = ("disk_full", "quota_exceeded")
+_OF_WRITES: Final = ("disk_full", "quota_exceeded", "storage_read_only")
 
 
 def codes(method: str, rule: Access, operation: Operation, *, in_cenv: bool) -> set[str]:
