@@ -130,6 +130,14 @@ def test_chunks_end_with_an_empty_one_that_is_the_last(gate: Gate) -> None:
     assert "HTTP_TRANSFER_ENCODING" not in environ
 
 
+@pytest.mark.parametrize("coding", ["gzip, chunked", "chunked,chunked", "", "identity"])
+def test_no_other_coding_is_taken_for_chunks(gate: Gate, coding: str) -> None:
+    sender = gate.take(Sender(b"hel", b"lo", b"", ends=True), HTTP_TRANSFER_ENCODING=coding)
+
+    assert problem(sender)[:2] == (400, "malformed")
+    assert gate.found == []
+
+
 def test_there_may_be_no_chunk_at_all(gate: Gate) -> None:
     gate.take(Sender(b"", ends=True))
 

@@ -201,7 +201,10 @@ def refuse(exchange: Exchange, environ: WSGIEnvironment, error: WceError) -> Non
 
 def _announced(environ: WSGIEnvironment) -> int | None:
     """How many bytes the head says; None for chunks."""
-    if "HTTP_TRANSFER_ENCODING" in environ:
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    if coding is not None:
+        if coding.strip().lower() != "chunked":  # granian undoes the chunks and nothing else
+            raise WceError("malformed", "Transfer-Encoding may be chunked, once, and nothing else.")
         return None
     text = environ["CONTENT_LENGTH"]
     if not (text.isascii() and text.isdigit()):
