@@ -11,6 +11,7 @@ import pytest
 
 from wce.errors import WceError
 from wce.store.copies import TRANSIENT, clean_copy, overwrite
+from wce.store.session import Session
 from wce.store.store import Store
 
 
@@ -108,14 +109,49 @@ def test_a_copy_put_in_the_place_is_one_commit_for_everybody(make_store, store, 
         assert session.all("SELECT count(*) FROM notes") == [(0,)]
     with clean_copy(store, cenv) as path:
         add_note("after")
-        with store.session(cenv) as session:
-            overwrite(session, path)
+        with store.session(cenv) as session, store.exclusive(cenv) as holder:
+            overwrite(session, holder, path)
 
     assert counted() == 0
     with other.session(cenv) as session:
         assert session.all("SELECT count(*) FROM notes") == [(0,)]
         assert session.all("PRAGMA journal_mode") == [("wal",)]
         assert session.all("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_nobody_in_another_process_writes_to_what_is_about_to_be_replaced(make_store, store, cenv, actor):
+    other = make_store()
+
+    with (
+        store.exclusive(cenv),
+        other.session(cenv) as session,
+        pytest.raises(WceError) as caught,
+        other.transaction(session, actor, 0.0),
+    ):
+        pass
+
+    assert caught.value.code == "busy"
+
+
+def test_who_writes_at_the_last_moment_keeps_what_he_wrote(make_store, store, cenv, add_note, actor):
+    class LettingIn(Session):
+        """Lets somebody write between its own lock and the next one."""
+
+        def execute(self, sql, params=()):
+            cursor = super().execute(sql, params)
+            with other.session(cenv) as session, session.transaction(actor) as transaction:
+                transaction.execute("INSERT INTO notes (title) VALUES ('late')")
+            return cursor
+
+    other = make_store()
+    with clean_copy(store, cenv) as path, store.session(cenv) as session, store.exclusive(cenv) as holder:
+        late = LettingIn(cenv, holder.connection, store.transaction, store.explain)
+        with pytest.raises(WceError) as caught:
+            overwrite(session, late, path)
+
+    assert (caught.value.code, caught.value.retry_after) == ("busy", 1)
+    with store.session(cenv) as session:
+        assert session.all("SELECT title FROM notes") == [("late",)]
 
 
 def test_a_visitor_shares_the_folder_with_a_server_and_keeps_another_from_starting(make_store, settings, store, cenv, run):

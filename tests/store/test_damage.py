@@ -170,7 +170,7 @@ def test_a_damaged_cenv_can_be_removed(store, cenv, intact):
 
 
 def test_the_memory_of_damage_is_bounded(store, monkeypatch):
-    monkeypatch.setattr("wce.store.store._MOST_DAMAGED", 3)
+    monkeypatch.setattr("wce.store.quarantine._MOST", 3)
 
     for _ in range(10):
         store.quarantine(str(uuid.uuid4()), "test")

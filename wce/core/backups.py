@@ -72,18 +72,18 @@ class Backups:
         return self._keep(session.cenv, new_id, kind, actor.username)
 
     @contextmanager
-    def replacing(self, session: Session, kind: str, username: str) -> Iterator[str]:
-        """`with` other writers kept out, and the id of a copy of what they have left, for whoever puts something else in its place.
+    def replacing(self, session: Session, kind: str, username: str) -> Iterator[tuple[str, Session]]:
+        """`with` the id of a copy of what is there, and the session that keeps writers out, for whoever puts something else in its place.
 
         Nobody waits for a slow store: the copy is made before, and once more only where somebody has written meanwhile.
         """
         cenv, seen = session.cenv, _moment(session)
         kept = self._keep_before(cenv, kind, username)
-        with self._store.exclusive(cenv):
+        with self._store.exclusive(cenv) as holder:
             if _moment(session) != seen:
                 self._discard(cenv, kept)
                 kept = self._keep_before(cenv, kind, username)
-            yield kept
+            yield kept, holder
 
     def _keep_before(self, cenv: str, kind: str, username: str) -> str:
         """A copy without an entry in the log, which is about to be replaced itself; returns its id."""
@@ -154,7 +154,7 @@ class Backups:
         cenv = session.cenv
         facts = self.find(cenv, backup_id)
         require_owner(session, actor)
-        with self.fetched(cenv, backup_id) as path, self.replacing(session, "restore", actor.username) as kept:
+        with self.fetched(cenv, backup_id) as path, self.replacing(session, "restore", actor.username) as (kept, holder):
             require_owner(session, actor)  # again, where nobody else can write
             if proof is not None:
                 require_still(session, actor, proof)
@@ -165,7 +165,7 @@ class Backups:
                 with draft.transaction(actor) as transaction:
                     audit.record(transaction, AuditEntry("backup.restore", "backup", backup_id, {"kept": kept}))
                 _drop_revoked(draft, session)
-            put_in_place(session, path)
+            put_in_place(session, holder, path)
         return facts
 
     def _require_room(self, cenv: str, kind: str, username: str) -> None:

@@ -13,8 +13,8 @@ JUMP: Final = 1_000
 COUNTERS: Final = ("grants", "settings", "endpoints", "templates", "commits", "people")
 
 
-def put_in_place(session: Session, draft: Path) -> None:
-    """Make the draft's content that of the session's cenv; the caller keeps writers out.
+def put_in_place(session: Session, holder: Session, draft: Path) -> None:
+    """Make the draft's content that of the session's cenv, whose writers `holder` keeps out.
 
     Counters go on from beyond those of both, so that nothing that any process has cached is right by accident.
     """
@@ -24,4 +24,4 @@ def put_in_place(session: Session, draft: Path) -> None:
         sets = ", ".join(f"{name} = max({name}, ?) + {JUMP}" for name in COUNTERS)
         connection.execute(f"UPDATE _wce_state SET {sets}", held)
 
-    overwrite(session, draft, move_on)
+    overwrite(session, holder, draft, move_on)

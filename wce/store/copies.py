@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from wce import lane
+from wce.errors import WceError
 from wce.store.session import Session
 from wce.store.sqlite import Connection, connect, told
 from wce.store.store import Store
@@ -36,14 +37,23 @@ def clean_copy(store: Store, cenv: str) -> Iterator[Path]:
         yield clean
 
 
-def overwrite(session: Session, source: Path, prepare: Callable[[Connection], None] = lambda _: None) -> None:
+def overwrite(session: Session, holder: Session, source: Path, prepare: Callable[[Connection], None] = lambda _: None) -> None:
     """Put the content of another file in the place of the session's, as one commit that every process sees as any other.
 
-    The caller keeps writers out. `prepare` may make ready what is copied. Raises WceError, and nothing has changed then.
+    `holder` is that of `Store.exclusive`. It lets go here, as the lock is one connection's; whoever gets in before the session has it
+    is noticed then. `prepare` may make ready what is copied. Raises WceError, and nothing has changed then.
     """
+
+    def look(_status: int, remaining: int, _total: int) -> None:
+        if remaining and holder.one("PRAGMA data_version") != seen:
+            raise WceError("busy", "Somebody wrote to the cenv at the last moment.", retry_after=1)
+
     with told(), closing(connect(source)) as connection:
         prepare(connection)
-        connection.backup(session.connection, pages=-1)
+        seen = holder.one("PRAGMA data_version")
+        if holder.connection.in_transaction:
+            holder.execute("ROLLBACK")
+        connection.backup(session.connection, pages=1, progress=look)  # the first page takes the lock
 
 
 def _copy(session: Session, target: Path) -> None:

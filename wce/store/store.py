@@ -20,6 +20,7 @@ from wce.store import migrate
 from wce.store.connections import Connections, Use
 from wce.store.folder import Folder
 from wce.store.locks import FolderLock, ProcessLocks, WriterLocks
+from wce.store.quarantine import Quarantine
 from wce.store.removal import leave_word, shut_out_writers
 from wce.store.session import Session
 from wce.store.spill import Spill, spill_to
@@ -44,7 +45,6 @@ from wce.store.writing import Work, Writing
 WAIT_SECONDS: Final = 30.0  # for other writers, in this process and in others
 WRITERS: Final = ".wce.writers"  # beside the cenvs: whose turn it is to write, over all processes
 SYSTEM: Final = "system"  # the key of the connection that runs our own SQL
-_MOST_DAMAGED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Store:
         self.writers = WriterLocks()
         self.processes = ProcessLocks(self.folder.path / WRITERS if settings.processes > 1 else None)
         self.transactions: dict[int, Transaction] = {}  # the open ones, by id of the handle
-        self._damaged: dict[str, tuple[int, ...]] = {}
+        self._damaged = Quarantine(self.folder.signature)
 
     def open(self) -> None:
         """Make the folder and take its lock; SettingError when another server uses it, or the folder for large queries is none."""
@@ -107,8 +107,7 @@ class Store:
 
     def session(self, cenv: str) -> Use[Session]:
         """`with` this thread's system connection. WceError `no_such_cenv`, `cenv_damaged`, `newer_schema`."""
-        if self._damaged:
-            self._refuse_damaged(cenv)
+        self._damaged.check(cenv)
         return self.connections.use(cenv, SYSTEM, partial(self._open_session, cenv))
 
     @contextmanager
@@ -171,24 +170,31 @@ class Store:
         return draft.cenv
 
     @contextmanager
-    def exclusive(self, cenv: str) -> Iterator[None]:
-        """Keep other writers out while a cenv's whole content is replaced; not from a thread that writes to it."""
+    def exclusive(self, cenv: str) -> Iterator[Session]:
+        """Keep other writers out, of every process, while a cenv's whole content is replaced; not from a thread that writes to it.
+
+        The session holds SQLite's own lock: commands beside a server know no other one.
+        """
         deadline = time.monotonic() + WAIT_SECONDS
-        with self.writers.hold(cenv, WAIT_SECONDS), self.processes.hold(cenv, deadline - time.monotonic()):
-            yield
+        with (
+            self.writers.hold(cenv, WAIT_SECONDS),
+            self.processes.hold(cenv, deadline - time.monotonic()),
+            closing(Session(cenv, self._connect(cenv), self.transaction, self.explain)) as holder,
+        ):
+            shut_out_writers(holder)
+            yield holder
 
     def remove(self, cenv: str, before: Callable[[], None] = lambda: None) -> None:
         """Delete a cenv once its writers are done. Readers of the moment finish; other processes notice at their next read.
 
         `before` is called when nobody writes any more, in any process: what it lays aside has every write that was acknowledged.
         """
-        with self.exclusive(cenv), closing(Session(cenv, self._connect(cenv), self.transaction, self.explain)) as session:
-            shut_out_writers(session)
+        with self.exclusive(cenv) as holder:
             before()
             self.connections.close_cenv(cenv)
             self.folder.delete(cenv)
-            leave_word(session)
-        self._damaged.pop(cenv, None)
+            leave_word(holder)
+        self._damaged.forget(cenv)
 
     def explain(self, handle: Handle, error: Exception) -> WceError | None:
         """What an error of SQLite means to a client, None: the SQL is wrong. A damaged file is shut from here on.
@@ -212,17 +218,7 @@ class Store:
         """Answer `cenv_damaged` without opening the file again until somebody has changed it."""
         LOGGER.error("cenv damaged", extra={"cenv": cenv, "evidence": evidence})
         self.connections.close_cenv(cenv)
-        if len(self._damaged) >= _MOST_DAMAGED:
-            self._damaged.clear()
-        self._damaged[cenv] = self.folder.signature(cenv)
-
-    def _refuse_damaged(self, cenv: str) -> None:
-        known = self._damaged.get(cenv)
-        if known is None:
-            return
-        if known == self.folder.signature(cenv):
-            raise WceError("cenv_damaged", evidence="quarantined")
-        self._damaged.pop(cenv, None)
+        self._damaged.add(cenv)
 
     def require_space(self) -> None:
         """On a full disk not even DELETE works, so writing stops while there is still room to put things right."""

@@ -29,8 +29,8 @@ from wce.store.sqlite import connect
 from wce.store.store import Draft, Store
 
 SECONDS: Final = 300.0  # for all of one file
-# `with` other writers kept out and the name of a copy of what is about to be replaced.
-Replacing = Callable[[], AbstractContextManager[str]]
+# `with` the name of a copy of what is about to be replaced, and the session that keeps writers out.
+Replacing = Callable[[], AbstractContextManager[tuple[str, Session]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class Importer:
         owner = _present_owner(session)
         with self.store.draft(actor) as draft:
             report = self._build(draft, path, owner, max_bytes, actor)
-            with replacing() as kept:
+            with replacing() as (kept, holder):
                 require_owner(session, actor)
                 if _present_owner(session) != owner:  # whose password would be the old one again
                     raise WceError("forbidden", "The owner's name, password or address has changed meanwhile: import the file again.")
                 self._record(draft, actor, report.brief() | {"kept": kept})
-                put_in_place(session, draft.path)
+                put_in_place(session, holder, draft.path)
         return report
 
     def _record(self, draft: Draft, actor: Actor, details: dict[str, Any]) -> None:
