@@ -175,4 +175,4 @@ def test_the_memory_of_damage_is_bounded(store, monkeypatch):
     for _ in range(10):
         store.quarantine(str(uuid.uuid4()), "test")
 
-    assert len(store._damaged) <= 3
+    assert len(store._damaged._damaged) <= 3
