@@ -17,11 +17,17 @@ export function shown(value) {
 
 const isNumeric = type => /INT|REAL|NUM|DOUB|FLOA|DEC|BOOL/i.test(type);
 
-/** What to say of a text that a column of numbers would keep as a text; undefined where all is well. */
-export function misfit(text, type) {
+/** Why a text is no number in a column of numbers; undefined where all is well. */
+function oddity(text, type) {
   if (!isNumeric(type) || text.trim() === '' || Number.isFinite(Number(text))) return undefined;
   const meant = text.trim().replace(/^(-?\d+),(\d+)$/, '$1.$2');
-  return `${meant === text.trim() ? 'This is no number' : `A number has a point: ${meant}`}. Enter once more keeps it as a text.`;
+  return meant === text.trim() ? 'This is no number' : `A number has a point: ${meant}`;
+}
+
+/** What to say of a text that a column of numbers would keep as a text; undefined where all is well. */
+export function misfit(text, type) {
+  const odd = oddity(text, type);
+  return odd && `${odd}. Enter once more keeps it as a text.`;
 }
 
 /** What somebody typed, as the column's type would have it: numbers stay numbers, an empty text of a column that is no text is NULL. */
@@ -32,11 +38,19 @@ export function typed(text, type) {
   return numeric && text.trim() !== '' && Number.isFinite(Number(text)) && !/^\s*-?\d+\s*$/.test(text) ? Number(text) : text;
 }
 
+const comparison = text => /^(<=|>=|<>|!=|=|<|>)\s*(.*)$/.exec(text.trim());
+
+/** What to say of a filter that compares a column of numbers with something that is none; undefined where all is well. */
+export function oddFilter(text, type) {
+  return oddity(comparison(text)?.[2] ?? '', type);
+}
+
 /** One condition of a column's filter: "= 5", "> 3", "!= x", "null", "not null", else a part of the text. Answers [sql, params]. */
 export function condition(column, text, type) {
-  const asked = text.trim(), operator = /^(<=|>=|<>|!=|=|<|>)\s*(.*)$/.exec(asked);
-  if (/^null$/i.test(asked)) return [`${column} IS NULL`, []];
-  if (/^not null$/i.test(asked)) return [`${column} IS NOT NULL`, []];
+  const asked = text.trim(), operator = comparison(asked), infinite = `typeof(${column}) = 'real' AND ${column} IN (9e999, -9e999)`; // JSON has no such numbers: they are shown as NULL
+  if (/^null$/i.test(asked)) return [`(${column} IS NULL OR ${infinite})`, []];
+  if (/^not null$/i.test(asked)) return [`(${column} IS NOT NULL AND NOT (${infinite}))`, []];
+  if (operator && typed(operator[2], type) === null) return ['true', []]; // whoever types has come no further yet
   if (operator) return [`${column} ${operator[1]} ?`, [typed(operator[2], type)]];
   return [`${column} LIKE ? ESCAPE '\\'`, [`%${asked.replace(/[\\%_]/g, '\\$&')}%`]];
 }

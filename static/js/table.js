@@ -1,7 +1,7 @@
 // One table: its rows page by page, sorted and filtered, edited in place.
 import { CENV, Problem, get, ident, post, query, save, send } from './api.js';
 import { editCell } from './cell-edit.js';
-import { condition, isBlob, misfit, shown, typed } from './cells.js';
+import { condition, isBlob, misfit, oddFilter, shown, typed } from './cells.js';
 import { deleteRows } from './deletion.js';
 import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
 import { num, plural } from './format.js';
@@ -149,8 +149,13 @@ function head() {
     const on = sort.replace(/^-/, '') === item.name, down = sort.startsWith('-');
     return h('th', { scope: 'col', 'aria-sort': on ? (down ? 'descending' : 'ascending') : 'none' }, h('button', { type: 'button', title: item.type, onclick: () => { sort = on ? (down ? '' : `-${item.name}`) : item.name; head(); restart(); } }, table.key.includes(item.name) && icon('key-round', 'pk'), item.name, on && icon(down ? 'arrow-down' : 'arrow-up')));
   };
-  const box = item => h('td', {}, h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', size: '8', placeholder: 'filter', 'aria-label': `Filter ${item.name}: a part of it, = 5, > 3, null`, title: 'A part of it, = 5, > 3, null, not null',
-    oninput: debounce(event => { const text = event.target.value.trim(); if (text) filters.set(item.name, text); else filters.delete(item.name); restart(); }) }));
+  const box = item => {
+    const told = h('p', { class: 'cell-error', role: 'alert', id: `filter-error-${table.columns.indexOf(item)}` }), input = h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', size: '8', placeholder: 'filter', 'aria-label': `Filter ${item.name}: a part of it, = 5, > 3, null`, title: 'A part of it, = 5, > 3, null, not null',
+      oninput: debounce(() => { const text = input.value.trim(); if (text) filters.set(item.name, text); else filters.delete(item.name); judge(); restart(); }) });
+    const judge = () => { told.textContent = oddFilter(input.value, item.type) ?? ''; told.hidden = !told.textContent; for (const [key, value] of [['aria-invalid', 'true'], ['aria-describedby', told.id]]) if (told.hidden) input.removeAttribute(key); else input.setAttribute(key, value); };
+    judge();
+    return h('td', {}, input, told);
+  };
   const top = [h('tr', {}, h('th', { class: 'rn' }, h('span', { class: 'sr' }, 'Row')), table.columns.map(title)), h('tr', { class: 'filter-row' }, h('td', { class: 'rn' }), table.columns.map(box))];
   const old = $('#grid table');
   if (old) fill($('thead', old), top); else fill($('#grid'), h('table', { class: 'grid' }, h('thead', {}, top), h('tbody'))).removeAttribute('aria-busy');
