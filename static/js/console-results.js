@@ -3,7 +3,7 @@ import { post, save, send } from './api.js';
 import { draw as drawChart } from './charts.js';
 import { $, $$, fill, h, icon } from './dom.js';
 import { duration, num, plural } from './format.js';
-import { grid, kindOf, tsv } from './grid.js';
+import { grid, kindOf, tsv, unique } from './grid.js';
 import { act, copy, menu, toast } from './ui.js';
 
 const MAX_JSON = 200, MAX_POINTS = 1000;
@@ -40,6 +40,11 @@ export function view(name) {
 }
 const current = () => $('[data-view][aria-selected="true"]').dataset.view;
 
+function asJson(columns, rows) {
+  const names = unique(columns);
+  return JSON.stringify(rows.map(row => Object.fromEntries(names.map((name, i) => [name, row[i]]))), null, 2);
+}
+
 /** Show an answer of /query with rows as arrays; `as` says in whose name it was asked for. */
 export function showResult(result, sql, as = {}) {
   last = { ...result, sql, as };
@@ -54,8 +59,7 @@ export function showResult(result, sql, as = {}) {
   }
   shown = grid($('#grid'), { columns: result.columns, rows: result.rows, label: 'Rows of the result' });
   prepareChart();
-  const objects = result.rows.slice(0, MAX_JSON).map(row => Object.fromEntries(result.columns.map((name, i) => [name, row[i]])));
-  fill($('#json'), h('pre', { class: 'json' }, JSON.stringify(objects, null, 2), result.rows.length > MAX_JSON && `\n… the first ${MAX_JSON} of ${result.rows.length}; export has all`));
+  fill($('#json'), h('pre', { class: 'json' }, asJson(result.columns, result.rows.slice(0, MAX_JSON)), result.rows.length > MAX_JSON && `\n… the first ${MAX_JSON} of ${result.rows.length}; export has all`));
   view(['plan', ''].includes(current()) ? 'grid' : innerWidth < 860 && current() === 'both' ? 'grid' : current());
 }
 
@@ -78,7 +82,7 @@ async function fetchAll(accept) {
 async function fetchJson() {
   const { rows, truncated } = await post('/query', again('arrays'));
   sayCut(truncated);
-  return new Blob([JSON.stringify(rows.map(row => Object.fromEntries(last.columns.map((name, i) => [name, row[i]]))), null, 2)], { type: 'application/json' });
+  return new Blob([asJson(last.columns, rows)], { type: 'application/json' });
 }
 const EXPORTS = [['CSV', 'text/csv', 'csv'], ['NDJSON', 'application/x-ndjson', 'ndjson']];
 

@@ -21,9 +21,20 @@ export function createSql(name, columns) {
   return `CREATE TABLE ${ident(name)} (\n  ${lines.join(',\n  ')}\n)`;
 }
 
+/** Which of TYPES a declared type means to SQLite. */
+function affinity(declared) {
+  const words = [[/INT/i, 'INTEGER'], [/CHAR|CLOB|TEXT/i, 'TEXT'], [/BLOB/i, 'BLOB'], [/REAL|FLOA|DOUB/i, 'REAL'], [/^$/, '']];
+  return (words.find(([pattern]) => pattern.test(declared)) ?? [, 'NUMERIC'])[1];
+}
+
 /** The columns that another one may refer to: single keys of tables. */
-export const targets = tables => tables.filter(table => table.type === 'table' && table.key.length === 1).map(table => ({ table: table.name, column: table.key[0] }));
+export const targets = tables => tables.filter(table => table.type === 'table' && table.key.length === 1).map(table => ({ table: table.name, column: table.key[0], type: affinity(table.columns.find(column => column.name === table.key[0]).type) }));
 export const targetOptions = found => [['', 'nothing'], ...found.map((to, i) => [i, `${to.table} (${to.column})`])];
+
+/** Whatever `to` refers to from now on, `type` is the one of that: another type would make no two of them equal. */
+export function followType(to, type, found) {
+  to.addEventListener('change', () => { if (to.value !== '') type.value = found[Number(to.value)].type; });
+}
 
 /** A dialog whose fields make a statement, which stands under them and runs when it is sent. Answers the statement, or undefined. */
 export function sqlDialog({ sql, fields = [], ...more }) {

@@ -43,6 +43,17 @@ export function openValue(name, value) {
   dialog(name, h('div', { class: 'dialog-body' }, content(name, value), h('div', {}, button('Copy', { icon: 'copy', onclick: () => copy(plain(value), 'The value') }))), { wide: true });
 }
 
+/** The names with _2, _3… on later ones of the same, as the server has them, so that an object for each row loses no column. */
+export function unique(names) {
+  const taken = new Set(names), seen = new Set();
+  return names.map(name => {
+    let fresh = name;
+    for (let i = 2; seen.has(fresh) || (fresh !== name && taken.has(fresh)); i += 1) fresh = `${name}_${i}`;
+    seen.add(fresh);
+    return fresh;
+  });
+}
+
 // A spreadsheet runs what begins so, as in a file of CSV.
 const inert = value => plain(value).replaceAll(/[\t\n\r]/g, ' ').replace(typeof value === 'string' ? /^(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/ : /(?!)/, "'");
 /** Rows as texts with tabs, as spreadsheets take them. */

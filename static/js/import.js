@@ -21,7 +21,7 @@ function form(file, table, mode, columns, preview) {
 /** Ask for a file and load it; resolves to the table's name, or undefined. `into` fixes the table. */
 export function importFile(tables, into = NEW) {
   return new Promise(resolve => {
-    let found, done;
+    let found, done, heads = [], looks = 0, guess = '';
     const choice = field({ name: 'into', label: 'Into', value: into, options: [[NEW, 'A new table'], ...tables.map(name => [name, name])] });
     const file = field({ name: 'file', label: 'CSV, JSON or NDJSON file', type: 'file', required: true, hint: 'In UTF-8. A CSV file begins with the names of its columns.' });
     const name = field({ name: 'table', label: 'Name of the new table', mono: true });
@@ -32,14 +32,25 @@ export function importFile(tables, into = NEW) {
     const chosen = () => $('input', file).files[0];
     const target = () => $('select', choice).value || $('input', name).value.trim();
     const mode = () => ($('select', choice).value ? 'append' : 'create');
-    const kinds = () => (mode() === 'create' && found ? found.columns.map((column, at) => ({ name: column.name, type: $(`[name="type-${at}"]`, picture)?.value ?? column.type })) : undefined);
+    const kinds = () => (mode() === 'create' && heads.length ? heads.map(([called, type]) => ({ name: called.value.trim(), type: type.value })) : undefined);
 
-    function draw() {
-      const pick = (column, at) => (mode() === 'create' ? h('select', { name: `type-${at}`, 'aria-label': `Type of ${column.name}`, onchange: () => look(true) }, TYPES.map(type => h('option', { value: type, selected: type === column.type }, type))) : h('small', {}, column.type));
-      fill(picture, h('p', {}, `${plural(found.row_count, 'row')}, ${plural(found.columns.length, 'column')}. The first of them:`),
-        h('div', { class: 'scroll-x bounded', tabindex: '0', role: 'region', 'aria-label': 'Preview' }, h('table', { class: 'grid' }, h('thead', {}, h('tr', {}, found.columns.map((column, at) => h('th', {}, h('span', { class: 'head' }, column.name, ' ', pick(column, at)))))),
-          h('tbody', {}, found.rows.map(row => h('tr', {}, (Array.isArray(row) ? row : found.columns.map(column => row[column.name])).map(value => h('td', {}, shown(value)))))))),
-        found.errors.length > 0 && h('ul', { class: 'plain bad' }, found.errors.slice(0, 10).map(({ line, message }) => h('li', {}, `Line ${line}: ${message}`))));
+    function head({ name: called, type }, at) {
+      if (mode() !== 'create') return h('th', {}, h('span', { class: 'col-head' }, called, ' ', h('small', {}, type)));
+      const seen = () => look(true);
+      heads[at] = [h('input', { class: 'cell-filter', value: called, size: '10', placeholder: 'name', 'aria-label': `Name of column ${at + 1}`, autocomplete: 'off', spellcheck: 'false', onchange: seen }),
+        h('select', { 'aria-label': `Type of ${called || `column ${at + 1}`}`, onchange: seen }, TYPES.map(each => h('option', { value: each, selected: each === type }, each)))];
+      return h('th', {}, h('span', { class: 'col-head in-row firm' }, heads[at]));
+    }
+
+    /** The heads stay as they are while somebody types in them. */
+    function draw(keep) {
+      if (!keep) {
+        heads = [];
+        fill(picture, h('p'), h('div', { class: 'scroll-x bounded', tabindex: '0', role: 'region', 'aria-label': 'Preview' }, h('table', { class: 'grid' }, h('thead', {}, h('tr', {}, found.columns.map(head))), h('tbody'))), h('ul', { class: 'plain bad' }));
+      }
+      fill($('p', picture), `${plural(found.row_count, 'row')}, ${plural(found.columns.length, 'column')}. ${found.rows.length ? 'The first of them:' : ''}`);
+      fill($('tbody', picture), found.rows.map(row => h('tr', {}, row.map(value => h('td', {}, shown(value))))));
+      fill($('ul', picture), found.errors.slice(0, 10).map(({ line, message }) => h('li', {}, `Line ${line}: ${message}`)));
       go.disabled = found.errors.length > 0;
       go.textContent = `Import ${plural(found.row_count, 'row')}`;
     }
@@ -48,15 +59,20 @@ export function importFile(tables, into = NEW) {
       name.hidden = mode() === 'append';
       go.disabled = true;
       if (!chosen()) return;
-      if (!$('input', name).value) $('input', name).value = proposed(chosen().name);
+      const called = $('input', name), mine = ++looks;
+      if (called.value === guess) called.value = guess = proposed(chosen().name); // another file, another name, unless somebody has typed one
       showErrors(box, null);
       $('.form-error:not(.field-error)', box).hidden = true;
+      if (!keep) { heads = []; fill(picture, h('p', { class: 'dim' }, 'Looking at the file…')); }
       try {
-        found = await post('/admin/tables/import', form(chosen(), target(), mode(), keep ? kinds() : undefined, true));
-        draw();
+        const answer = await post('/admin/tables/import', form(chosen(), target(), mode(), keep ? kinds() : undefined, true));
+        if (mine !== looks) return; // something else has been chosen or typed since
+        found = answer;
+        draw(keep && heads.length > 0);
       } catch (error) {
+        if (mine !== looks) return;
+        if (!keep) picture.replaceChildren();
         if (!error.status) { fail(error); return; }
-        picture.replaceChildren();
         showErrors(box, error);
       }
     }
@@ -75,7 +91,7 @@ export function importFile(tables, into = NEW) {
         go.disabled = false;
       }
     });
-    $('input', file).addEventListener('change', () => { found = undefined; look(); });
+    $('input', file).addEventListener('change', () => look());
     $('select', choice).addEventListener('change', () => look());
     $('input', name).addEventListener('change', () => look(true));
     const el = dialog('Import a file', box, { wide: true, onclose: () => resolve(done) });

@@ -1,6 +1,6 @@
 // A new table, column by column.
 import { $, $$, button, h, iconButton } from './dom.js';
-import { createSql, sqlDialog, targetOptions, targets, TYPES } from './ddl.js';
+import { createSql, followType, sqlDialog, targetOptions, targets, TYPES } from './ddl.js';
 import { field } from './ui.js';
 
 /** The inputs of one column; their names are those of its parts. */
@@ -15,6 +15,7 @@ function line(found, at, preset = {}) {
     select('to', 'Refers to', targetOptions(found).map(([key, shown]) => [key, key === '' ? 'refers to nothing' : `→ ${shown}`]), ''),
     check('notNull', 'not null', preset.notNull), check('key', 'key', preset.key),
     iconButton(`Leave out column ${at}`, 'x', { onclick: () => { const { parentElement } = el; el.remove(); parentElement.dispatchEvent(new Event('change', { bubbles: true })); } }));
+  followType($('[data-part=to]', el), $('[data-part=type]', el), found);
   return el;
 }
 

@@ -1,7 +1,7 @@
 // What a table is made of; administrators change it here.
 import { CENV, get, ident, rowsUrl } from './api.js';
-import { button, h, iconButton } from './dom.js';
-import { columnSql, sqlDialog, targetOptions, targets, TYPES } from './ddl.js';
+import { $, button, h, iconButton } from './dom.js';
+import { columnSql, followType, sqlDialog, targetOptions, targets, TYPES } from './ddl.js';
 import { act, dialog, field, menu, toastNext } from './ui.js';
 
 const mayChange = table => table.type === 'table' && ['admin', 'owner'].includes(document.body.dataset.role);
@@ -15,10 +15,12 @@ async function changed(told, asked, place = location.href) {
 
 async function addColumn(table) {
   const found = targets((await get('/data')).tables);
+  const type = field({ name: 'type', label: 'Type', options: [...TYPES, ['', 'any type']], value: 'TEXT' }), to = field({ name: 'to', label: 'Refers to', options: targetOptions(found) });
+  followType($('select', to), $('select', type), found);
   await changed(`${table.name} has a new column.`, sqlDialog({
     title: `Add a column to ${table.name}`, action: 'Add the column', text: 'A column that may not be NULL needs a default, because of the rows that are there.',
-    fields: [{ name: 'name', label: 'Name', required: true, mono: true }, { name: 'type', label: 'Type', options: [...TYPES, ['', 'any type']], value: 'TEXT' }, { name: 'notNull', label: 'Not null', type: 'checkbox' },
-      { name: 'fallback', label: 'Default', mono: true, hint: 'A number, a text, or an (expression)' }, { name: 'to', label: 'Refers to', options: targetOptions(found) }],
+    fields: [{ name: 'name', label: 'Name', required: true, mono: true }, type, { name: 'notNull', label: 'Not null', type: 'checkbox' },
+      { name: 'fallback', label: 'Default', mono: true, hint: 'A number, a text, or an (expression)' }, to],
     sql: given => `ALTER TABLE ${ident(table.name)} ADD COLUMN ${columnSql({ ...given, to: given.to === '' ? null : found[Number(given.to)] })}`,
   }));
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -150,6 +152,16 @@ def test_results_are_charts_and_json_too_and_leave_as_csv(console: Page) -> None
     lines = exported(console, "As CSV").splitlines()
 
     assert (lines[0], len(lines)) == ("month,revenue,missing", 12)
+
+
+def test_columns_of_one_name_are_told_apart_where_rows_are_objects(console: Page) -> None:
+    write(console, "SELECT 1 AS id, 2 AS id, 3 AS id_2")
+    console.get_by_role("button", name="Run").click()
+    console.get_by_role("tab", name="JSON").click()
+
+    expect(console.locator("#json")).to_contain_text('"id_3": 2')
+    for text in (exported(console, "As JSON"), console.locator("#json").inner_text()):
+        assert json.loads(text) == [{"id": 1, "id_3": 2, "id_2": 3}]
 
 
 def test_a_long_statement_is_stopped(console: Page) -> None:

@@ -40,3 +40,30 @@ def test_a_file_is_looked_at_mended_and_loaded(open_page: Open, place: Place) ->
     rows = place.send("POST", "/query", {"sql": "SELECT id, code, price FROM spring_stock"}).json()["rows"]
     assert rows == [{"id": 1, "code": "007", "price": "12.5"}, {"id": 2, "code": "+49", "price": None}]
     place.made("/query", {"sql": "DROP TABLE spring_stock"})
+
+
+def test_columns_get_the_names_that_the_file_does_not_give_them(open_page: Open, place: Place) -> None:
+    page = open_page("/data")
+    page.get_by_role("button", name="Import a file").click()
+    dialog = page.get_by_role("dialog")
+    file = dialog.get_by_label("CSV, JSON or NDJSON file")
+    file.set_input_files({"name": "other.csv", "mimeType": "text/csv", "buffer": b"a,b\n1\n"})
+    expect(dialog.locator(".bad")).to_have_text("Line 2: 1 field where the first line has 2")
+    file.set_input_files({"name": "bare.csv", "mimeType": "text/csv", "buffer": b"id,,id\n1,2,3\n"})
+    expect(dialog.get_by_label("Name of the new table")).to_have_value("bare")
+    expect(dialog.locator(".bad li")).to_have_count(2)
+    dialog.get_by_label("Into").select_option("customers")
+    expect(dialog.locator(".bad")).to_contain_text("Line 1: column 2 must have a name")
+    dialog.get_by_label("Into").select_option("A new table")
+
+    dialog.get_by_label("Name of column 2").fill("amount")
+    dialog.get_by_label("Name of column 3").fill("other id")
+    dialog.get_by_label("Type of column 2").focus()
+    expect(dialog.locator(".bad li")).to_have_count(0)
+    expect(dialog.get_by_label("Type of column 2")).to_be_focused()
+    assert_accessible(page)
+    dialog.get_by_role("button", name="Import 1 row").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("bare")
+    assert place.send("POST", "/query", {"sql": "SELECT * FROM bare"}).json()["rows"] == [{"id": 1, "amount": 2, "other id": 3}]
+    place.made("/query", {"sql": "DROP TABLE bare"})

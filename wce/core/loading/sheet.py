@@ -114,7 +114,8 @@ def _learn(found: dict[str, str | None], record: Record, form: str) -> Fault | N
             found[key] = kinds.wider(found.get(key), kinds.of_value(value))
         return None
     if len(record.cells) != len(found):
-        return Fault(record.line, f"{len(record.cells)} fields where the first line has {len(found)}")
+        count = len(record.cells)
+        return Fault(record.line, f"{count} {'field' if count == 1 else 'fields'} where the first line has {len(found)}")
     for (key, kind), cell in zip(list(found.items()), record.cells, strict=True):
         if kind != kinds.TEXT:
             found[key] = kinds.wider(kind, kinds.of_field(cell))

@@ -59,9 +59,9 @@ def fitted(sheet: Sheet, catalogue: Catalogue, table: str, *, create: bool) -> S
         raise WceError("no_such_table", f"no such table: {table}")
     declared = {fold(column.name): column.type for column in there.columns}
     for column in sheet.columns:
-        if fold(column.name) not in declared:
+        if column.name and fold(column.name) not in declared:  # one without a name is told with its place
             raise invalid("columns", f"the table has no column {column.name}")
-    return replace(sheet, columns=tuple(Column(item.name, _kind(declared[fold(item.name)], item.type)) for item in sheet.columns))
+    return replace(sheet, columns=tuple(Column(item.name, _kind(declared.get(fold(item.name), ""), item.type)) for item in sheet.columns))
 
 
 def preview(sheet: Sheet) -> Preview:
