@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import shutil
 import subprocess
@@ -37,6 +38,18 @@ def anchors(text: str) -> set[str]:
     """The anchors of the headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_tables_of_the_manual_name_their_columns() -> None:
+    """Readers of screens tell the head with each cell; the README is no part of the manual."""
+    bare = [f"{page.name}: {line}" for page in PAGES if page.parent.name == "docs" for line in heads(page) if re.search(r"\| *\|", line)]
+
+    assert not bare
+
+
+def heads(page: Path) -> list[str]:
+    lines = FENCE.sub("", page.read_text(encoding="utf-8")).splitlines()
+    return [line for line, under in itertools.pairwise(lines) if re.match(r"\| -+", under)]
 
 
 def rows(name: str, heading: str) -> dict[str, list[str]]:

@@ -79,7 +79,7 @@ function entry(item) {
 function slowest() {
   const most = Math.max(...found.slowest.map(item => item.mean_ms));
   if (!found.slowest.length) return empty('gauge', 'Nothing measured yet', 'Statements of the console and runs of scripts are compared here.');
-  return h('div', { class: 'scroll-x' }, h('table', { class: 'list' }, h('thead', {}, h('tr', {}, h('th', {}, 'Operation'), h('th', {}, 'Source'), h('th', {}, 'By'), h('th', { class: 'n' }, 'Calls'), h('th', { class: 'w-bar' }, 'Mean'))),
+  return h('div', { class: 'scroll-x', tabindex: '0', role: 'region', 'aria-label': 'Slowest operations' }, h('table', { class: 'list' }, h('thead', {}, h('tr', {}, h('th', {}, 'Operation'), h('th', {}, 'Source'), h('th', {}, 'By'), h('th', { class: 'n' }, 'Calls'), h('th', { class: 'w-bar' }, 'Mean'))),
     h('tbody', {}, found.slowest.map(item => h('tr', {}, h('td', { class: 'mono ell', title: item.what }, item.what.replaceAll(/\s+/g, ' ')), h('td', {}, h('span', { class: 'tag' }, item.source)), h('td', { class: 'dim' }, item.username || '–'), h('td', { class: 'n' }, num(item.count)), h('td', { class: 'w-bar' }, h('span', { class: 'barcell' }, h('progress', { value: item.mean_ms, max: most, 'aria-label': duration(item.mean_ms) }), duration(item.mean_ms))))))));
 }
 

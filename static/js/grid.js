@@ -1,8 +1,11 @@
 // A table of values: sorting, a cursor that keys move, copying, values too long for a cell in a window of their own.
+import { save } from './api.js';
+import { blobSize } from './cells.js';
 import { button, fill, h, icon } from './dom.js';
+import { bytes, num } from './format.js';
 import { copy, dialog } from './ui.js';
 
-const PAGE = 300, LONG = 300;
+const PAGE = 300, LONG = 300, SHOWN_BYTES = 3072; // three bytes are four characters
 const ICONS = { number: 'hash', date: 'calendar', text: 'type', blob: 'binary' };
 
 /** What most values of a column are: number, date, blob or text. */
@@ -14,16 +17,27 @@ export function kindOf(values) {
   return some.every(value => value?.$base64 !== undefined) ? 'blob' : 'text';
 }
 
-const size = base64 => Math.floor(base64.length * 3 / 4) - (base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0);
 /** A value as a text to copy. */
 export const plain = value => (value === null ? '' : typeof value === 'object' ? value.$base64 : String(value));
 
 /** A value as it stands in a cell. */
 export function show(value) {
   if (value === null) return h('i', { class: 'null' }, 'NULL');
-  if (typeof value === 'object') return h('i', { class: 'null' }, `BLOB ${size(value.$base64)} B`);
+  if (typeof value === 'object') return h('i', { class: 'null' }, `BLOB ${bytes(blobSize(value))}`);
   const text = String(value);
   return text.length > LONG ? text.slice(0, LONG) + '…' : text;
+}
+
+const PICTURES = [[/^\x89PNG/, 'png'], [/^\xff\xd8/, 'jpeg'], [/^GIF8/, 'gif'], [/^RIFF....WEBP/s, 'webp']];
+
+/** A BLOB as a picture, or its first bytes in hexadecimal; it can be taken away whole. */
+function blob(name, value) {
+  const size = blobSize(value), head = atob(value.$base64.slice(0, 16)), type = PICTURES.find(([pattern]) => pattern.test(head))?.[1];
+  const told = h('span', { class: 'dim' }, type ? `${type.toUpperCase()}, ${bytes(size)}` : size > SHOWN_BYTES ? `The first ${num(SHOWN_BYTES)} of ${num(size)} bytes` : bytes(size));
+  const hex = () => h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Value' }, [...atob(value.$base64.slice(0, SHOWN_BYTES * 4 / 3))].map((byte, i) => byte.charCodeAt(0).toString(16).padStart(2, '0') + (i % 16 === 15 ? '\n' : ' ')).join(''));
+  const picture = type && h('img', { class: 'blob', alt: `Picture in ${name}`, src: `data:image/${type};base64,${value.$base64}`, onerror: () => { picture.replaceWith(hex()); told.textContent = `${bytes(size)}, not a whole picture`; } });
+  const download = () => save(new Blob([Uint8Array.from(atob(value.$base64), byte => byte.charCodeAt(0))]), `${name}.${type ?? 'bin'}`);
+  return h('div', { class: 'stack' }, h('div', { class: 'in-row' }, told, button('Download', { icon: 'download', kind: 'sm', onclick: download })), picture || hex());
 }
 
 /** The whole value: JSON laid out, pictures shown, other BLOBs in hexadecimal. */
@@ -33,9 +47,7 @@ export function content(name, value) {
     try { const parsed = JSON.parse(text); if (typeof parsed === 'object' && parsed) text = JSON.stringify(parsed, null, 2); } catch { /* no JSON: shown as it is */ }
     return h('pre', { class: 'listing wrapped', tabindex: '0', 'aria-label': 'Value' }, value === null ? 'NULL' : text);
   }
-  const head = atob(value.$base64.slice(0, 16)), type = head.startsWith('\x89PNG') ? 'png' : head.startsWith('\xff\xd8') ? 'jpeg' : head.startsWith('GIF8') ? 'gif' : null;
-  return type ? h('img', { class: 'blob', alt: `Picture in ${name}`, src: `data:image/${type};base64,${value.$base64}` })
-    : h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Value' }, [...atob(value.$base64.slice(0, 4096))].map((byte, i) => byte.charCodeAt(0).toString(16).padStart(2, '0') + (i % 16 === 15 ? '\n' : ' ')).join(''));
+  return blob(name, value);
 }
 
 /** A window with the whole value. */

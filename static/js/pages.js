@@ -127,7 +127,7 @@ async function publish() {
 }
 const fields = (item = {}) => [{ name: 'name', label: 'Name', value: item.name ?? '', required: true, mono: true, hint: 'index, blog/index, posts/{slug}: also its address' }, { name: 'title', label: 'Title', value: item.title ?? '' }, { name: 'access', label: 'Who may see it', options: ACCESS, value: item.access ?? 'public' }, { name: 'run_as', label: 'Reads with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' }, { name: 'description', label: 'Description', value: item.description ?? '' }];
 async function create([label, syntax, content]) {
-  const made = await formDialog({ title: `New template: ${label.toLowerCase()}`, action: 'Create', fields: fields(), submit: async given => {
+  const made = await formDialog({ title: `New template: ${label}`, action: 'Create', fields: fields(), submit: async given => {
     const text = typeof content === 'string' ? content : await content(), item = await post('/admin/templates', { ...given, syntax, content: text, instead_of: '' });
     if (text.includes(LAYOUT) && !items.some(other => other.name === LAYOUT) && item.name !== LAYOUT) {
       try {

@@ -65,7 +65,7 @@ async function preview(table, user) {
   const conditions = binding(table, 'read', user), { seen, there, kept } = await left(table, user, conditions, SEEN_ROWS);
   const text = value => (value === null ? h('em', { class: 'null' }, 'NULL') : typeof value === 'object' ? 'blob' : String(value));
   dialog(`What ${user.username} sees of ${table}`, h('div', { class: 'dialog-body' }, h('p', {}, `${plural(seen, 'row')} of ${there}, by ${plural(conditions.length, 'policy', 'policies')}. Whether ${user.username} may read the table at all is a matter of permissions.`),
-    h('div', { class: 'scroll-x bounded' }, h('table', { class: 'grid' }, h('thead', {}, h('tr', {}, kept.columns.map(name => h('th', {}, h('span', { class: 'col-head' }, name))))), h('tbody', {}, kept.rows.map(row => h('tr', {}, row.map(value => h('td', {}, text(value))))))))), { wide: true });
+    h('div', { class: 'scroll-x bounded', tabindex: '0', role: 'region', 'aria-label': 'Rows' }, h('table', { class: 'grid' }, h('thead', {}, h('tr', {}, kept.columns.map(name => h('th', {}, h('span', { class: 'col-head' }, name))))), h('tbody', {}, kept.rows.map(row => h('tr', {}, row.map(value => h('td', {}, text(value))))))))), { wide: true });
 }
 
 const askWho = table => formDialog({ title: `See ${table} as somebody`, action: 'Show the rows', fields: [{ name: 'who', label: 'User', options: people().map(user => [user.user_id, user.username]) }],

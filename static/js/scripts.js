@@ -98,7 +98,7 @@ async function save() {
 
 const tables = async () => (await get('/tables', { quiet: true })).tables.filter(table => table.type === 'table').map(table => table.name);
 async function create(kind, [label, script]) {
-  const made = await formDialog({ title: `New ${KINDS[kind].label.toLowerCase()}: ${label.toLowerCase()}`, text: KINDS[kind].teach, action: 'Create', fields: fieldsOf(kind, {}, kind === 'hook' ? await tables() : []), submit: given => post(ADDRESS[kind], { ...given, script, instead_of: '' }) });
+  const made = await formDialog({ title: `New ${KINDS[kind].label.toLowerCase()}: ${label}`, text: KINDS[kind].teach, action: 'Create', fields: fieldsOf(kind, {}, kind === 'hook' ? await tables() : []), submit: given => post(ADDRESS[kind], { ...given, script, instead_of: '' }) });
   if (made) choose(take(made, kind));
 }
 async function settings() {
@@ -122,7 +122,7 @@ async function switchOn() {
   draw();
 }
 
-const newItems = () => Object.entries(KINDS).flatMap(([kind, { label, icon: name, snippets }]) => snippets.map(snippet => ({ label: `${label}: ${snippet[0].toLowerCase()}`, icon: name, run: () => act(() => create(kind, snippet)) })));
+const newItems = () => Object.entries(KINDS).flatMap(([kind, { label, icon: name, snippets }]) => snippets.map(snippet => ({ label: `${label}: ${snippet[0]}`, icon: name, run: () => act(() => create(kind, snippet)) })));
 function nothing() {
   current = null;
   pane.show(new Text('', 'starlark'));

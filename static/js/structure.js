@@ -63,7 +63,7 @@ export function structure(table) {
   const index = item => [`${item.name} (${item.columns.map(part => part ?? 'expression').join(', ')})${item.unique ? ' unique' : ''}`, may && !item.name.startsWith('sqlite_') && iconButton(`Drop the index ${item.name}`, 'trash-2', { onclick: () => act(() => dropIndex(item)) })];
   const change = (text, icon, run, kind = '') => button(text, { icon, kind: `sm ${kind}`, onclick: event => act(() => run(table), event.currentTarget) });
   dialog(`Structure of ${table.name}`, h('div', { class: 'dialog-body' }, may && h('div', { class: 'abreast' }, change('Add a column', 'plus', addColumn), change('Create an index', 'list-filter', addIndex), change('Rename', 'pencil', renameTable), change('Drop', 'trash-2', dropTable, 'bad')),
-    h('div', { class: 'scroll-x' }, h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Column', 'Type', 'Rules'].map(text => h('th', {}, text)), may && h('th', {}, h('span', { class: 'sr' }, 'Acts')))), h('tbody', {}, table.columns.map(column => line(table, column))))),
+    h('div', { class: 'scroll-x', tabindex: '0', role: 'region', 'aria-label': 'Columns' }, h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Column', 'Type', 'Rules'].map(text => h('th', {}, text)), may && h('th', {}, h('span', { class: 'sr' }, 'Acts')))), h('tbody', {}, table.columns.map(column => line(table, column))))),
     list('References', table.references.map(item => `${item.columns.join(', ')} → ${item.table} (${item.to_columns.join(', ')})`)), list('Indexes', table.indexes.map(index)),
     table.sql && h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Definition' }, table.sql)), { wide: true });
 }

@@ -18,7 +18,8 @@ def scripts(open_page: Open) -> Page:
 
 def test_an_endpoint_is_written_tried_and_saved(scripts: Page) -> None:
     scripts.get_by_role("button", name="New script").click()
-    scripts.get_by_role("menuitem", name="Endpoint: empty").click()
+    expect(scripts.get_by_role("menuitem", name="Endpoint: Insert from JSON", exact=True)).to_be_visible()
+    scripts.get_by_role("menuitem", name="Endpoint: Empty", exact=True).click()
     scripts.get_by_role("dialog").get_by_label("Path").fill("customers")
     scripts.get_by_role("button", name="Create").click()
     expect(scripts.locator(".field-error:visible")).to_be_visible()

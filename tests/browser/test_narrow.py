@@ -1,0 +1,39 @@
+"""Screens as wide as at a zoom of 400 %, and what must be scrolled there by keys."""
+
+from __future__ import annotations
+
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import Open, assert_accessible
+from tests.browser.place import Place
+
+NARROW = {"width": 320, "height": 640}
+KEYS = ["scrollable-region-focusable"]
+
+
+def test_whatever_is_wider_than_the_screen_can_be_scrolled_by_keys(open_page: Open, place: Place) -> None:
+    place.send("POST", "/console/history", {"sql": "SELECT count(*) FROM customers, customers", "duration_ms": 20, "row_count": 1})
+    page = open_page("/", viewport=NARROW)
+    page.get_by_role("columnheader", name="Operation").wait_for()
+    assert_accessible(page, KEYS)
+
+    page.goto(f"/{place.cenv}/admin/policies")
+    page.get_by_role("button", name="See as").click()
+    page.get_by_role("button", name="Show the rows").click()
+    page.get_by_role("columnheader", name="notes").wait_for()
+    assert_accessible(page, KEYS)
+
+    page = open_page("/data/orders", who="vera", viewport=NARROW)
+    page.get_by_role("button", name="Structure").click()
+    page.get_by_role("dialog").get_by_role("columnheader", name="Rules").wait_for()
+    assert_accessible(page, KEYS)
+
+
+def test_every_method_of_the_api_can_be_read(open_page: Open) -> None:
+    page = open_page("server:/docs/api", who=None)
+
+    for method in ("get", "post", "put", "delete"):
+        page.locator(f".method.{method}").first.evaluate("at => { at.id = 'looked-at' }")
+        found = Axe().run(page, context="#looked-at", options={"runOnly": ["color-contrast"]})
+        assert found.violations_count == 0, (method, found.generate_report())
+        page.locator("#looked-at").evaluate("at => { at.id = '' }")
