@@ -37,6 +37,7 @@ export function view(name) {
   const parts = { grid: ['grid'], chart: ['chart'], both: ['grid', 'chart'], json: ['json'], plan: ['plan'] }[name];
   for (const id of ['grid', 'chart', 'json', 'plan']) $('#' + id).hidden = !parts.includes(id);
   if (parts.includes('chart')) redraw();
+  $('#results').scrollIntoView({ block: 'nearest' }); // on low screens, which scroll as a whole, it lies below the text
 }
 const current = () => $('[data-view][aria-selected="true"]').dataset.view;
 

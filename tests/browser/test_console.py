@@ -242,6 +242,13 @@ def test_on_a_phone_everything_is_within_reach(open_page: Open) -> None:
     assert_accessible(page)
 
 
+def test_a_phone_on_its_side_shows_what_the_statement_answered(open_page: Open) -> None:
+    page = ready(open_page("/console", viewport={"width": 844, "height": 390}))
+    page.get_by_role("button", name="Run", exact=False).first.click()
+
+    expect(page.locator("#grid tbody td").first).to_be_in_viewport(ratio=1)
+
+
 def test_a_phone_gets_the_editor_when_somebody_writes_and_what_was_written_stays(open_page: Open) -> None:
     page = ready(open_page("/console?sql=SELECT+1+AS+one", viewport={"width": 390, "height": 844}))
     field = page.get_by_role("textbox", name="SQL editor")
