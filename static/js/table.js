@@ -150,7 +150,7 @@ function head() {
     return h('th', { scope: 'col', 'aria-sort': on ? (down ? 'descending' : 'ascending') : 'none' }, h('button', { type: 'button', title: item.type, onclick: () => { sort = on ? (down ? '' : `-${item.name}`) : item.name; head(); restart(); } }, table.key.includes(item.name) && icon('key-round', 'pk'), item.name, on && icon(down ? 'arrow-down' : 'arrow-up')));
   };
   const box = item => {
-    const told = h('p', { class: 'cell-error', role: 'alert', id: `filter-error-${table.columns.indexOf(item)}` }), input = h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', size: '8', placeholder: 'filter', 'aria-label': `Filter ${item.name}: a part of it, = 5, > 3, null`, title: 'A part of it, = 5, > 3, null, not null',
+    const told = h('p', { class: 'filter-error', role: 'alert', id: `filter-error-${table.columns.indexOf(item)}` }), input = h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', size: '8', placeholder: 'filter', 'aria-label': `Filter ${item.name}: a part of it, = 5, > 3, null`, title: 'A part of it, = 5, > 3, null, not null',
       oninput: debounce(() => { const text = input.value.trim(); if (text) filters.set(item.name, text); else filters.delete(item.name); judge(); restart(); }) });
     const judge = () => { told.textContent = oddFilter(input.value, item.type) ?? ''; told.hidden = !told.textContent; for (const [key, value] of [['aria-invalid', 'true'], ['aria-describedby', told.id]]) if (told.hidden) input.removeAttribute(key); else input.setAttribute(key, value); };
     judge();
