@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import orjson
@@ -56,6 +58,20 @@ def test_a_text_that_looks_like_a_cycle_changes_nothing_for_what_stands_beside_i
     assert orjson.loads(reply.body.replace(b"1180591620717411303424", b"0")) == [
         text, None, None, [0, 1], [1], 0, {"a": text}, {"$base64": "eA=="}
     ]  # fmt: skip
+
+
+def test_a_text_of_megabytes_becomes_json_in_less_memory_than_orjson_asks_for() -> None:
+    program = """
+import resource
+from wce.sandbox import answer, harden
+
+value = ["x" * 8_000_000]
+resource.setrlimit(resource.RLIMIT_DATA, (harden.data_bytes() + (60 << 20), resource.RLIM_INFINITY))
+print(len(answer.encode(value, len(repr(value)))))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, text=True)
+
+    assert (done.returncode, done.stdout) == (0, "8000004\n")
 
 
 def test_many_rows_with_such_a_text_are_no_more_work_than_others(stand: Stand) -> None:

@@ -131,6 +131,7 @@ def test_what_goes_too_far_ends_the_call_at_its_line(stand: Stand, lines: tuple[
         (("return response('x', headers={'X A': 'b'})",), "is no name of a header"),
         (("return response('x', headers={'X-A\\r\\nB: c': 'b'})",), "is no name of a header"),
         (("return response('x', headers={'': 'b'})",), "is no name of a header"),
+        (("return response('x', headers={'X' * 101: 'b'})",), "is no name of a header"),
         (("return response('x', headers={'X-%d' % i: 'b' for i in range(60)})",), "at most 50"),
         ((f"return response('x', content_type='{CRLF}')",), "may not be sent"),
         ((f"return redirect('{CRLF}')",), "may not be sent"),
@@ -168,6 +169,8 @@ def test_what_is_no_answer_is_not_sent(stand: Stand, lines: tuple[str, ...], mes
         (("db.batch([['x']] * 6)",), "limit"),
         (("return 'x' * 2000",), "output"),
         (("return ['x' * 500] * 5",), "output"),
+        (("abort(400, 'x' * 2000)",), "output"),
+        (("abort(400, '\\x01' * 170)",), "output"),
     ],
 )
 def test_a_budget_is_not_overdrawn(stand: Stand, lines: tuple[str, ...], kind: str) -> None:
@@ -175,6 +178,22 @@ def test_a_budget_is_not_overdrawn(stand: Stand, lines: tuple[str, ...], kind: s
         stand.answer(*lines, queries=5, output_bytes=1_000)
 
     assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize("line", ["fail('é'[0])", "return int('é'[0])", "return getattr(request, 'é'[0])"])
+def test_a_message_with_half_a_letter_is_told_as_such(stand: Stand, line: str) -> None:
+    with pytest.raises(Fault, match="message that is not UTF-8") as caught:
+        stand.answer(line)
+
+    assert caught.value.kind == "runtime"
+    assert stand.answer("return 'next'").body == b"next"
+
+
+def test_an_abort_may_say_as_much_as_an_answer(stand: Stand) -> None:
+    with pytest.raises(Fault) as caught:
+        stand.answer("abort(400, 'é' * 400)", output_bytes=1_000)
+
+    assert (caught.value.kind, caught.value.message) == ("abort", "é" * 400)
 
 
 def test_a_function_of_ours_without_memory_says_so(stand: Stand) -> None:

@@ -108,6 +108,7 @@ def test_what_reaches_for_more_than_data_is_refused(site: Site, source: str) -> 
         ("{{ query('x', 1) }}", "list or a dict"),
         ("{% include 5 %}", "not iterable"),
         ("{% include [5] %}", "must be a string"),
+        ("{% include 'x' * 1001 ignore missing %}", "at most 1000 characters"),
         ("{{ ('x' * 1000000 ~ 'y' * 1000000)|markdown }}", "at most 1048576"),
     ],
 )

@@ -60,6 +60,17 @@ def test_a_syntax_error_is_told_without_running(worker: Worker) -> None:
     assert worker.alive()
 
 
+def test_a_worker_that_reads_what_is_not_there_ends_at_once(forks: Forks) -> None:
+    starlark = Worker(forks, NOBODY if os.geteuid() == 0 else None)
+    starlark.ready(20)
+    with open(f"/proc/{starlark.pid}/status", encoding="ascii") as status:
+        caught = next(int(line.split()[1], 16) for line in status if line.startswith("SigCgt:"))
+    starlark.end("closed")
+
+    assert caught >> (signal.SIGSEGV - 1) & 1 == 0  # Go would tell first where it was, and wait for itself as it does
+    assert caught >> (signal.SIGURG - 1) & 1  # by which it stops its own threads
+
+
 def test_the_fault_of_a_script_leaves_the_worker_alive(worker: Worker) -> None:
     fault = fault_of(worker, "raise Fault('runtime', 'no', 3, 4)")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,29 @@ def test_a_runaway_is_stopped_with_an_error_of_its_own_and_the_next_call_runs(po
     assert caught.value.kind == kind
     assert seconds < budget.seconds + MARGIN_SECONDS
     assert pool.call("a", script("return {'a': 1}", Budget()), refuse_sql).body == b'{"a":1}'
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("return db.query('SELECT ?', ['x' * 9000000])", b"[]"),
+        ("return db.query('SELECT 1 -- ' + 'x' * 9000000)", b"[]"),
+        ("return len(json.encode(['x' * 8388590]))", b"8388594"),
+        ("return ['x' * 8388590]", b'["%s"]' % (b"x" * 8_388_590)),
+        ("abort(400, 'x' * 8388590)", None),
+    ],
+    ids=["parameter", "statement", "json.encode", "answer", "abort"],
+)
+def test_a_text_of_megabytes_has_room_in_the_memory_of_a_call(pool: Pool, line: str, said: bytes | None) -> None:
+    def serve(_message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        return {"ok": True}, b'{"columns": [], "rows": []}'
+
+    if said is None:
+        with pytest.raises(Fault) as caught:
+            pool.call("a", script(line, Budget()), serve)
+        assert (caught.value.kind, len(caught.value.message)) == ("abort", 8_388_590)
+    else:
+        assert pool.call("a", script(line, Budget()), serve).body == said
 
 
 def test_a_call_may_have_more_memory_than_the_one_before(pool: Pool) -> None:

@@ -18,9 +18,11 @@ MARK: Final = "__wce__"  # the key by which `response(…)` is told from a dict 
 JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
 _MAX_DEPTH: Final = 64
+_MOST_ESCAPED: Final = 6  # characters of JSON for one of a text
+_MOST_ASKED: Final = 16  # bytes that orjson asks for at most, for one of a text: eight, as a power of two
 _MAX_HEADERS: Final = 50
 _MAX_HEADER: Final = 8_192
-_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _NOT_IN_ADDRESSES: Final = re.compile(r"[^\x00-\x7f]+| ")
 _NO_BODY: Final = (204, 304)
@@ -28,8 +30,8 @@ _STATUSES: Final = range(200, 600)
 Headers = tuple[tuple[str, str], ...]
 
 
-def shape(result: Any, output_bytes: int) -> tuple[int, Headers, bytes]:
-    """Status, headers and body for what a handler has returned; raises Fault `result` or `output`."""
+def shape(result: Any, output_bytes: int, text_size: int = 0) -> tuple[int, Headers, bytes]:
+    """Status, headers and body for what a handler has returned, as `encode` takes it; raises Fault `result` or `output`."""
     if isinstance(result, dict) and result.get(MARK) == "response":
         status, headers, content = _response(result)
     else:
@@ -37,9 +39,9 @@ def shape(result: Any, output_bytes: int) -> tuple[int, Headers, bytes]:
         content = result
     if isinstance(content, dict) and content.get(MARK) == "response":
         raise Fault("result", "The body of an answer may not be an answer itself.")
-    body, kind = _body(content)
+    body, kind = _body(content, text_size)
     if len(body) > output_bytes:
-        raise Fault("output", f"The answer has {len(body)} bytes; at most {output_bytes} are allowed.")
+        raise _too_large(len(body), output_bytes)
     if status in _NO_BODY:
         return status, headers, b""
     if kind and not any(name.lower() == "content-type" for name, _ in headers):
@@ -47,17 +49,35 @@ def shape(result: Any, output_bytes: int) -> tuple[int, Headers, bytes]:
     return status, headers, body
 
 
-def encode(value: Any) -> bytes:
-    """JSON of a script's value: infinities and nan are null, bytes {"$base64": …}; raises Fault `result`."""
+def within(fault: Fault, output_bytes: int) -> Fault:
+    """The fault, or another one where it is an abort whose message is longer as JSON than an answer may be."""
+    if fault.kind == "abort" and len(fault.message) > output_bytes // _MOST_ESCAPED:
+        size = len(json.dumps(fault.message, ensure_ascii=False).encode())
+        if size > output_bytes:
+            return _too_large(size, output_bytes)
+    return fault
+
+
+def encode(value: Any, text_size: int = 0) -> bytes:
+    """JSON of a script's value: infinities and nan are null, bytes {"$base64": …}; raises Fault `result`.
+
+    `text_size` is the length of a large one as text, and 0 of any other.
+    """
     try:
+        # orjson does not look whether it was given the memory that it asks for, which it dies of; zeros cost nothing.
+        bytes(_MOST_ASKED * text_size)
         return orjson.dumps(value, default=_plain)
-    except (orjson.JSONEncodeError, RecursionError):
+    except (orjson.JSONEncodeError, RecursionError, MemoryError):
         # Too wide an integer, too deep, or a key that is no text: say which, or write it the slow way.
         return json.dumps(_walk(value, 0), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def base64_text(value: bytes) -> str:
     return base64.b64encode(value).decode("ascii")
+
+
+def _too_large(size: int, most: int) -> Fault:
+    return Fault("output", f"The answer has {size} bytes; at most {most} are allowed.")
 
 
 def _plain(value: Any) -> Any:
@@ -112,13 +132,13 @@ def _header(name: Any, value: Any) -> tuple[str, str]:
     return name, value
 
 
-def _body(content: Any) -> tuple[bytes, str]:
+def _body(content: Any, text_size: int) -> tuple[bytes, str]:
     """The bytes, and their type where the script has not said it."""
     rules: tuple[tuple[type | tuple[type, ...], Callable[[Any], tuple[bytes, str]]], ...] = (
         (type(None), lambda _: (b"", "")),
         (str, lambda text: (text.encode(), _TEXT)),
         (bytes, lambda raw: (raw, "application/octet-stream")),
-        ((dict, list, tuple, bool, int, float), lambda value: (encode(value), JSON)),
+        ((dict, list, tuple, bool, int, float), lambda value: (encode(value, text_size), JSON)),
     )
     for kind, make in rules:
         if isinstance(content, kind):

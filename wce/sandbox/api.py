@@ -129,11 +129,13 @@ REQUEST: Final = {
 # Runs in the interpreter before the script. A cyclic value would overflow Go's stack at the border, and strings that are sent and bytes
 # that are given would end at their first NUL. So a value whose text looks like one of the two is walked through before it crosses: one
 # that is no cycle has no more parts than its text has characters. Such bytes are given as letters, of which there are 256.
+# How long the text of a large value is, is told as well.
 _PRELUDE: Final = r"""
 def _wce_odd(value):
     text = repr(value)
+    large = len(text) if len(text) > 1000000 else None
     if "[...]" not in text and "{...}" not in text and "\\x00" not in text:
-        return None
+        return large
     left, level = len(text), [value]
     for _ in range(left):
         inner = []
@@ -150,14 +152,19 @@ def _wce_odd(value):
             if kind == "dict":
                 inner.extend(item.values())
         if not inner:
-            return None
+            return large
         level = inner
     return "cycle"
 
 def _wce_guard(function):
     def call(*args, **kwargs):
         odd = _wce_odd((args, kwargs))
-        found = function(_wce_odd = odd) if odd else function(*args, **kwargs)
+        if not odd:
+            found = function(*args, **kwargs)
+        elif type(odd) == "string":
+            found = function(_wce_odd = odd)
+        else:
+            found = function(_wce_odd = odd, *args, **kwargs)
         return _wce_whole(*found) if type(found) == "tuple" else found
     return call
 
@@ -189,7 +196,9 @@ def _wce_shuffling(function):
 
 def _wce_result(value):
     odd = _wce_odd(value)
-    return {"odd": odd} if odd else {"value": value}
+    if not odd:
+        return {"value": value}
+    return {"odd": odd} if type(odd) == "string" else {"value": value, "size": odd}
 
 def response(body = None, status = 200, headers = {}, content_type = None):
     return {"__wce__": "response", "body": body, "status": status, "headers": headers, "content_type": content_type}

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from wce.sandbox.messages import Fault
 
-ODD: Final = "_wce_odd"  # the argument by which the prelude says so
+ODD: Final = "_wce_odd"  # the argument by which the prelude says so; of a large value that crosses, the length of its text
 _ZERO: Final = "\u0100"
 _ODD: Final = {
     "cycle": "holds itself (a cyclic value).",

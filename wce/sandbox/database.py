@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from wce.sandbox import wire
 from wce.sandbox.library import without_nul
 from wce.sandbox.messages import Fault
 
@@ -65,15 +66,15 @@ class Database:
         return without_nul(answer) if _NUL in body else answer
 
 
-def _text(sql: Any) -> str:
+def _text(sql: Any) -> Any:
     if not isinstance(sql, str):
         raise ValueError("the SQL must be a string")
-    return sql
+    return wire.long(sql)
 
 
 def _statement(item: Any) -> list[Any]:
     if isinstance(item, str):
-        return [item]
+        return [_text(item)]
     if isinstance(item, list | tuple) and 1 <= len(item) <= 2:
         return [_text(item[0]), *(_params(params) for params in item[1:])]
     raise ValueError("each statement must be [sql, params]")
@@ -91,10 +92,12 @@ def _params(params: Any) -> Any:
 
 def _param(value: Any, name: object) -> Any:
     if isinstance(value, bytes):
-        return {"$base64": base64.b64encode(value).decode("ascii")}
+        return {"$base64": wire.long(base64.b64encode(value).decode("ascii"))}
+    if isinstance(value, str):
+        return wire.long(value)
     if isinstance(value, int) and not -_WIDEST <= value < _WIDEST:
         raise ValueError(f"parameter {name} must fit in 64 bits")
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, int | float):
         return value
     raise ValueError(f"parameter {name} must be None, a number, a string, bytes, True or False")
 

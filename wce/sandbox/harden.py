@@ -39,6 +39,8 @@ def harden(uid: int | None, *, outside: bool) -> tuple[int, list[str]]:
     says.
     """
     lacking: list[str] = []
+    # Go would tell where it was, and as a rule wait for itself while it does.
+    _libc.signal(signal.SIGSEGV, signal.SIG_DFL)
     warm_bytes = data_bytes()
     for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, _FILES)):
         resource.setrlimit(limit, (value, value))

@@ -46,8 +46,8 @@ def abort(status: int, message: str | None = "") -> NoReturn:
     raise Fault("abort", "" if message is None else str(message), status=status)
 
 
-def json_encode(value: Any) -> str:
-    return encode(value).decode()
+def json_encode(value: Any, *, text_size: int = 0) -> str:
+    return encode(value, text_size).decode()
 
 
 def json_decode(text: str | bytes) -> Any:

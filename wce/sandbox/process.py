@@ -17,7 +17,14 @@ from wce.sandbox.pace import QUICK_SECONDS, Pace
 PROGRAM: Final = "from wce.sandbox.runtime import Runtime; from wce.sandbox.worker import main; main(Runtime)"
 _STOP_SECONDS: Final = 0.2
 _STDERR_BYTES: Final = 16_384
-_NO_MEMORY: Final = (b"out of memory", b"MemoryError", b"pthread_create failed", b"annot allocate memory", b"memory allocation of")
+_NO_MEMORY: Final = (
+    b"out of memory",
+    b"MemoryError",
+    b"pthread_create failed",
+    b"annot allocate memory",
+    b"memory allocation of",
+    b"malloc failed",
+)
 _LOOK_EVERY: Final = 16  # calls, for its memory
 _TOLERANCE_SECONDS: Final = 0.05  # by which a wait may be longer than the time that is left, to set it anew less often
 

@@ -32,6 +32,8 @@ _PROBE: Final = "wce:checked"
 _FRAME: Final = re.compile(rf"^  {_FILE}:(\d+):(\d+): in (.*)$", re.MULTILINE)
 _LONG: Final = re.compile(rb"\d{19}")
 _UNSENDABLE: Final = "What the script returned cannot be sent: a function, a text that is not UTF-8, or a number of over 4,300 digits."
+_SIZE: Final = "text_size"  # the argument of functions that have to know of a large value how large it is
+_UNREADABLE: Final = "The script failed with a message that is not UTF-8: half of a letter stands in it."
 _release: Final = ctypes.pythonapi.Py_DecRef
 _release.argtypes = [ctypes.py_object]
 _release.restype = None
@@ -100,14 +102,16 @@ class Runtime:
         self._fleeting = script.fleeting
         try:
             request = _request(job_meta["request"], body, job_meta["fields"])
-            result = self._result(script, str(job_meta["entry"]), request)
-            status, headers, content = answer.shape(result, budget["output_bytes"])
-        except Fault as fault:
+            result, size = self._result(script, str(job_meta["entry"]), request)
+            status, headers, content = answer.shape(result, budget["output_bytes"], size)
+        except Fault as error:
+            fault = answer.within(error, budget["output_bytes"])
             fault.prints, fault.queries = tuple(self._prints.lines), self._database.queries
-            raise
+            raise fault from None
         return Reply(status, headers, content, tuple(self._prints.lines), self._database.queries, self._fleeting)
 
-    def _result(self, script: _Script, entry: str, request: dict[str, Any]) -> Any:
+    def _result(self, script: _Script, entry: str, request: dict[str, Any]) -> tuple[Any, int]:
+        """What it returns, and the length of its text where that is large."""
         interpreter, source = script.interpreter, script.source
         if interpreter is not None:
             if request or not script.plain:
@@ -121,9 +125,9 @@ class Runtime:
             self._run(source, lambda: fresh.exec(source.text, filename=_FILE))
             expression = "_wce_result(response)"
         found = self._clean(self._run(source, lambda: interpreter.eval(expression, filename="<call>")))
-        if "odd" in found:
+        if "value" not in found:
             raise border.refusal("result", found["odd"], "The answer")
-        return found["value"]
+        return found["value"], found.get("size", 0)
 
     def _checker(self, source: Source) -> starlark_go.Starlark:
         """An interpreter in which nothing ever runs; only a script without a handler finds the request at its left margin."""
@@ -145,6 +149,8 @@ class Runtime:
             return work()
         except starlark_go.EvalError as error:
             raise self._failure(source, error) from None
+        except TypeError:  # of the binding, which cannot make its own error of such a message
+            raise Fault("runtime", _UNREADABLE) from None
         except starlark_go.StarlarkError as error:
             if isinstance(error, starlark_go.SyntaxError | starlark_go.ResolveError):
                 raise reading.refused(source, error) from None
@@ -169,12 +175,16 @@ class Runtime:
     def _bind(self, entry: Entry, function: Function) -> Function:
         """A function of ours as a script calls it: what it raises is laid aside, and so are bytes that would be cut."""
         signature = inspect.signature(function)
+        measured = _SIZE in signature.parameters
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self._fleeting = self._fleeting or entry.fleeting
             try:
-                if border.ODD in kwargs:
-                    raise border.refusal("runtime", kwargs[border.ODD], f"A value for {entry.name}")
+                odd = kwargs.pop(border.ODD, 0)
+                if isinstance(odd, str):
+                    raise border.refusal("runtime", odd, f"A value for {entry.name}")
+                if odd and measured:
+                    kwargs[_SIZE] = odd
                 self._clean((args, kwargs))
                 try:
                     signature.bind(*args, **kwargs)

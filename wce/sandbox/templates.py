@@ -27,6 +27,7 @@ MAX_TEMPLATES: Final = 100  # of one call, those that are not there too
 MAX_DEPTH: Final = 20  # of templates inside of each other
 JINJA, MARKDOWN, HTML = "jinja", "markdown", "html"
 _CACHED_CHARS: Final = 1 << 20  # of source; the code takes up to thirty times as much
+_MAX_NAME: Final = 1_000  # characters, more than any has
 _MAX_EXCERPT: Final = 500  # characters of a line
 _MAX_FRAMES: Final = 30
 _FILE: Final = "template:"  # before the name of a template, as the file of its code
@@ -127,6 +128,8 @@ class Renderer:
         page = self._page
         if not isinstance(name, str):
             raise TypeError("the name of a template must be a string")
+        if len(name) > _MAX_NAME:
+            raise ValueError(f"the name of a template has at most {_MAX_NAME} characters")
         if name in page.templates:
             return page.templates[name]
         found = self._asked_for(name)

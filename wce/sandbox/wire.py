@@ -16,6 +16,7 @@ import orjson
 _LENGTHS: Final = struct.Struct(">II")
 _READ_BYTES: Final = 65_536
 _MOST_READ_BYTES: Final = 1 << 20
+_LONG: Final = 100_000
 META_BYTES: Final = 16 << 20
 BODY_BYTES: Final = 64 << 20
 
@@ -85,6 +86,11 @@ def _decode(text: bytes) -> dict[str, Any]:
     if not isinstance(meta, dict):
         raise WireError("meta is no object")
     return meta
+
+
+def long(text: str) -> Any:
+    """The text for a message, where it may be long: orjson would ask for eight times its memory, and die where it does not get it."""
+    return text if len(text) < _LONG else orjson.Fragment(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def timeval(seconds: float) -> bytes:

@@ -85,4 +85,6 @@ def _answer(runtime: Runtime, ask: Ask, meta: dict[str, Any], body: bytes) -> Se
         reply = runtime.call(meta, body)
         return reply.to_meta(), reply.body
     except Fault as fault:
-        return fault.to_meta(), b""
+        told = fault.to_meta()
+        told["message"] = wire.long(told["message"])
+        return told, b""
