@@ -24,15 +24,13 @@ DEEP = "{% set ns = namespace(x=[]) %}{% for i in range(5000) %}{% set ns.x = [n
         "{{ ['']|sum(attribute='__class__') }}",
         "{{ ['']|unique(attribute='__class__')|list }}",
         "{{ cycler.__init__.__globals__ }}",
+        "{{ query._function }}",
+        "{{ query.__call__ }}",
         "{{ joiner.__init__ }}",
         "{{ namespace.__init__ }}",
         "{{ namespace()._Namespace__attrs }}",
         "{{ dict.mro() }}",
         "{{ dict.fromkeys([1]) }}",
-        "{{ range.__globals__ }}",
-        "{{ query.__self__ }}",
-        "{{ query['__func__'] }}",
-        "{{ url_for_page.__globals__ }}",
         "{{ self.__init__ }}",
         "{{ self._TemplateReference__context }}",
         "{% extends 'parent' %}{% block x %}{{ super.__call__ }}{% endblock %}",
@@ -95,7 +93,7 @@ def test_what_reaches_for_more_than_data_is_refused(site: Site, source: str) -> 
         ("{{ now()|date('%1000000000d') }}", "the format"),
         ("{{ 1e300|date }}", "out of range"),
         ("{{ ['']|map('attr', '__class__')|list }}", "No filter named 'attr'"),
-        ("{{ query }}", "cannot be shown"),
+        ("{{ query }}", "a function cannot be shown; call it"),
         ("{{ dict }}", "cannot be shown"),
         ("{{ [query]|json }}", "no plain data"),
         ("{{ nope|json }}", "'nope' is undefined"),
@@ -173,6 +171,7 @@ def test_what_never_ends_is_ended(far_site: Site, source: str) -> None:
     [
         "{{ config }}{{ g }}{{ lipsum }}{{ url_for }}{{ get_flashed_messages }}{{ environment }}{{ context }}",
         "{{ request.application }}{{ request.environ }}",
+        "{{ range.__globals__ }}{{ query.__self__ }}{{ query['__func__'] }}{{ url_for_page.__globals__ }}",
         "{% set ns = namespace() %}{% set ns.__class__ = 1 %}{{ ns.x }}",
         "{% set x = query %}",
         "{{ [].__len__ if false }}",
@@ -180,6 +179,20 @@ def test_what_never_ends_is_ended(far_site: Site, source: str) -> None:
 )
 def test_what_is_not_there_is_nothing(site: Site, source: str) -> None:
     assert site.text(source) == ""
+
+
+@pytest.mark.parametrize("source", ["query ~ ''", "query|string", "[query]", "'%r' % query", "{'a': query}", "namespace(a=query) ~ ''"])
+def test_a_function_does_not_show_where_it_stands_in_memory(site: Site, source: str) -> None:
+    text = site.text("{{ " + source + " }}")
+
+    assert "&lt;function query&gt;" in text
+    assert "0x" not in text
+
+
+def test_what_is_not_found_is_told_no_longer_than_a_page_may_be(site: Site) -> None:
+    fault = site.fault("{{ not_found('\x01' * 200) }}", budget=Budget(output_bytes=1_000))
+
+    assert (fault.kind, fault.message) == ("output", "The answer has 1202 bytes; at most 1000 are allowed.")
 
 
 def test_only_a_namespace_can_be_changed(site: Site) -> None:

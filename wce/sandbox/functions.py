@@ -32,6 +32,25 @@ class Function:
     make: Callable[[Functions], Callable[..., Any]]
 
 
+class Named:
+    """A function that says its name where it is shown, and not where it stands in the memory of its worker."""
+
+    __slots__ = ("_function", "_name")
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self._name = name
+        self._function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<function {self._name}>"
+
+
+Named.__name__ = "function"  # as which messages tell of it
+
+
 class Functions:
     """Those that know the page at hand, or its way to the database."""
 
@@ -41,7 +60,7 @@ class Functions:
 
     def table(self) -> dict[str, Callable[..., Any]]:
         """Every function by its name."""
-        return {entry.name: entry.make(self) for entry in TABLE}
+        return {entry.name: Named(entry.name, entry.make(self)) for entry in TABLE}
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filters that know the page."""

@@ -13,6 +13,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from wce.cache import Cache
+from wce.sandbox.answer import within
 from wce.sandbox.database import Ask, Database
 from wce.sandbox.filters import FILTERS
 from wce.sandbox.front import LAYOUT, Front, parameters, split
@@ -92,9 +93,10 @@ class Renderer:
             body = text.encode("utf-8", "replace")
             if len(body) > page.output_bytes:
                 raise _too_large(page.output_bytes)
-        except Fault as fault:
+        except Fault as error:
+            fault = within(error, page.output_bytes)
             fault.queries = self._database.queries
-            raise
+            raise fault from None
         return Rendered(body, tuple(page.sources), tuple(page.missing), tuple(page.reads), page.front, self._database.queries)
 
     def _text(self, page: Page, work: Callable[[], str]) -> str:
