@@ -71,6 +71,12 @@ def test_a_worker_that_reads_what_is_not_there_ends_at_once(forks: Forks) -> Non
     assert caught >> (signal.SIGURG - 1) & 1  # by which it stops its own threads
 
 
+def test_the_address_space_of_a_worker_has_an_end(worker: Worker) -> None:
+    limits = Path(f"/proc/{worker.pid}/limits").read_text(encoding="ascii").splitlines()
+
+    assert "unlimited" not in next(line for line in limits if line.startswith("Max address space"))
+
+
 def test_the_fault_of_a_script_leaves_the_worker_alive(worker: Worker) -> None:
     fault = fault_of(worker, "raise Fault('runtime', 'no', 3, 4)")
 

@@ -41,9 +41,10 @@ def script(line: str, budget: Budget | None = None) -> Job:
         (FOR_EVER + "print('x' * 1000)", "time"),
         ("y = 3\n    " + FOR_EVER + "y = y * y", "time"),
         (FOR_EVER + "x.append('x' * 100000 + str(i))", "memory"),
+        ("return len([0] * (1 << 28))", "memory"),
         ("return 'x' * (1 << 24)", "output"),
     ],
-    ids=["loop", "print", "big integer", "memory", "output"],
+    ids=["loop", "print", "big integer", "memory", "one list", "output"],
 )
 def test_a_runaway_is_stopped_with_an_error_of_its_own_and_the_next_call_runs(pool: Pool, line: str, kind: str) -> None:
     # Whether time or another limit comes first must not depend on what else the machine does.

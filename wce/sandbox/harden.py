@@ -13,6 +13,7 @@ from wce.sandbox.limits import MOST_MEMORY_MB
 
 _SET_PDEATHSIG, _SET_DUMPABLE, _SET_TIMERSLACK, _SET_NO_NEW_PRIVS = 1, 4, 29, 38  # of linux/prctl.h
 _FILES: Final = 16
+_RESERVED_BYTES: Final = 256 << 20  # that Go reserves beyond what it uses: it does so 64 MiB at a time
 _SLACK_NANOSECONDS: Final = 5_000_000
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -27,8 +28,12 @@ def before_threads() -> None:
 
 def data_bytes() -> int:
     """The size of this process's private writable memory, which is what RLIMIT_DATA counts."""
+    return _status_bytes("VmData:")
+
+
+def _status_bytes(name: str) -> int:
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        line = next(line for line in status if line.startswith("VmData:"))
+        line = next(line for line in status if line.startswith(name))
     return int(line.split()[1]) << 10
 
 
@@ -44,6 +49,9 @@ def harden(uid: int | None, *, outside: bool) -> tuple[int, list[str]]:
     warm_bytes = data_bytes()
     for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, _FILES)):
         resource.setrlimit(limit, (value, value))
+    # Linux does not count against RLIMIT_DATA what is mapped over a place that was reserved, as Go does: one list took gigabytes.
+    size = _status_bytes("VmSize:") + _RESERVED_BYTES + (MOST_MEMORY_MB << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
     if not outside:
         lacking.append("prlimit (the server may not set the limits of another user)")
         most = warm_bytes + (MOST_MEMORY_MB << 20)
