@@ -263,6 +263,8 @@ def _joined_view(random: Random, name: str, table: Table, other: Table) -> View:
 def _triggers(random: Random, tables: list[Table]) -> tuple[str, ...]:
     if random.random() > 0.35:
         return ()
+    if random.random() < 0.4:
+        return (_touch(random, random.choice(tables)),)
     table = quote(random.choice(tables).name)
     event, row = random.choice((("INSERT", "new"), ("UPDATE", "old"), ("UPDATE", "new"), ("DELETE", "old")))
     when = random.choice(("", " WHEN new.flag = 1", " WHEN new.flag = 0")).replace("new", row)
@@ -274,3 +276,14 @@ def _triggers(random: Random, tables: list[Table]) -> tuple[str, ...]:
         source = random.choice((quote(other.name), f"(SELECT NULL AS {chosen} WHERE 0) FULL JOIN {quote(other.name)} USING ({chosen})"))
         body = f"SELECT {chosen} FROM {source}"
     return (f"CREATE TRIGGER tr {random.choice(('AFTER', 'BEFORE'))} {event} ON {table}{when} BEGIN INSERT INTO log(what) {body}; END",)
+
+
+def _touch(random: Random, table: Table) -> str:
+    """A trigger that writes to the row that fired it, or to one of the same key, and fails on some values."""
+    name, payload = quote(table.name), quote(random.choice([column for column in table.columns if column.payload]).name)
+    key = random.choice(("id", "id", "rowid", "oid", "part", "grp"))
+    event, row = random.choice((("INSERT", "new"), ("UPDATE", "new"), ("UPDATE", "old")))
+    made = random.choice(("{}", "abs({})", "json({})", "typeof({})", "-{}", "zeroblob(length({}))")).format(payload)
+    where = random.choice((f"{key} = {row}.{key}", f"{name}.{key} == {row}.{key}", f"{key} = {row}.{key} AND 1", f"{key} IS {row}.{key}"))
+    body = f"UPDATE {name} SET flag = 2, {payload} = {made} WHERE {where}"
+    return f"CREATE TRIGGER tr AFTER {event} ON {name} WHEN {row}.flag = 1 BEGIN {body}; END"

@@ -183,6 +183,38 @@ def test_a_trigger_gets_at_no_other_row_of_its_table(cenv, text: str) -> None:
     assert cenv.all("SELECT * FROM log") == []
 
 
+@pytest.mark.parametrize("body", ["INSERT INTO log SELECT secret FROM {}", "UPDATE {} SET secret = 'all' WHERE id = {}.id"])
+@pytest.mark.parametrize("name", ["new", "old"])
+def test_a_table_called_as_the_row_that_fires_is_still_a_table(cenv, name: str, body: str) -> None:
+    cenv.execute("CREATE TABLE log (text)", f"ALTER TABLE notes RENAME TO {name}")
+    cenv.execute(f"CREATE TRIGGER t AFTER UPDATE OF title ON {name} BEGIN {body.format(name, name)}; END")
+    ann = cenv.person({name: ALL, "log": ALL}, [(name, "read", "owner_id = $user_id")])
+
+    assert code(ann, f"UPDATE {name} SET title = 'x'") == "table_forbidden"
+    assert cenv.all("SELECT * FROM log") == []
+
+
+@pytest.mark.parametrize("name", ["new", "old"])
+def test_what_a_trigger_writes_to_a_table_called_so_passes_the_net(cenv, name: str) -> None:
+    cenv.execute(f"CREATE TABLE {name} (x)", f"CREATE TRIGGER t AFTER INSERT ON notes BEGIN INSERT INTO {name} VALUES (NEW.title); END")
+    ann = cenv.person({"notes": ALL, name: ALL}, [(name, "write", "x <> 'new'")])
+
+    assert code(ann, INSERT) == "row_policy"
+    assert ann.run("INSERT INTO notes (title) VALUES ('other')").changes == 1
+
+
+@pytest.mark.parametrize("source", ["t", "(WITH t AS (SELECT secret FROM notes) SELECT secret FROM t)"])
+@pytest.mark.parametrize("definers", [[], ["t"]])
+def test_a_view_or_with_has_no_more_rights_than_other_ones_when_a_trigger_has_its_name(cenv, source: str, definers: list[str]) -> None:
+    cenv.execute("CREATE TABLE log (text)", "CREATE TABLE inbox (x)", "CREATE VIEW t AS SELECT secret FROM notes")
+    cenv.execute("CREATE TRIGGER t AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 WHERE id = NEW.id; END")
+    cenv.execute(f"CREATE TRIGGER u AFTER INSERT ON inbox BEGIN INSERT INTO log SELECT secret FROM {source}; END")
+    ann = cenv.person({"notes": ALL, "inbox": ALL, "log": ALL, "t": READ}, MINE, definers=definers)
+
+    assert code(ann, "INSERT INTO inbox VALUES (1)") == "table_forbidden"
+    assert cenv.all("SELECT * FROM log") == []
+
+
 def test_rows_that_a_trigger_writes_pass_the_net(cenv) -> None:
     cenv.execute(
         "CREATE TABLE inbox (x)",

@@ -152,8 +152,9 @@ class Authorizer(Doorkeeper):
 
     def _sees_own_row(self, name: str, context: str | None) -> bool:
         """Whether a trigger's reads of its own table can only be of the row that fired it."""
-        trigger = self._catalogue.triggers[fold(context or "")]
-        return trigger.table == name and trigger.own
+        told = fold(context or "")
+        trigger = self._catalogue.triggers[told]
+        return trigger.table == name and trigger.own and self._catalogue.is_told(told)
 
     def _absent(self, name: str, within: Within, context: str | None) -> WceError:
         """Refusals look as if the table did not exist; where the reason is a trigger or view, nothing of its inside is told."""

@@ -133,6 +133,10 @@ class Catalogue:
         """(tables and views, triggers) that a write to `target` may get to."""
         return reached(target, self.triggers, {*self.tables, *self.views}, self.reaches.written_with)
 
+    def is_told(self, trigger: str) -> bool:
+        """Whether only the trigger can be meant where SQLite tells its name: it tells those of views and of WITH, too."""
+        return trigger not in self.fired_views and trigger not in self.ctes
+
     @property
     def too_heavy(self) -> str | None:
         """The name of a view that costs more than one statement may; None when all is well."""

@@ -18,6 +18,7 @@ SHADOWS: Final = {
     "fts4": ("content", "segments", "segdir", "docsize", "stat"),
 }
 
+_ROWS: Final = frozenset({"new", "old"})  # what a trigger calls the row that fired it, and a table may be called, too
 _AFTER_COLUMNS: Final = frozenset({"EXCEPT", "FROM", "GROUP", "HAVING", "INTERSECT", "LIMIT", "ORDER", "UNION", "WHERE", "WINDOW"})
 
 
@@ -87,8 +88,15 @@ def trigger(sql: str) -> tuple[str | None, list[Token]] | None:
 
 
 def tables_in(body: Sequence[Token]) -> frozenset[str]:
-    """Every name in a trigger's body that could be a table: neither NEW nor OLD, and not after a dot."""
-    return names_in([token for index, token in enumerate(body) if not index or body[index - 1].keyword != "."]) - {"new", "old"}
+    """Every name in a trigger's body that could be a table: not after a dot, and neither NEW nor OLD before one."""
+    words = ["", *(token.keyword for token in body), ""]
+    return names_in(
+        [
+            token
+            for token, before, after in zip(body, words, words[2:], strict=False)
+            if before != "." and not (after == "." and token.name in _ROWS)
+        ]
+    )
 
 
 def joined(body: Sequence[Token]) -> frozenset[str]:
@@ -110,6 +118,8 @@ def joined(body: Sequence[Token]) -> frozenset[str]:
 
 def touches_fired_row(body: Sequence[Token], table: str, keys: Collection[str]) -> bool:
     """Whether a trigger's body names its own table, folded, only in `UPDATE table SET … WHERE key = NEW.key`, or OLD.key."""
+    if table in _ROWS:
+        return False  # there NEW.key is that of the table
     begin = next((index for index, token in enumerate(body) if token.keyword == "BEGIN" and not token.depth), len(body))
     statements: list[list[Token]] = [[]]
     for token in body[begin + 1 :]:

@@ -61,7 +61,7 @@ class Principal:
             for name, right in grants.rights.items()
             if right and not fold(name).startswith(OWN) and fold(name) not in catalogue.unreadable
         }
-        self.definers = {fold(name) for name in grants.definer_triggers} & set(catalogue.triggers)
+        self.definers = {name for name in map(fold, grants.definer_triggers) if name in catalogue.triggers and catalogue.is_told(name)}
         # What triggers may write with their definers' rights, whatever the principal's own are.
         self.defined = frozenset[str]().union(*(catalogue.triggers[name].names or frozenset() for name in self.definers))
         self.conditions = self._compile()
