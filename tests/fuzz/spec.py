@@ -264,7 +264,7 @@ def _triggers(random: Random, tables: list[Table]) -> tuple[str, ...]:
     if random.random() > 0.35:
         return ()
     if random.random() < 0.4:
-        return (_touch(random, random.choice(tables)),)
+        return (_touch(random, *random.choices(tables, k=2)),)
     table = quote(random.choice(tables).name)
     event, row = random.choice((("INSERT", "new"), ("UPDATE", "old"), ("UPDATE", "new"), ("DELETE", "old")))
     when = random.choice(("", " WHEN new.flag = 1", " WHEN new.flag = 0")).replace("new", row)
@@ -278,12 +278,14 @@ def _triggers(random: Random, tables: list[Table]) -> tuple[str, ...]:
     return (f"CREATE TRIGGER tr {random.choice(('AFTER', 'BEFORE'))} {event} ON {table}{when} BEGIN INSERT INTO log(what) {body}; END",)
 
 
-def _touch(random: Random, table: Table) -> str:
-    """A trigger that writes to the row that fired it, or to one of the same key, and fails on some values."""
-    name, payload = quote(table.name), quote(random.choice([column for column in table.columns if column.payload]).name)
+def _touch(random: Random, table: Table, other: Table) -> str:
+    """A trigger that writes to the row that fired it, or to one whose key that holds, in ways that may fail on some values."""
+    name, payload = quote(other.name), quote(random.choice([column for column in other.columns if column.payload]).name)
     key = random.choice(("id", "id", "rowid", "oid", "part", "grp"))
-    event, row = random.choice((("INSERT", "new"), ("UPDATE", "new"), ("UPDATE", "old")))
-    made = random.choice(("{}", "abs({})", "json({})", "typeof({})", "-{}", "zeroblob(length({}))")).format(payload)
-    where = random.choice((f"{key} = {row}.{key}", f"{name}.{key} == {row}.{key}", f"{key} = {row}.{key} AND 1", f"{key} IS {row}.{key}"))
+    event, row = random.choice((("INSERT", "new"), ("UPDATE", "new"), ("UPDATE", "old"), ("DELETE", "old")))
+    value = f"{row}.{random.choice((key, key, 'id', 'grp', 'owner', 'ref' if table.of_kind('ref') else 'id'))}"
+    made = random.choice(("{}", "{} + 1", "abs({})", "json({})", "typeof({})", "-{}", "zeroblob(length({}))")).format(payload)
+    where = random.choice((f"{key} = {value}", f"{name}.{key} == {value}", f"{key} = {value} AND 1", f"{key} IS {value}"))
+    time = random.choice(("AFTER", "AFTER", "BEFORE"))
     body = f"UPDATE {name} SET flag = 2, {payload} = {made} WHERE {where}"
-    return f"CREATE TRIGGER tr AFTER {event} ON {name} WHEN {row}.flag = 1 BEGIN {body}; END"
+    return f"CREATE TRIGGER tr {time} {event} ON {quote(table.name)} WHEN {row}.flag = 1 BEGIN {body}; END"

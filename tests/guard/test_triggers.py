@@ -163,7 +163,7 @@ def test_a_trigger_may_write_to_the_row_that_fired_it(cenv, body: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "BEFORE UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 WHERE id = NEW.id",
+        "BEFORE UPDATE OF title ON notes BEGIN UPDATE notes SET secret = abs(secret) WHERE id = NEW.id",
         "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = (SELECT max(secret) FROM notes) WHERE id = NEW.id",
         "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = 1 IN notes WHERE id = NEW.id",
         "AFTER UPDATE OF title ON notes BEGIN UPDATE notes SET secret = n.secret FROM notes AS n WHERE id = NEW.id",
@@ -181,6 +181,75 @@ def test_a_trigger_gets_at_no_other_row_of_its_table(cenv, text: str) -> None:
 
     assert code(ann, "UPDATE notes SET title = 'x'") == "table_forbidden"
     assert cenv.all("SELECT * FROM log") == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "UPDATE orders SET total = total + NEW.qty WHERE id = NEW.order_id",
+        "UPDATE OR IGNORE [Orders] SET total = coalesce(orders.total, 0) + NEW.qty, n = n + 1 WHERE orders.rowid == NEW.order_id",
+    ],
+)
+def test_a_trigger_may_count_in_a_row_that_its_firer_may_write(new_cenv, step: str) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, owner_id, total, n)",
+        "INSERT INTO orders VALUES (1, 1, 5, 0), (2, 2, 7, 0)",
+        "CREATE TABLE items (order_id, qty)",
+        f"CREATE TRIGGER t AFTER INSERT ON items BEGIN {step}; END",
+    )
+    ann = cenv.person({"orders": ALL, "items": ALL}, [("orders", "read", "owner_id = $user_id")])
+
+    assert ann.run("INSERT INTO items VALUES (1, 10), (99, 10)").changes == 2
+    assert code(ann, "INSERT INTO items VALUES (2, 10)") == "row_policy"
+    assert cenv.all("SELECT id, total FROM orders") == [(1, 15), (2, 7)]
+
+
+@pytest.mark.parametrize(
+    ("step", "more"),
+    [
+        ("SET total = abs(total) WHERE id = NEW.order_id", ""),
+        ("SET note = note || NEW.qty WHERE id = NEW.order_id", ""),
+        ("SET total = CASE WHEN total < NEW.qty THEN RAISE(ABORT, 'no') END WHERE id = NEW.order_id", ""),
+        ("SET total = (SELECT 1) WHERE id = NEW.order_id", ""),
+        ("SET total = 1 IN orders WHERE id = NEW.order_id", ""),
+        ("SET id = total WHERE id = NEW.order_id", ""),
+        ("SET total = 1 WHERE owner_id = NEW.order_id", ""),
+        ("SET total = 1 WHERE id = NEW.order_id AND note = 'TOP'", ""),
+        ("SET total = total + NEW.qty WHERE id = NEW.order_id", "STRICT"),  # the sum of hidden numbers may be none of its type
+        ("SET total = total + NEW.qty WHERE id = NEW.order_id; INSERT INTO items SELECT id, total FROM orders WHERE 0", ""),
+    ],
+)
+def test_a_trigger_tells_nothing_of_the_rows_of_a_table_with_a_policy(new_cenv, step: str, more: str) -> None:
+    cenv = new_cenv(
+        f"CREATE TABLE orders (id INTEGER PRIMARY KEY, owner_id INTEGER, total INTEGER, note TEXT) {more}",
+        "INSERT INTO orders VALUES (1, 1, 5, 'x'), (2, 2, 7, 'TOP')",
+        "CREATE TABLE items (order_id, qty)",
+        f"CREATE TRIGGER t AFTER INSERT ON items BEGIN UPDATE orders {step}; END",
+    )
+    ann = cenv.person({"orders": ALL, "items": ALL}, [("orders", "read", "owner_id = $user_id")])
+
+    assert code(ann, "INSERT INTO items VALUES (1, 10)") == "table_forbidden"
+
+
+def test_generated_columns_are_not_computed_for_a_trigger_in_rows_that_a_policy_hides(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, owner_id INTEGER, total INTEGER, g AS (abs(total)))",
+        "CREATE TABLE items (order_id, qty)",
+        "CREATE TRIGGER t AFTER INSERT ON items BEGIN UPDATE orders SET total = total + 1 WHERE id = NEW.order_id; END",
+    )
+    ann = cenv.person({"orders": ALL, "items": ALL}, [("orders", "read", "owner_id = $user_id")])
+
+    assert code(ann, "INSERT INTO items VALUES (1, 10)") == "table_forbidden"
+
+
+def test_a_text_or_column_with_the_name_of_the_table_is_not_the_table(cenv) -> None:
+    cenv.execute("CREATE TABLE log (what, row)", "CREATE TABLE boards (id INTEGER PRIMARY KEY, notes)", "INSERT INTO boards VALUES (1, 0)")
+    steps = "INSERT INTO log VALUES ('notes', OLD.id); UPDATE boards SET notes = notes + 1 WHERE id = OLD.owner_id"
+    cenv.execute(f"CREATE TRIGGER t AFTER UPDATE ON notes WHEN NEW.title <> 'notes' BEGIN {steps}; END")
+    ann = cenv.person({"notes": ALL, "log": ALL, "boards": ALL}, MINE)
+
+    assert ann.run("UPDATE notes SET title = 'x'").changes == 2
+    assert cenv.all("SELECT count(*), max(notes) FROM log, boards") == [(2, 2)]
 
 
 @pytest.mark.parametrize("body", ["INSERT INTO log SELECT secret FROM {}", "UPDATE {} SET secret = 'all' WHERE id = {}.id"])

@@ -142,7 +142,7 @@ class Authorizer(Doorkeeper):
         written = context is None and name == plan.target_name
         if principal.may_read(name):
             # Of a restricted table only the row that is written, which the guards have let through.
-            if name not in principal.restricted or written or (within is Within.TRIGGER and self._sees_own_row(name, context)):
+            if name not in principal.restricted or written or (within is Within.TRIGGER and self._reads_by_key(name, context)):
                 return True
         elif written and plan.kind == "INSERT" and not plan.returning and column == "rowid":
             return True
@@ -150,11 +150,10 @@ class Authorizer(Doorkeeper):
             return False
         return (name, column) in self._catalogue.reaches[plan.target_name].reads
 
-    def _sees_own_row(self, name: str, context: str | None) -> bool:
-        """Whether a trigger's reads of its own table can only be of the row that fired it."""
-        told = fold(context or "")
-        trigger = self._catalogue.triggers[told]
-        return trigger.table == name and trigger.own and self._catalogue.is_told(told)
+    def _reads_by_key(self, name: str, context: str | None) -> bool:
+        """Whether a trigger's reads of a table can only be of the row that fired it, or of one that the net lets him write."""
+        trigger = fold(context or "")
+        return name in self._catalogue.triggers[trigger].keyed and self._catalogue.is_told(trigger)
 
     def _absent(self, name: str, within: Within, context: str | None) -> WceError:
         """Refusals look as if the table did not exist; where the reason is a trigger or view, nothing of its inside is told."""

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from wce.guard import definitions
 from wce.guard.classify import leakproof_body
-from wce.guard.definitions import Module, ViewText, joined, names_in, tables_in
+from wce.guard.definitions import Module, ViewText, names_in, tables_in
 from wce.guard.expansion import ctes_in
 from wce.guard.references import ForeignKey, Reaches
-from wce.guard.silent import copies, merges, merges_fully, reached
+from wce.guard.silent import copies, merges, merges_fully, opened, reached
+from wce.guard.steps import by_key, joined
 from wce.guard.weights import MAX_WEIGHT, tables_among, weigh_views
 from wce.store.sqlite import fold, quote, sqlite3
 
@@ -41,7 +42,8 @@ class Column:
 class Table:
     """A table. `rowid` is a name by which its rowid can be called; None where there is none.
 
-    `module` and `sources` are those of a virtual table: it may answer from the tables among its sources.
+    `module` and `sources` are those of a virtual table: it may answer from the tables among its sources. `sturdy` says that a write never
+    fails for what a row is before triggers of the guard have looked at it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Table:
     rootpage: int
     module: str = ""
     sources: frozenset[str] = frozenset()
+    sturdy: bool = False
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -93,7 +96,7 @@ class View:
 class Trigger:
     """`names` are those of its WHEN and body, None where they are not surely understood. `table` is folded.
 
-    `joined` are the names that it writes to by UPDATE … FROM. `own` says that of its own table it gets at no row but the one that fired it.
+    `joined` are the names that it writes to by UPDATE … FROM, `keyed` the tables of which it gets at no row that the net lets nobody write.
     """
 
     name: str
@@ -101,7 +104,7 @@ class Trigger:
     names: frozenset[str] | None
     silent: bool
     joined: frozenset[str]
-    own: bool
+    keyed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
         if weights[name] <= MAX_WEIGHT:
             views[name] = replace(item, columns=_columns_of(ask, schema, item.name))
     lists = [*(table.columns for table in tables.values()), *(item.columns for item in views.values())]
-    triggers = {fold(name): _trigger(name, tables.get(fold(table)), table, sql) for name, table, sql in found.triggers}
+    triggers = {fold(name): _trigger(name, tables, fold(table), sql) for name, table, sql in found.triggers}
     return Catalogue(
         tables=tables,
         views=views,
@@ -180,7 +183,7 @@ def load(ask: Ask, schema: str) -> Catalogue:
         reaches=Reaches(tables, _foreign_keys(ask, schema, found)),
         weights=weights,
         trigger_weight=trigger_weight,
-        fired_views=_fired(views, triggers),
+        fired_views=opened(views, triggers),
         ctes=ctes_in(sql for *_, sql in (*found.views, *found.triggers)),
         stateful=bool(_STATEFUL.search(found.text)),
         words=frozenset((*tables, *views, *(fold(column.name) for columns in lists for column in columns))),
@@ -222,10 +225,10 @@ def _tables(ask: Ask, schema: str, found: _Schema) -> tuple[dict[str, Table], di
     unreadable = set()
     for name, rootpage, sql in found.tables:
         if fold(name) not in shadows:
-            keyless = definitions.without_rowid(sql)
-            if keyless is None:
+            options = definitions.options(sql)
+            if options is None:
                 unreadable.add(fold(name))
-            tables[fold(name)] = _table(name, _columns_of(ask, schema, name), bool(keyless), rootpage)
+            tables[fold(name)] = _table(name, _columns_of(ask, schema, name), options or frozenset(), rootpage)
     for name, _ in found.virtual:
         used = modules[fold(name)] or Module("", frozenset())
         columns = _columns_of(ask, schema, name)
@@ -236,10 +239,11 @@ def _tables(ask: Ask, schema: str, found: _Schema) -> tuple[dict[str, Table], di
     return tables, shadows, unreadable | ({"main", "temp"} & set(tables))
 
 
-def _table(name: str, columns: tuple[Column, ...], without: bool, rootpage: int) -> Table:
-    taken = {fold(column.name) for column in columns}
-    rowid = next((word for word in ("rowid", "oid", "_rowid_") if word not in taken), None)
-    return Table(name, columns, None if without else rowid, without, rootpage)
+def _table(name: str, columns: tuple[Column, ...], options: frozenset[str], rootpage: int) -> Table:
+    taken, without = {fold(column.name) for column in columns}, "WITHOUT" in options
+    rowid = None if without else next((word for word in ("rowid", "oid", "_rowid_") if word not in taken), None)
+    # SQLite looks at the types of STRICT, and computes generated columns, before a row meets the triggers.
+    return Table(name, columns, rowid, without, rootpage, sturdy="STRICT" not in options and not any(one.generated for one in columns))
 
 
 def _columns_of(ask: Ask, schema: str, name: str) -> tuple[Column, ...]:
@@ -275,25 +279,14 @@ def _view(name: str, sql: str) -> View:
     return View(name, text, names_in(body), tables_among(body), silent=silent, leaky=leaky, merges_fully=merges_fully(body))
 
 
-def _trigger(name: str, owner: Table | None, table: str, sql: str) -> Trigger:
+def _trigger(name: str, tables: Mapping[str, Table], table: str, sql: str) -> Trigger:
     time, body = definitions.trigger(sql) or (None, None)
     if body is None:
-        return Trigger(name, fold(table), None, silent=True, joined=frozenset(), own=False)
+        return Trigger(name, table, None, silent=True, joined=frozenset(), keyed=frozenset())
     names = tables_in(body)
-    # Only after the event the row that fired it surely has the key.
-    touches = time == "AFTER" and owner is not None and definitions.touches_fired_row(body, fold(table), owner.identifiers)
-    return Trigger(name, fold(table), names, merges(body) or copies(body), joined(body), touches or fold(table) not in names)
-
-
-def _fired(views: Mapping[str, View], triggers: Mapping[str, Trigger]) -> frozenset[str]:
-    """The views that triggers name, and those behind them."""
-    if any(trigger.names is None for trigger in triggers.values()):
-        return frozenset(views)
-    waiting = [name for trigger in triggers.values() for name in trigger.names or () if name in views]
-    found: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [inner for inner in views[name].names if inner in views]
-    return frozenset(found)
+    keyed = {table} - names
+    for other in ({table} | names) & tables.keys():
+        # Only after the event the row that fired it surely has the key.
+        if by_key(body, other, tables[other].identifiers, fired=other == table and time == "AFTER", sturdy=tables[other].sturdy):
+            keyed.add(other)
+    return Trigger(name, table, names, merges(body) or copies(body), joined(body), frozenset(keyed))

@@ -35,6 +35,11 @@ def leakproof_body(tokens: Sequence[Token]) -> bool:
     return selects == 1 and _total(tokens, range(0)) and all(token.keyword != "||" for token in tokens)
 
 
+def leakproof_step(tokens: Sequence[Token]) -> bool:
+    """The same for what a trigger's UPDATE sets, without any SELECT."""
+    return _total(tokens, range(0)) and all(token.keyword != "||" for token in tokens)
+
+
 def length_sensitive(tokens: Sequence[Token]) -> bool:
     """Whether large parameters would make a leakproof statement leaky."""
     return any(token.keyword in _LENGTH_SENSITIVE for token in tokens)

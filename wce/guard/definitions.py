@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wce.guard.tokens import IDENTIFIERS, NAMES, Token, emit, scan, scanned
+from wce.guard.tokens import NAMES, Token, emit, scan, scanned
 
 # Tables that a module keeps behind its virtual table, named after it.
 SHADOWS: Final = {
@@ -18,7 +18,7 @@ SHADOWS: Final = {
     "fts4": ("content", "segments", "segdir", "docsize", "stat"),
 }
 
-_ROWS: Final = frozenset({"new", "old"})  # what a trigger calls the row that fired it, and a table may be called, too
+ROWS: Final = frozenset({"new", "old"})  # what a trigger calls the row that fired it, and a table may be called, too
 _AFTER_COLUMNS: Final = frozenset({"EXCEPT", "FROM", "GROUP", "HAVING", "INTERSECT", "LIMIT", "ORDER", "UNION", "WHERE", "WINDOW"})
 
 
@@ -94,59 +94,8 @@ def tables_in(body: Sequence[Token]) -> frozenset[str]:
         [
             token
             for token, before, after in zip(body, words, words[2:], strict=False)
-            if before != "." and not (after == "." and token.name in _ROWS)
+            if before != "." and not (after == "." and token.name in ROWS)
         ]
-    )
-
-
-def joined(body: Sequence[Token]) -> frozenset[str]:
-    """The folded names that the steps `UPDATE … FROM` of a trigger's body write to."""
-    found = set()
-    target: str | None = None
-    # What is cut off at the end is no more than a table, `;` and END.
-    for before, token, *after in zip(body, body[1:], body[2:], body[4:], strict=False):
-        if token.depth:
-            continue
-        if token.keyword == "UPDATE" and before.keyword in ("BEGIN", ";"):
-            target = after[after[0].keyword == "OR"].name
-        elif token.keyword == ";":
-            target = None
-        elif token.keyword == "FROM" and before.keyword != "DISTINCT" and target is not None:
-            found.add(target)
-    return frozenset(found)
-
-
-def touches_fired_row(body: Sequence[Token], table: str, keys: Collection[str]) -> bool:
-    """Whether a trigger's body names its own table, folded, only in `UPDATE table SET … WHERE key = NEW.key`, or OLD.key."""
-    if table in _ROWS:
-        return False  # there NEW.key is that of the table
-    begin = next((index for index, token in enumerate(body) if token.keyword == "BEGIN" and not token.depth), len(body))
-    statements: list[list[Token]] = [[]]
-    for token in body[begin + 1 :]:
-        if token.keyword == ";" and not token.depth:
-            statements.append([])
-        else:
-            statements[-1].append(token)
-    known = {token.offset for statement in statements if _updates_by_key(statement, table, keys) for token in statement}
-    return all(token.offset in known for index, token in enumerate(body) if token.name == table and body[index - 1].keyword != ".")
-
-
-def _updates_by_key(statement: Sequence[Token], table: str, keys: Collection[str]) -> bool:
-    """Whether it is `UPDATE table SET … WHERE key = NEW.key`, in which the table is named as what is written, or before a dot."""
-    words = [token.keyword for token in statement]
-    at = 3 if words[1:2] == ["OR"] else 1
-    where = next((index for index, token in enumerate(statement) if token.keyword == "WHERE" and not token.depth), len(statement))
-    if words[:1] != ["UPDATE"] or words[at + 1 : at + 2] != ["SET"] or statement[at].name != table:
-        return False
-    if not {"SELECT", "VALUES", "FROM"}.isdisjoint(words):
-        return False
-    if any(token.name == table and words[index + 1 : index + 2] != ["."] for index, token in enumerate(statement) if index > at):
-        return False
-    sides = [token.name if token.kind in IDENTIFIERS else token.keyword for token in statement[where + 1 :]]
-    if sides[:2] == [table, "."]:
-        del sides[:2]
-    return (
-        len(sides) == 5 and sides[0] in keys and sides[1:] in [[sign, row, ".", sides[0]] for sign in ("=", "==") for row in ("new", "old")]
     )
 
 
@@ -175,13 +124,13 @@ def shadow_names(table: str, module_name: str) -> set[str]:
     return {f"{table}_{suffix}" for suffix in SHADOWS.get(module_name, ())}
 
 
-def without_rowid(sql: str) -> bool | None:
-    """Whether a CREATE TABLE ends in WITHOUT ROWID; None when it is not surely understood."""
+def options(sql: str) -> frozenset[str] | None:
+    """The words behind the parentheses of a CREATE TABLE, as WITHOUT, ROWID and STRICT; None when it is not surely understood."""
     tokens = scanned(sql)
     if not tokens:
         return None
     last = max((index for index, token in enumerate(tokens) if token.keyword == ")"), default=len(tokens))
-    return any(token.keyword == "WITHOUT" for token in tokens[last + 1 :])
+    return frozenset(token.keyword for token in tokens[last + 1 :] if token.keyword is not None)
 
 
 def unqualified(tokens: Sequence[Token]) -> list[Token] | None:

@@ -79,3 +79,17 @@ def reached(
             names = triggers[name].names
             waiting += known if names is None else names & known
     return tables, fired
+
+
+def opened(views: Mapping[str, Body], triggers: Mapping[str, Body]) -> frozenset[str]:
+    """The views that triggers name, and those behind them."""
+    if any(trigger.names is None for trigger in triggers.values()):
+        return frozenset(views)
+    waiting = [name for trigger in triggers.values() for name in trigger.names or () if name in views]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [inner for inner in views[name].names or () if inner in views]
+    return frozenset(found)
