@@ -6,13 +6,16 @@ They also catch what no guard in the text can: REPLACE of a hidden row, and rows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
+from wce.guard import cascades
 from wce.guard.principal import Principal
 from wce.guard.shadows import keys, same_row, source
 from wce.store.sqlite import quote
 
 MESSAGE: Final = "wce-policy"  # what RAISE says; `faults` knows it again
+_REFUSE: Final = f"SELECT RAISE(ABORT, '{MESSAGE}')"
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
 
@@ -37,7 +40,11 @@ class Net:
         if self._read_version() != self._version:
             self._made = {name for (name,) in self._ask("SELECT name FROM temp.sqlite_master WHERE type = 'trigger'")}
             self._covered.clear()
-        for table in self._reached(target):
+        reached = self._reached(target)
+        for table in filter(partial(cascades.noted, self._principal), reached):
+            for sql in cascades.made(self._principal, table):
+                self._ask(sql)
+        for table in reached:
             for name, sql in self._triggers(table):
                 if name not in self._made:
                     self._ask(sql)
@@ -56,8 +63,8 @@ class Net:
 
     def drop(self) -> None:
         """Remove every trigger, because tables or columns are no longer what they were."""
-        for (name,) in self._ask("SELECT name FROM temp.sqlite_master WHERE type = 'trigger'"):
-            self._ask(f"DROP TRIGGER temp.{quote(name)}")
+        for kind, name in self._ask("SELECT type, name FROM temp.sqlite_master WHERE type IN ('table', 'trigger') ORDER BY type DESC"):
+            self._ask(f"DROP {kind} temp.{quote(name)}")
         self.forget_version()
 
     def _reached(self, target: str) -> list[str]:
@@ -84,13 +91,18 @@ class Net:
         if not right.can_delete and (right.can_write or not defined):
             yield self._trigger("bd_", "BEFORE DELETE", table, "")
         elif conditions.delete:
-            yield self._trigger("bd_", "BEFORE DELETE", table, self._unless("OLD", table, conditions.delete))
+            when = self._unless("OLD", table, conditions.delete)
+            if cascades.noted(principal, table):
+                when += f" AND NOT {cascades.is_noted(principal, table, 'OLD')}"
+            yield self._trigger("bd_", "BEFORE DELETE", table, when)
+        for tag, event, step in cascades.notes(principal, table):
+            yield self._trigger(tag, event, table, "", step)
 
-    def _trigger(self, tag: str, event: str, table: str, when: str) -> tuple[str, str]:
+    def _trigger(self, tag: str, event: str, table: str, when: str, step: str = _REFUSE) -> tuple[str, str]:
         hidden = self._principal.hidden
         name = hidden.own + tag + table
         on = f"{quote(hidden.schema)}.{quote(self._principal.table(table).name)}"
-        return name, f"CREATE TEMP TRIGGER {quote(name)} {event} ON {on} {when} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
+        return name, f"CREATE TEMP TRIGGER {quote(name)} {event} ON {on} {when} BEGIN {step}; END"
 
     def _unless(self, row: str, table: str, condition: str) -> str:
         """The row is looked up by its key: the columns of OLD and NEW have no types, so that a condition would compare otherwise.

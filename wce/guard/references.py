@@ -62,6 +62,14 @@ class Reaches:
         """The tables that may be written at once when this one is."""
         return {key.child for key in self._keys.get(table, ()) if key.parent == table and (_deletes(key) or _updates(key))}
 
+    def gone_with(self, table: str) -> list[ForeignKey]:
+        """The keys by which rows are removed with one of a table."""
+        return [key for key in self._keys.get(table, ()) if key.parent == table and _deletes(key)]
+
+    def parents(self, table: str) -> set[str]:
+        """The tables that a table's keys point to."""
+        return {key.parent for key in self._keys.get(table, ()) if key.child == table}
+
     def _reach(self, start: str) -> Reach:
         reads: set[tuple[str, str]] = set()
         updates: set[tuple[str, str]] = set()
