@@ -309,13 +309,6 @@ def test_a_cenv_has_error_pages_of_its_own(owner: Caller, visitor: Caller) -> No
     assert visitor.get("/pages/errors/404").status_code == 404
 
 
-def test_an_error_page_that_is_not_for_everybody_is_for_nobody_else(owner: Caller, visitor: Caller) -> None:
-    publish(owner, "errors/404", "<p>within the house</p>", access="user")
-
-    assert visitor.get("/pages/nothing").json["code"] == "not_found"
-    assert owner.get("/pages/nothing").text == "<p>within the house</p>"
-
-
 def test_a_failing_page_tells_administrators_why_and_others_that(owner: Caller, visitor: Caller) -> None:
     made = publish(owner, "bad", '\n{{ query("SELECT secret FROM no_table") }}', run_as="definer")
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response
 
-from wce.core.templates import Site, Template
+from wce.core.templates import Site
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.web import current, visits
@@ -45,7 +45,7 @@ def _answer(cenv_id: str, path: str) -> Response:
             return _to_folder(cenv_id, path)
         return _error(cenv_id, site, path, WceError("not_found", "No page has this path."))
     template, params = found
-    _require_open(template)
+    require(_ACCESS.get(template.access, _ACCESS["admin"]), actor(), current.request().method)
     visit = visits.visit_of(cenv_id, site, template, path, params)
     try:
         served = services().pages.serve(visit)
@@ -63,10 +63,6 @@ def _error(cenv_id: str, site: Site, path: str, error: WceError) -> Response:
     if template is None or current.request().method not in ("GET", "HEAD"):
         raise error
     try:
-        _require_open(template)
-    except WceError as closed:
-        raise error from closed
-    try:
         page = services().renderer.render(visits.visit_of(cenv_id, site, template, path, {"status": str(status)})).page
     except WceError as failure:
         LOGGER.warning("error page failed", extra={"cenv": cenv_id, "code": failure.code, "reason": failure.evidence})
@@ -74,10 +70,6 @@ def _error(cenv_id: str, site: Site, path: str, error: WceError) -> Response:
     note_refusal(error)
     services().metrics.refusals.labels(error.code).inc()
     return visits.plain(page, status)
-
-
-def _require_open(template: Template) -> None:
-    require(_ACCESS.get(template.access, _ACCESS["admin"]), actor(), current.request().method)
 
 
 def _to_folder(cenv_id: str, path: str) -> Response:
