@@ -290,7 +290,7 @@ def test_the_gauges_follow():
 def test_few_descriptors_lower_the_bound(monkeypatch):
     monkeypatch.setattr("resource.getrlimit", lambda kind: (1024, 1024))
 
-    assert Connections(512).limit == (1024 - 200) // 3
+    assert Connections(512).limit == (1024 - 200) // 3 - 32 - 1  # that many wait to be closed, and one is
 
 
 def test_very_few_descriptors_still_leave_eight(monkeypatch):
@@ -416,6 +416,26 @@ def test_who_closes_a_cenv_waits_for_what_others_left_of_it(aside, allowed):
     assert things[0].closed == 1
 
 
+def test_who_closes_a_cenv_does_not_wait_for_what_others_let_go_of_meanwhile(aside):
+    over = threading.Event()
+
+    class Endless(Thing):
+        """As on a server with more cenvs than connections: there is always a next one."""
+
+        def close(self) -> None:
+            if not over.is_set():
+                aside.closer.close([Endless()])
+
+    aside.closer.close([Endless()])
+    closing = threading.Thread(target=aside.close_cenv, args=["some"], daemon=True)
+    closing.start()
+    closing.join(10)
+    waits = closing.is_alive()
+    over.set()
+
+    assert not waits
+
+
 def test_one_that_cannot_be_closed_keeps_no_other_one_open(aside, allowed, caplog):
     class Broken(Thing):
         def close(self) -> None:
@@ -438,6 +458,29 @@ def test_no_more_wait_than_there_is_room_for(aside, allowed):
     fill(aside, allowed, 8 + 1 + 32 + 1)  # that many may be open, one is being closed, 32 wait
 
     assert allowed.is_set(), "nobody waited"
+
+
+def test_what_waits_to_be_closed_has_its_place_among_few_descriptors(monkeypatch, allowed):
+    monkeypatch.setattr("resource.getrlimit", lambda kind: (300, 300))
+    me, things, open_then = threading.get_ident(), list[Thing](), list[int]()
+
+    class Counting(Slow):
+        """The first that has no place in the line is closed by whoever asks."""
+
+        def close(self) -> None:
+            if threading.get_ident() == me and not allowed.is_set():
+                open_then.append(sum(not thing.closed for thing in things))
+                allowed.set()
+            super().close()
+
+    connections = Connections(512)
+    connections.closer.start()
+    for number in range(80):
+        with connections.use(f"some {number}", "k", lambda: Counting(allowed)) as thing:
+            things.append(thing)
+    connections.close()
+
+    assert open_then[0] * 3 <= 300 - 200
 
 
 def test_the_end_closes_what_still_waits_and_everything_after_it_at_once(aside, allowed):

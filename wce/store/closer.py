@@ -5,12 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable
-from typing import Final
 
 from wce.log import LOGGER
 from wce.store.entries import Closable
-
-_MAX_WAITING: Final = 32  # three descriptors each, of those that are left for other things
 
 
 def close_all(resources: Iterable[Closable]) -> None:
@@ -19,14 +16,21 @@ def close_all(resources: Iterable[Closable]) -> None:
         item.close()
 
 
+class _Mark(threading.Event):
+    """Stands in the line, and tells when all before it are closed."""
+
+    close = threading.Event.set
+
+
 class Closer:
     """When the last connection to a file goes, SQLite writes what is left of its log into the file, and syncs both.
 
-    From `start` to `stop` one thread does that. What there is no room for, and everything without a thread, is closed by whoever asks.
+    From `start` to `stop` one thread does that, for at most so many. What there is no room for, and everything without a thread,
+    is closed by whoever asks.
     """
 
-    def __init__(self) -> None:
-        self._waiting: queue.Queue[Closable | None] = queue.Queue(_MAX_WAITING)
+    def __init__(self, most_waiting: int) -> None:
+        self._waiting: queue.Queue[Closable | None] = queue.Queue(most_waiting)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()  # nothing is handed over after the end
 
@@ -50,8 +54,16 @@ class Closer:
                 item.close()
 
     def finish(self) -> None:
-        """Wait until what was handed over is closed."""
-        self._waiting.join()
+        """Wait until what was handed over before is closed; others may go on handing over."""
+        mark = _Mark()
+        with self._lock:
+            running = self._thread is not None
+            if running:
+                self._waiting.put(mark)
+        if running:
+            mark.wait()
+        else:
+            self._waiting.join()
 
     def _hand_over(self, item: Closable) -> bool:
         with self._lock:

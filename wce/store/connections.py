@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import threading
 import time
 from collections import OrderedDict
@@ -13,12 +12,10 @@ from types import TracebackType
 from typing import Final, Generic, TypeVar, cast
 
 from wce.metrics import Metrics
+from wce.store import descriptors
 from wce.store.closer import Closer, close_all
 from wce.store.entries import Closable, Entries, Entry, File
 
-# Descriptors left for sockets, logs, temporary files and the sandbox's pipes.
-_RESERVED: Final = 200
-_LEAST: Final = 8
 # Of what SQLite may have at all: a quarter where the machine has 2 GiB or more, and of its memory an eighth where it has less.
 SCHEMAS_BYTES: Final = min(256 * 1024 * 1024, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8)
 _MUCH: Final = 4  # of which one cenv's part is much
@@ -83,12 +80,11 @@ class Connections:
         identity: Callable[[str], object] | None = None,
         most_bytes: int = SCHEMAS_BYTES,
     ) -> None:
-        spare = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED
-        self._descriptor_limit = max(_LEAST * 3, spare)
-        self.limit = max(_LEAST, min(limit, spare // 3))
+        share = descriptors.share(limit)
+        self._descriptor_limit, self.limit = share.descriptors, share.connections
         self._metrics = metrics
         self._identity = identity
-        self.closer = Closer()
+        self.closer = Closer(share.waiting)
         self._home = _Home(self)
         self._lock = threading.Lock()
         self._order: OrderedDict[Entry, None] = OrderedDict()  # least recently used first
@@ -237,10 +233,10 @@ class Connections:
             closing = self._drop(list(file.entries))
         close_all(closing)
 
-    def _evict(self, connections: int, descriptors: int) -> list[Closable]:
+    def _evict(self, connections: int, more_descriptors: int) -> list[Closable]:
         """Take out idle entries until so many more fit; the lock is held. Where all are in use the bound is overstepped."""
         closing: list[Closable] = []
-        most, most_descriptors = self.limit - connections, self._descriptor_limit - descriptors
+        most, most_descriptors = self.limit - connections, self._descriptor_limit - more_descriptors
         while len(self._order) > most or self._descriptors > most_descriptors:
             idle = next((entry for entry in self._order if not entry.uses), None)
             if idle is None:

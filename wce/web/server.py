@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import resource
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from waitress.server import BaseWSGIServer
 
 from wce.config import SettingError, Settings
 from wce.log import LOGGER
+from wce.store import descriptors
 from wce.web.admission import AdmitCall
 from wce.web.bounds import BODY_BYTES, HEADER_BYTES, USUAL, Patience
 from wce.web.channel import Channel, kind_of
@@ -166,12 +166,9 @@ def options(settings: Settings, patience: Patience) -> dict[str, Any]:
 
 
 def _socket_limit(settings: Settings) -> int:
-    """As many connections as the descriptor limit leaves beside those that SQLite may take (three each)."""
-    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if soft == resource.RLIM_INFINITY:
-        return MAX_SOCKETS
-    sqlite = 3 * min(settings.max_open_cenvs, max(8, (soft - 200) // 3))
-    return max(50, min(MAX_SOCKETS, soft - sqlite - 60))
+    """As many connections as the descriptor limit leaves beside those to cenvs."""
+    spare = descriptors.limit() - descriptors.share(settings.max_open_cenvs).most - 60
+    return max(50, min(MAX_SOCKETS, spare))
 
 
 def resolved(settings: Settings) -> Any:
