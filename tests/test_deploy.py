@@ -14,7 +14,11 @@ import yaml
 from tests.conftest import STOP_SECONDS
 from tests.test_docs import ROOT
 from wce import config
+from wce.core import assets
 from wce.metrics import Metrics
+from wce.web.bodies import JSON_BYTES
+from wce.web.incoming import BODY_BYTES
+from wce.web.uploads import FORM_BYTES
 
 DEPLOY = ROOT / "deploy"
 SETTINGS = {name for name, _default, _description in config.describe()}
@@ -55,6 +59,36 @@ def test_the_image_holds_what_the_server_reads_and_runs_as_nobody_special() -> N
     assert all((ROOT / name).exists() for name in copied)
     assert "USER wce" in lines[lines.index("USER wce") :]
     assert lines.index("USER wce") < next(index for index, line in enumerate(lines) if line.startswith("CMD"))
+
+
+CENV = "/00000000-0000-4000-8000-000000000000"
+FILE = config.Settings().max_import_mb * 1024 * 1024 + FORM_BYTES
+TAKEN = {
+    "/new": FILE,
+    f"{CENV}/admin/import": FILE,
+    f"{CENV}/admin/tables/import": FILE,
+    f"{CENV}/admin/assets": assets.MAX_BYTES + FORM_BYTES,
+    f"{CENV}/admin/assets/pictures/a.png": assets.MAX_BYTES,
+    f"{CENV}/query": JSON_BYTES,
+    f"{CENV}/api/files": BODY_BYTES,
+}
+
+
+@pytest.mark.parametrize(("path", "size"), TAKEN.items())
+def test_nginx_lets_through_what_the_server_takes(path: str, size: int) -> None:
+    told = re.split(r"^```nginx$", (ROOT / "docs/operating.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1].split("```")[0]
+    usual = re.findall(r"^    client_max_body_size (\d+)m;$", told, re.MULTILINE)
+    places = re.findall(r"location ~ (\S+) \{\s+client_max_body_size (\d+)m;", told)
+
+    (most,) = [most for pattern, most in places if re.search(pattern, path)] or usual
+
+    assert int(most) * 1024 * 1024 >= size
+
+
+def test_the_ingress_lets_through_what_the_server_takes() -> None:
+    most = manifest("Ingress")["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
+
+    assert int(most.removesuffix("m")) * 1024 * 1024 >= max(TAKEN.values())
 
 
 def test_the_compose_file_keeps_the_server_behind_its_proxy() -> None:
