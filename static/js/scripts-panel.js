@@ -27,6 +27,7 @@ function answer(found, problem) {
     headers.length ? h('details', {}, h('summary', {}, plural(headers.length, 'header')), h('pre', { class: 'listing' }, headers.map(([name, value]) => `${name}: ${value}`).join('\n'))) : null,
     prints.length ? h('section', {}, h('h3', {}, 'Printed'), h('ul', { class: 'prints' }, prints.map(print => h('li', { class: print.level === 'error' ? 'bad' : '' }, h('small', {}, `line ${print.line}`), h('code', {}, print.text))))) : null,
     queries.length ? h('section', {}, h('h3', {}, 'Queries'), h('ul', { class: 'prints' }, queries.map(item => h('li', {}, h('small', {}, duration(item.duration_ms)), h('code', {}, item.sql), h('small', {}, item.rows === null ? '' : plural(item.rows, 'row')))))) : null);
+  $('#answer').scrollIntoView(); // on small screens it stands below the form
   if (error?.position) hooks.mark(error);
   else if (problem?.position) hooks.mark(problem);
 }

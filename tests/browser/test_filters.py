@@ -45,6 +45,7 @@ def test_a_filter_that_compares_with_no_number_says_so(readings: Page) -> None:
     box.fill("> 1,5")
     expect(box).to_have_accessible_description("A number has a point: 1.5")
     expect(readings.get_by_text("A number has a point: 1.5")).to_be_visible()
+    assert len({readings.get_by_label(f"Filter {name}").bounding_box()["y"] for name in ("id", "value", "remark")}) == 1
     assert_accessible_in_both_themes(readings)
 
     box.fill("> 1.4")

@@ -56,6 +56,8 @@ def test_columns_get_the_names_that_the_file_does_not_give_them(open_page: Open,
     expect(dialog.locator(".bad")).to_contain_text("Line 1: column 2 must have a name")
     dialog.get_by_label("Into").select_option("A new table")
 
+    dialog.get_by_label("Name of column 2").fill("a long name of a column")
+    assert dialog.get_by_label("Name of column 2").evaluate("box => box.scrollWidth <= box.clientWidth")
     dialog.get_by_label("Name of column 2").fill("amount")
     dialog.get_by_label("Name of column 3").fill("other id")
     dialog.get_by_label("Type of column 2").focus()

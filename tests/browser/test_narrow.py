@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Open, assert_accessible
 from tests.browser.place import Place
 
 NARROW = {"width": 320, "height": 640}
+LOW = {"width": 844, "height": 390}  # a phone on its side
 KEYS = ["scrollable-region-focusable"]
 
 
@@ -27,6 +29,28 @@ def test_whatever_is_wider_than_the_screen_can_be_scrolled_by_keys(open_page: Op
     page.get_by_role("button", name="Structure").click()
     page.get_by_role("dialog").get_by_role("columnheader", name="Rules").wait_for()
     assert_accessible(page, KEYS)
+
+
+def test_a_dialog_on_a_low_screen_scrolls_as_a_whole(open_page: Open) -> None:
+    page = open_page("/data/orders", viewport=LOW)
+    page.get_by_role("button", name="Structure").click()
+
+    columns = page.get_by_role("dialog").get_by_role("region", name="Columns")
+
+    expect(columns).to_be_visible()
+    assert columns.evaluate("box => box.scrollHeight - box.clientHeight") <= 1
+
+
+def test_a_low_screen_shows_what_a_tried_script_answered(open_page: Open) -> None:
+    page = open_page("/editor/scripts", viewport=LOW)
+    page.locator("body[data-ready]").wait_for()
+    page.get_by_role("button", name="Show scripts").click()
+    page.get_by_role("button", name="GET /customers").click()
+    page.get_by_role("button", name="Try", exact=True).click()
+
+    expect(page.locator("#answer .tag")).to_have_text("200")
+
+    expect(page.locator("#answer .tag")).to_be_in_viewport(ratio=1)
 
 
 def test_every_method_of_the_api_can_be_read(open_page: Open) -> None:
