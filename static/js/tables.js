@@ -9,6 +9,8 @@ import { act, begin } from './ui.js';
 
 const ICONS = { table: 'table-2', view: 'eye', virtual: 'search' };
 const RIGHTS = [['can_read', 'read'], ['can_write', 'write'], ['can_delete', 'delete'], ['can_grant', 'pass on']];
+const MANY = 12; // fewer are seen at one glance
+let tables = [];
 
 function row(table) {
   const rights = RIGHTS.filter(([right]) => table[right]).map(([, text]) => text).join(', ');
@@ -23,28 +25,38 @@ async function create() {
 }
 
 async function load() {
-  const { tables } = await get('/data');
-  const name = await importFile(tables.filter(table => table.type === 'table').map(table => table.name));
+  const name = await importFile((await get('/data')).tables.filter(table => table.type === 'table').map(table => table.name));
   if (name) location.assign(rowsUrl(name));
 }
 
-/** The list, or the picture of it. */
-function view(picture, tables) {
-  $('#as-list').setAttribute('aria-pressed', String(!picture));
-  $('#as-picture').setAttribute('aria-pressed', String(picture));
+const list = found => h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Name', 'Kind', 'Columns', 'Key', 'Refers to', 'You may'].map(text => h('th', {}, text)))), h('tbody', {}, found.map(row)));
+const nothing = () => empty('list-filter', 'No table is called so', 'Change the filter, or clear it.');
+
+/** The list, or the picture of it, of the tables that have in their names what the filter asks for. */
+function draw() {
+  const asked = $('#filter').value.trim().toLowerCase(), picture = $('#as-picture').getAttribute('aria-pressed') === 'true';
+  const found = tables.filter(table => table.name.toLowerCase().includes(asked) && (!picture || table.type === 'table'));
   $('#tables').hidden = picture;
   $('#picture').hidden = !picture;
-  if (picture && !$('#picture').firstChild) fill($('#picture'), diagram(tables));
+  fill(picture ? $('#picture') : $('#tables'), found.length ? (picture ? diagram : list)(found) : nothing());
+}
+
+function view(picture) {
+  $('#as-list').setAttribute('aria-pressed', String(!picture));
+  $('#as-picture').setAttribute('aria-pressed', String(picture));
+  draw();
 }
 
 $('#import')?.addEventListener('click', event => act(load, event.currentTarget)); // a second click while the tables are on their way opens no second dialog
 $('#new')?.addEventListener('click', event => act(create, event.currentTarget));
 begin(async () => {
-  const { tables } = await get('/data');
-  fill($('#tables'), tables.length
-    ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Name', 'Kind', 'Columns', 'Key', 'Refers to', 'You may'].map(text => h('th', {}, text)))), h('tbody', {}, tables.map(row)))
-    : empty('table-2', 'No tables yet', 'Make one here or in the console; tables that somebody lets you use are listed here as well.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console'))).removeAttribute('aria-busy');
+  ({ tables } = await get('/data'));
+  $('#narrow').hidden = tables.length < MANY;
   $('#views').hidden = !tables.some(table => table.type === 'table');
-  $('#as-list').addEventListener('click', () => view(false, tables));
-  $('#as-picture').addEventListener('click', () => view(true, tables));
+  if (tables.length) draw();
+  else fill($('#tables'), empty('table-2', 'No tables yet', 'Make one here or in the console; tables that somebody lets you use are listed here as well.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console')));
+  $('#tables').removeAttribute('aria-busy');
+  $('#filter').addEventListener('input', draw);
+  $('#as-list').addEventListener('click', () => view(false));
+  $('#as-picture').addEventListener('click', () => view(true));
 }, $('#tables'));

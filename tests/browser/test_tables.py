@@ -1,0 +1,54 @@
+"""The list of a cenv's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, assert_accessible_in_both_themes
+from tests.browser.place import Place
+
+MANY = [f"measured_{number:02}" for number in range(20)]
+
+
+@pytest.fixture
+def many(open_page: Open, place: Place) -> Iterator[Page]:
+    refers = "CREATE TABLE {} (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers (id))"
+    place.made("/transaction", {"statements": [{"sql": refers.format(name)} for name in MANY]})
+    yield open_page("/data")
+    place.made("/transaction", {"statements": [{"sql": f"DROP TABLE {name}"} for name in MANY]})
+
+
+def test_many_tables_are_narrowed_down_by_their_names(many: Page) -> None:
+    names = many.locator("#tables tbody td:first-child")
+    expect(names).to_have_count(24)
+
+    many.locator("main").focus()
+    many.keyboard.press("Tab")
+    many.keyboard.type("D_1")
+
+    expect(names).to_have_text([f"measured_1{digit}" for digit in range(10)])
+    assert_accessible_in_both_themes(many)
+    many.get_by_role("button", name="Diagram").click()
+    expect(many.get_by_role("img", name="10 tables and 0 references")).to_be_visible()
+    many.get_by_role("searchbox", name="Filter tables").fill("r")
+    expect(many.get_by_role("img", name="23 tables and 22 references")).to_be_visible()
+    many.get_by_role("searchbox", name="Filter tables").fill("nowhere")
+    expect(many.get_by_text("No table is called so")).to_be_visible()
+    many.set_viewport_size({"width": 390, "height": 844})
+    assert many.evaluate("document.documentElement.scrollWidth") <= 390
+    many.get_by_role("searchbox", name="Filter tables").press("Escape")
+    many.get_by_role("button", name="List").click()
+    expect(names).to_have_count(24)
+
+
+def test_a_few_tables_have_no_filter(open_page: Open) -> None:
+    page = open_page("/data")
+    names = page.get_by_role("link", name="customers").first
+    expect(names).to_be_visible()
+
+    expect(page.get_by_role("searchbox", name="Filter tables")).to_be_hidden()
+    name, kind = names.locator("b").bounding_box(), page.get_by_role("cell", name="table", exact=True).first.bounding_box()
+    assert abs(name["y"] + name["height"] / 2 - kind["y"] - kind["height"] / 2) < 1
