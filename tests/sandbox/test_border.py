@@ -63,10 +63,10 @@ def test_a_text_that_looks_like_a_cycle_changes_nothing_for_what_stands_beside_i
 def test_a_text_of_megabytes_becomes_json_in_less_memory_than_orjson_asks_for() -> None:
     program = """
 import resource
-from wce.sandbox import answer, harden
+from wce.sandbox import answer, limits
 
 value = ["x" * 8_000_000]
-resource.setrlimit(resource.RLIMIT_DATA, (harden.data_bytes() + (60 << 20), resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_DATA, (limits.own_sizes().data_bytes + (60 << 20), resource.RLIM_INFINITY))
 print(len(answer.encode(value, len(repr(value)))))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, text=True)

@@ -71,12 +71,6 @@ def test_a_worker_that_reads_what_is_not_there_ends_at_once(forks: Forks) -> Non
     assert caught >> (signal.SIGURG - 1) & 1  # by which it stops its own threads
 
 
-def test_the_address_space_of_a_worker_has_an_end(worker: Worker) -> None:
-    limits = Path(f"/proc/{worker.pid}/limits").read_text(encoding="ascii").splitlines()
-
-    assert "unlimited" not in next(line for line in limits if line.startswith("Max address space"))
-
-
 def test_the_fault_of_a_script_leaves_the_worker_alive(worker: Worker) -> None:
     fault = fault_of(worker, "raise Fault('runtime', 'no', 3, 4)")
 
@@ -186,6 +180,23 @@ def test_a_worker_that_uses_more_memory_than_the_call_may_is_ended_whoever_sets_
     for made in (worker, own_user):
         assert made.call(job("return len(bytes(60 << 20))", Budget(memory_mb=128)), refuse_sql).body == b"62914560"
         assert fault_of(made, "return len(bytes(60 << 20))", Budget(memory_mb=32)).kind == "memory"
+
+
+def test_the_address_space_of_a_worker_ends_close_to_what_the_call_may_use_whoever_sets_the_limit(worker: Worker, own_user: Worker) -> None:
+    for made in (worker, own_user):
+        process, spaces = Path(f"/proc/{made.pid}"), []
+        for memory_mb in (200, 64):
+            made.call(job("return 1", Budget(memory_mb=memory_mb)), refuse_sql)
+            spaces.append(number(process / "limits", "Max address space"))
+
+        assert spaces[0] - spaces[1] == 136 << 20
+        assert spaces[1] - (number(process / "status", "VmSize:") << 10) <= (64 + 128) << 20
+
+
+def number(path: Path, name: str) -> int:
+    """The first number of the line that begins so."""
+    line = next(line for line in path.read_text(encoding="ascii", errors="replace").splitlines() if line.startswith(name))
+    return int(line.removeprefix(name).split()[0])
 
 
 def test_the_limits_of_memory_and_processor_are_set_from_outside_for_each_call(own_user: Worker) -> None:

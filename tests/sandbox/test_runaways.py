@@ -59,6 +59,14 @@ def test_a_runaway_is_stopped_with_an_error_of_its_own_and_the_next_call_runs(po
     assert pool.call("a", script("return {'a': 1}", Budget()), refuse_sql).body == b'{"a":1}'
 
 
+def test_a_text_of_more_memory_than_a_call_may_use_is_never_made(pool: Pool) -> None:
+    for _ in range(10):  # where Go had reserved enough by chance, it was
+        with pytest.raises(Fault) as caught:
+            pool.call("a", script("return len('x' * (1 << 29))", Budget(memory_mb=128)), refuse_sql)
+
+        assert caught.value.kind == "memory"
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -89,3 +97,10 @@ def test_a_call_may_have_more_memory_than_the_one_before(pool: Pool) -> None:
         pool.call("a", script(line, Budget(memory_mb=32)), refuse_sql)
 
     assert pool.call("a", script(line, Budget(memory_mb=400)), refuse_sql).body == b"700"
+
+
+def test_what_a_worker_keeps_of_large_answers_takes_no_room_from_the_next_calls(pool: Pool) -> None:
+    rows = b'{"columns": ["a"], "rows": [' + b",".join([b'["%s"]' % (b"y" * 100)] * 10_000) + b"]}"
+    job = script("return len(db.query('SELECT a FROM t'))", Budget())
+
+    assert {pool.call("a", job, lambda _message: ({"ok": True}, rows)).body for _ in range(40)} == {b"10000"}

@@ -9,11 +9,10 @@ import signal
 from typing import Final
 
 from wce.sandbox import seccomp
-from wce.sandbox.limits import MOST_MEMORY_MB
+from wce.sandbox.limits import MOST_MEMORY_MB, Sizes, own_sizes
 
 _SET_PDEATHSIG, _SET_DUMPABLE, _SET_TIMERSLACK, _SET_NO_NEW_PRIVS = 1, 4, 29, 38  # of linux/prctl.h
 _FILES: Final = 16
-_RESERVED_BYTES: Final = 256 << 20  # that Go reserves beyond what it uses: it does so 64 MiB at a time
 _SLACK_NANOSECONDS: Final = 5_000_000
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -26,19 +25,8 @@ def before_threads() -> None:
     _prctl(_SET_TIMERSLACK, _SLACK_NANOSECONDS)
 
 
-def data_bytes() -> int:
-    """The size of this process's private writable memory, which is what RLIMIT_DATA counts."""
-    return _status_bytes("VmData:")
-
-
-def _status_bytes(name: str) -> int:
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        line = next(line for line in status if line.startswith(name))
-    return int(line.split()[1]) << 10
-
-
-def harden(uid: int | None, *, outside: bool) -> tuple[int, list[str]]:
-    """Give everything up. Returns the data size before the first script, and what this machine does not let one give up.
+def harden(uid: int | None, *, outside: bool) -> tuple[Sizes, list[str]]:
+    """Give everything up. Returns the sizes before the first script, and what this machine does not let one give up.
 
     A worker of root becomes `uid`. `outside`: the server sets the limits of each call; else the worker may do that itself, as `limits`
     says.
@@ -46,16 +34,14 @@ def harden(uid: int | None, *, outside: bool) -> tuple[int, list[str]]:
     lacking: list[str] = []
     # Go would tell where it was, and as a rule wait for itself while it does.
     _libc.signal(signal.SIGSEGV, signal.SIG_DFL)
-    warm_bytes = data_bytes()
+    warm = own_sizes()
+    most = warm.plus(MOST_MEMORY_MB)
     for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, _FILES)):
         resource.setrlimit(limit, (value, value))
-    # Linux does not count against RLIMIT_DATA what is mapped over a place that was reserved, as Go does: one list took gigabytes.
-    size = _status_bytes("VmSize:") + _RESERVED_BYTES + (MOST_MEMORY_MB << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    resource.setrlimit(resource.RLIMIT_AS, (most.space_bytes, most.space_bytes))
     if not outside:
         lacking.append("prlimit (the server may not set the limits of another user)")
-        most = warm_bytes + (MOST_MEMORY_MB << 20)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+        resource.setrlimit(resource.RLIMIT_DATA, (most.data_bytes, most.data_bytes))
     if os.geteuid() == 0 and uid is not None:
         try:
             _become(uid)
@@ -68,7 +54,7 @@ def harden(uid: int | None, *, outside: bool) -> tuple[int, list[str]]:
         seccomp.install(limits=not outside)
     except OSError as error:
         lacking.append(f"seccomp ({error.strerror})")
-    return warm_bytes, lacking
+    return warm, lacking
 
 
 def _become(uid: int) -> None:

@@ -10,11 +10,14 @@ import math
 import os
 import resource
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from wce.sandbox.messages import Budget
 
 MOST_MEMORY_MB: Final = 1_024  # as much as a cenv may be given
+# Linux does not count against RLIMIT_DATA what is mapped over a place that was reserved, as Go does: one text took half a gigabyte. It
+# counts against RLIMIT_AS when it is reserved, 64 MiB at a time; threads, eight each, need less than as much again.
+_RESERVED_BYTES: Final = 128 << 20
 _CPUS: Final = 3  # what computes in a worker at once: two threads of Go's, and its collector
 _SPARE_SECONDS: Final = 2
 _LOOK_SECONDS: Final = 0.2  # for which a limit holds that was right: no more than one second of processor time can have passed
@@ -32,13 +35,32 @@ def reachable(uid: int | None) -> bool:
     return bool(int(held.split()[1], 16) >> _SYS_RESOURCE & 1)
 
 
+class Sizes(NamedTuple):
+    """What the two limits of memory, RLIMIT_DATA and RLIMIT_AS, are counted in."""
+
+    data_bytes: int
+    space_bytes: int
+
+    def plus(self, memory_mb: int) -> Sizes:
+        """The limits of a worker that is so large when warm and may use so much more."""
+        more = memory_mb << 20
+        return Sizes(self.data_bytes + more, self.space_bytes + _RESERVED_BYTES + more)
+
+
+def own_sizes() -> Sizes:
+    """Those of this process: its private writable memory, and all that it has mapped or reserved."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        found = dict(line.split(":", 1) for line in status)
+    return Sizes(*(int(found[name].split()[0]) << 10 for name in ("VmData", "VmSize")))
+
+
 class Limits:
     """Memory as the size when warm plus the budget, and processor time, which ends a worker that nobody watches any more."""
 
-    def __init__(self, warm_bytes: int, pid: int = 0) -> None:
+    def __init__(self, warm: Sizes, pid: int = 0) -> None:
         """Of that process; 0 is this one."""
         self._pid = pid
-        self._warm_bytes = warm_bytes
+        self._warm = warm
         # The processor time of another process, as clock_getcpuclockid(3) names it.
         self._clock = (~pid << 3) | 2 if pid else time.CLOCK_PROCESS_CPUTIME_ID
         self._memory_mb = -1
@@ -53,7 +75,9 @@ class Limits:
             return
         self._looked, self._seconds = now, budget.seconds
         if budget.memory_mb != self._memory_mb:
-            self._set(resource.RLIMIT_DATA, self._warm_bytes + (budget.memory_mb << 20))
+            most = self._warm.plus(budget.memory_mb)
+            self._set(resource.RLIMIT_DATA, most.data_bytes)
+            self._set(resource.RLIMIT_AS, most.space_bytes)
             self._memory_mb = budget.memory_mb
         wanted = math.ceil(time.clock_gettime(self._clock) + _CPUS * budget.seconds + _SPARE_SECONDS)
         # A call costs far less than a second as a rule, so most find a limit that fits.

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from wce.sandbox import wire
 from wce.sandbox.forks import Forks
-from wce.sandbox.limits import Limits, Memory, reachable
+from wce.sandbox.limits import Limits, Memory, Sizes, reachable
 from wce.sandbox.messages import SCRIPT, Budget, Fault, Job, Rendered, RenderJob, Reply, Template
 from wce.sandbox.pace import QUICK_SECONDS, Pace
 
@@ -85,7 +85,7 @@ class Worker:
         try:
             meta, _ = wire.receive(self._sock, 0, self._wait)
             self.lacking = [str(item) for item in meta["lacking"]]
-            self._limits = Limits(int(meta["data_bytes"]), self.pid) if self._outside else None
+            self._limits = Limits(Sizes(int(meta["data_bytes"]), int(meta["space_bytes"])), self.pid) if self._outside else None
             self._memory = Memory(self.pid)
         except (OSError, EOFError, wire.WireError) as error:
             self.end("crash")

@@ -20,6 +20,7 @@ _NUMBER, _ARCH = 0, 4  # offsets in struct seccomp_data
 _X32: Final = 0x40000000
 _CLONE_THREAD: Final = 0x10000
 _PROT_EXEC: Final = 4
+_LIMIT_AS: Final = 9  # of asm-generic/resource.h
 
 Step = tuple[int, int, int, int]
 
@@ -124,12 +125,13 @@ def _where(number: int, argument: int, test: int, value: int, *, allow: bool) ->
 
 
 def _own_limits(number: int) -> list[Step]:
-    """Allow the call for this process (0) and the limits 0 and 2, which are RLIMIT_CPU and RLIMIT_DATA."""
+    """Allow the call for this process (0) and the limits 0, 2 and 9, which are RLIMIT_CPU, RLIMIT_DATA and RLIMIT_AS."""
     return [
-        (_EQUAL, 0, 6, number),
+        (_EQUAL, 0, 7, number),
         (_LOAD, 0, 0, 16),
-        (_EQUAL, 0, 3, 0),
+        (_EQUAL, 0, 4, 0),
         (_LOAD, 0, 0, 24),
+        (_EQUAL, 1, 0, _LIMIT_AS),
         (_HAS_BITS, 1, 0, 0xFFFFFFFF & ~2),
         _end(_ALLOW),
         _end(_REFUSE | errno.EPERM),

@@ -58,10 +58,10 @@ def _live(sock: socket.socket, make: Callable[[Ask], Runtime], config: Mapping[s
     runtime = make(ask)
     runtime.warm()
     outside = config["outside"]
-    warm_bytes, lacking = harden.harden(config["uid"], outside=outside)
-    limits = None if outside else Limits(warm_bytes)
+    warm, lacking = harden.harden(config["uid"], outside=outside)
+    limits = None if outside else Limits(warm)
     try:
-        sock.sendall(wire.frame({"op": "ready", "data_bytes": warm_bytes, "lacking": lacking}))
+        sock.sendall(wire.frame({"op": "ready", **warm._asdict(), "lacking": lacking}))
         while True:
             meta, body = wire.receive(sock)
             if limits is not None:
