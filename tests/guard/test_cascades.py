@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from wce.errors import WceError
@@ -71,6 +73,31 @@ def test_what_went_once_is_not_let_go_again(shop) -> None:
 
     assert code(ann, "REPLACE INTO lines (id, order_id) VALUES (10, 1)") == "row_policy"
     assert shop.all("SELECT locked FROM lines WHERE id = 10") == [(7,)]
+
+
+@pytest.mark.parametrize("kept", ["RAISE(IGNORE)", "RAISE(FAIL, 'closed')"])
+@pytest.mark.parametrize("undone", [False, True])
+def test_what_stayed_with_its_parent_is_not_let_go_later(shop, kept: str, undone: bool) -> None:
+    shop.execute(f"CREATE TRIGGER keep BEFORE DELETE ON orders BEGIN SELECT {kept}; END")
+    ann = shop.person({"orders": ALL, "lines": ALL}, [*MINE, *LINES, ("lines", "delete", "NOT locked")])
+    with ann.session() as session, session.transaction(ann.actor, write=True), suppress(WceError):
+        session.run("DELETE FROM orders WHERE id = 1")
+    if undone:
+        with pytest.raises(WceError):
+            ann.run_all([("UPDATE orders SET owner_id = 1 WHERE id = 3", ()), ("SELECT nothing", ())])
+    shop.execute("UPDATE lines SET locked = 7 WHERE id = 10")
+
+    assert code(ann, "REPLACE INTO lines (id, order_id) VALUES (10, 1)") == "row_policy"
+    assert shop.all("SELECT locked FROM lines WHERE id = 10") == [(7,)]
+
+
+def test_the_names_of_two_children_may_begin_alike(shop) -> None:
+    shop.execute("CREATE TABLE linesk (order_id REFERENCES orders ON DELETE CASCADE)", "INSERT INTO linesk VALUES (1), (2)")
+    others = [("linesk", kind, OF_MINE.replace("lines", "linesk")) for kind in ("read", "delete")]
+    ann = shop.person({"orders": ALL, "lines": ALL, "linesk": ALL}, [*MINE, *LINES, *others])
+
+    assert ann.run("DELETE FROM orders WHERE id = 1").changes == 1
+    assert shop.all("SELECT order_id FROM linesk") == [(2,)]
 
 
 def test_many_rows_go_with_their_parent_in_one_statement(shop) -> None:

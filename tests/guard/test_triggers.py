@@ -212,6 +212,7 @@ def test_a_trigger_may_count_in_a_row_that_its_firer_may_write(new_cenv, step: s
         ("SET total = CASE WHEN total < NEW.qty THEN RAISE(ABORT, 'no') END WHERE id = NEW.order_id", ""),
         ("SET total = (SELECT 1) WHERE id = NEW.order_id", ""),
         ("SET total = 1 IN orders WHERE id = NEW.order_id", ""),
+        ("SET note = CASE WHEN total = NEW.qty THEN 1 IN fails END WHERE id = NEW.order_id", ""),
         ("SET id = total WHERE id = NEW.order_id", ""),
         ("SET total = 1 WHERE owner_id = NEW.order_id", ""),
         ("SET total = 1 WHERE id = NEW.order_id AND note = 'TOP'", ""),
@@ -224,11 +225,24 @@ def test_a_trigger_tells_nothing_of_the_rows_of_a_table_with_a_policy(new_cenv, 
         f"CREATE TABLE orders (id INTEGER PRIMARY KEY, owner_id INTEGER, total INTEGER, note TEXT) {more}",
         "INSERT INTO orders VALUES (1, 1, 5, 'x'), (2, 2, 7, 'TOP')",
         "CREATE TABLE items (order_id, qty)",
+        "CREATE VIEW fails AS SELECT json('no')",
         f"CREATE TRIGGER t AFTER INSERT ON items BEGIN UPDATE orders {step}; END",
     )
-    ann = cenv.person({"orders": ALL, "items": ALL}, [("orders", "read", "owner_id = $user_id")])
+    ann = cenv.person({"orders": ALL, "items": ALL, "fails": READ}, [("orders", "read", "owner_id = $user_id")])
 
     assert code(ann, "INSERT INTO items VALUES (1, 10)") == "table_forbidden"
+
+
+@pytest.mark.parametrize("collation", ["BINARY", "NOCASE"])
+def test_a_key_that_tells_apart_what_is_equal_leads_a_trigger_to_other_rows(new_cenv, collation: str) -> None:
+    cenv = new_cenv(
+        f"CREATE TABLE codes (id TEXT COLLATE NOCASE, owner_id INTEGER, secret, PRIMARY KEY (id COLLATE {collation}))",
+        "INSERT INTO codes VALUES ('A', 2, 'TOP')",
+        "CREATE TRIGGER t AFTER INSERT ON codes BEGIN UPDATE codes SET secret = json(secret) WHERE id = NEW.id; END",
+    )
+    ann = cenv.person({"codes": ALL}, [("codes", "read", "owner_id = $user_id")])
+
+    assert code(ann, "INSERT INTO codes VALUES ('a', 1, '1')") == "table_forbidden"
 
 
 def test_generated_columns_are_not_computed_for_a_trigger_in_rows_that_a_policy_hides(new_cenv) -> None:

@@ -29,12 +29,12 @@ def is_noted(principal: Principal, child: str, row: str) -> str:
 
 def made(principal: Principal, child: str) -> list[str]:
     """The statements that make it; `by` is the parent whose removal takes the row along."""
-    table, columns = noted(principal, child), [quote(name) for _, name in keys(principal, child)]
+    table, columns, own = noted(principal, child), [quote(name) for _, name in keys(principal, child)], principal.hidden.own
     type_ = "" if principal.table(child).without_rowid else " INTEGER"  # as OLD.rowid has it, else no index is used
     return [
         f"CREATE TABLE IF NOT EXISTS temp.{quote(table)} ({','.join(column + type_ for column in columns)}, by)",
-        f"CREATE INDEX IF NOT EXISTS temp.{quote(table + 'k')} ON {quote(table)} ({','.join(columns)})",
-        f"CREATE INDEX IF NOT EXISTS temp.{quote(table + 'b')} ON {quote(table)} (by)",
+        f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'ck_' + child)} ON {quote(table)} ({','.join(columns)})",
+        f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'cb_' + child)} ON {quote(table)} (by)",
     ]
 
 

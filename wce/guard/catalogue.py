@@ -43,7 +43,7 @@ class Table:
     """A table. `rowid` is a name by which its rowid can be called; None where there is none.
 
     `module` and `sources` are those of a virtual table: it may answer from the tables among its sources. `sturdy` says that a write never
-    fails for what a row is before triggers of the guard have looked at it.
+    fails for what a row is before triggers of the guard have looked at it. `collated`: the key may tell apart what = does not.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Table:
     module: str = ""
     sources: frozenset[str] = frozenset()
     sturdy: bool = False
+    collated: bool = False
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ class Table:
     def identifiers(self) -> frozenset[str]:
         """The folded names by each of which one row is told from all others."""
         rowids = set() if self.without_rowid else {"rowid", "oid", "_rowid_"} - {fold(column.name) for column in self.columns}
-        return frozenset(rowids | ({fold(name) for name in self.key} if len(self.key) == 1 else set()))
+        return frozenset(rowids | ({fold(name) for name in self.key} if len(self.key) == 1 and not self.collated else set()))
 
     @property
     def computes(self) -> bool:
@@ -243,7 +244,8 @@ def _table(name: str, columns: tuple[Column, ...], options: frozenset[str], root
     taken, without = {fold(column.name) for column in columns}, "WITHOUT" in options
     rowid = None if without else next((word for word in ("rowid", "oid", "_rowid_") if word not in taken), None)
     # SQLite looks at the types of STRICT, and computes generated columns, before a row meets the triggers.
-    return Table(name, columns, rowid, without, rootpage, sturdy="STRICT" not in options and not any(one.generated for one in columns))
+    sturdy = "STRICT" not in options and not any(one.generated for one in columns)
+    return Table(name, columns, rowid, without, rootpage, sturdy=sturdy, collated="COLLATE" in options)
 
 
 def _columns_of(ask: Ask, schema: str, name: str) -> tuple[Column, ...]:

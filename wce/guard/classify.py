@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -36,8 +37,9 @@ def leakproof_body(tokens: Sequence[Token]) -> bool:
 
 
 def leakproof_step(tokens: Sequence[Token]) -> bool:
-    """The same for what a trigger's UPDATE sets, without any SELECT."""
-    return _total(tokens, range(0)) and all(token.keyword != "||" for token in tokens)
+    """The same for what a trigger's UPDATE sets, without any SELECT; x IN y is one of the table or view y."""
+    reads = any(token.keyword == "IN" and after.keyword != "(" for token, after in itertools.pairwise(tokens))
+    return _total(tokens, range(0)) and all(token.keyword != "||" for token in tokens) and not reads
 
 
 def length_sensitive(tokens: Sequence[Token]) -> bool:

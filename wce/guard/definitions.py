@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -125,12 +126,18 @@ def shadow_names(table: str, module_name: str) -> set[str]:
 
 
 def options(sql: str) -> frozenset[str] | None:
-    """The words behind the parentheses of a CREATE TABLE, as WITHOUT, ROWID and STRICT; None when it is not surely understood."""
+    """The words behind the parentheses of a CREATE TABLE, as WITHOUT, ROWID and STRICT, and COLLATE where its PRIMARY KEY (…) has that.
+
+    None when it is not surely understood.
+    """
     tokens = scanned(sql)
     if not tokens:
         return None
     last = max((index for index, token in enumerate(tokens) if token.keyword == ")"), default=len(tokens))
-    return frozenset(token.keyword for token in tokens[last + 1 :] if token.keyword is not None)
+    found = {token.keyword for token in tokens[last + 1 :] if token.keyword is not None}
+    starts = [index for index, (word, after) in enumerate(itertools.pairwise(tokens)) if word.keyword == "KEY" and after.keyword == "("]
+    found |= {"COLLATE" for start in starts for token in tokens[start : tokens[start + 1].match] if token.keyword == "COLLATE"}
+    return frozenset(found)
 
 
 def unqualified(tokens: Sequence[Token]) -> list[Token] | None:

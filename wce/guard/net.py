@@ -27,39 +27,60 @@ class Net:
         self._ask = ask
         self._made: set[str] = set()
         self._covered: set[str] = set()
+        self._noting: set[str] = set()
+        self._notes: set[str] = set()
+        self._noted = False
         self._version = -1
 
     def ensure(self, target: str) -> bool:
-        """Cover every table that a write to `target` can reach; False when that was done before.
+        """Cover every table that a write to `target` can reach; False when there was nothing to do.
 
         A rollback also takes the triggers that were made in the transaction. Whoever rolls back says so by `forget_version`; then the
         version of the TEMP schema, which is ours alone, tells what is left.
         """
-        if self._version >= 0 and target in self._covered:
-            return False
+        covered = self._version >= 0 and target in self._covered
+        if not covered:
+            self._cover(target)
+        return self._forget_notes(target) or not covered
+
+    def _cover(self, target: str) -> None:
+        principal = self._principal
         if self._read_version() != self._version:
-            self._made = {name for (name,) in self._ask("SELECT name FROM temp.sqlite_master WHERE type = 'trigger'")}
+            kinds: dict[str, str] = dict(self._ask("SELECT name, type FROM temp.sqlite_master"))
+            self._made = {name for name, kind in kinds.items() if kind == "trigger"}
+            self._notes = {name for name, kind in kinds.items() if kind == "table"}
             self._covered.clear()
         reached = self._reached(target)
-        for table in filter(partial(cascades.noted, self._principal), reached):
-            for sql in cascades.made(self._principal, table):
+        for table in filter(partial(cascades.noted, principal), reached):
+            for sql in cascades.made(principal, table):
                 self._ask(sql)
+            self._notes.add(cascades.noted(principal, table))
         for table in reached:
             for name, sql in self._triggers(table):
                 if name not in self._made:
                     self._ask(sql)
                     self._made.add(name)
+            if any(cascades.notes(principal, table)):
+                self._noting.add(target)
         self._covered.add(target)
         self._version = self._read_version()
-        return True
+
+    def _forget_notes(self, target: str) -> bool:
+        """Whether the statements before this one may have left notes, which are gone now: a trigger may have kept a parent by RAISE."""
+        noted = self._notes if self._noted else set[str]()
+        for name in noted:
+            self._ask(f"DELETE FROM temp.{quote(name)}")
+        self._noted = target in self._noting
+        return bool(noted)
 
     def _read_version(self) -> int:
         version: int = self._ask("PRAGMA temp.schema_version")[0][0]
         return version
 
     def forget_version(self) -> None:
-        """The TEMP schema may have changed: look again."""
+        """The TEMP schema, or what its tables hold, may have changed: look again."""
         self._version = -1
+        self._noted = True
 
     def drop(self) -> None:
         """Remove every trigger, because tables or columns are no longer what they were."""
