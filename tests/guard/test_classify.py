@@ -50,6 +50,7 @@ def test_plain_statements_need_no_barrier(sql: str) -> None:
         "SELECT x || y AS z FROM notes WHERE z = 'z'",  # the alias brings it into the condition
         "SELECT x || y AS z FROM notes JOIN docs ON z = 1",
         "SELECT id FROM notes WHERE id IN (SELECT 1)",
+        "SELECT id FROM notes WHERE id IN other",
         "SELECT id FROM notes UNION SELECT 1",
         "WITH a AS (SELECT 1) SELECT id FROM notes",
         "UPDATE notes SET title = (SELECT 1)",

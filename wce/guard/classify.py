@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -37,9 +36,8 @@ def leakproof_body(tokens: Sequence[Token]) -> bool:
 
 
 def leakproof_step(tokens: Sequence[Token]) -> bool:
-    """The same for what a trigger's UPDATE sets, without any SELECT; x IN y is one of the table or view y."""
-    reads = any(token.keyword == "IN" and after.keyword != "(" for token, after in itertools.pairwise(tokens))
-    return _total(tokens, range(0)) and all(token.keyword != "||" for token in tokens) and not reads
+    """The same for what a trigger's UPDATE sets, without any SELECT."""
+    return _total(tokens, range(0)) and all(token.keyword != "||" for token in tokens)
 
 
 def length_sensitive(tokens: Sequence[Token]) -> bool:
@@ -53,6 +51,8 @@ def _total(tokens: Sequence[Token], target: range) -> bool:
         following = tokens[index + 1] if index + 1 < len(tokens) else None
         if token.keyword in _LEAKY_OPERATORS:
             return False
+        if token.keyword == "IN" and following is not None and following.keyword != "(":
+            return False  # a sub-select without its SELECT
         if token.keyword in ("LIKE", "GLOB") and not _short_pattern(tokens, index):
             return False
         if following is not None and following.keyword == "(" and token.kind in NAMES and index not in target and _leaky_call(token):

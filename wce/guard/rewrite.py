@@ -56,13 +56,12 @@ class Rewriter:
             plan.target, plan.has_rowid = table.name, not table.without_rowid
         views = shadows.view_closure(principal, names)
         plan.inner_names = plan.ctes.union(*(principal.view(view).names for view in views))
-        tables = {name for name in names if name in principal.restricted}
-        for view in views:
-            tables |= principal.view(view).names & principal.restricted
+        named = names.union(*(principal.view(view).names for view in views))
+        tables = set(named & principal.restricted)
         self._refuse_capture(plan, views)
         _refuse_hiding(head, plan, tables_of_main)
         self._refuse_silent(plan)
-        plan.strict = bool(tables) and (strict or not self._leakproof(head, tables, views))
+        plan.strict = bool(tables) and (strict or not self._leakproof(head, named, views))
         plan.length_sensitive = bool(tables) and not plan.strict and length_sensitive(tokens)
         plan.stateful = _is_stateful(head, principal, names)
         plan.sql = f"/*{next(self._numbers)}*/" + self._text(head, plan, tables, views)
@@ -126,9 +125,9 @@ class Rewriter:
         if plan.target_name is not None and self._principal.silent_trigger(plan.target_name):
             raise WceError("table_forbidden", "permission denied: a trigger of the table needs more rights")
 
-    def _leakproof(self, head: Head, tables: set[str], views: set[str]) -> bool:
+    def _leakproof(self, head: Head, named: frozenset[str], views: set[str]) -> bool:
         principal = self._principal
-        if views & principal.leaky_views or any(principal.table(table).computes for table in tables):
+        if views & principal.leaky_views or any(principal.table(name).computes for name in named if principal.may_read(name)):
             return False
         return leakproof(head)
 
