@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.core.conftest import away
@@ -102,6 +104,17 @@ def test_the_thread_writes_by_itself(world) -> None:
     counted.count(world.cenv, 200, 1)
     counted.close()
     assert world.session.one("SELECT requests FROM _wce_traffic") == (1,)
+
+
+def test_writing_figures_leaves_no_connection_open(world, counted) -> None:
+    before = len(world.store.connections)
+    counted.count(world.cenv, 200, 1)
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(counted.close).result()
+
+        assert len(world.store.connections) == before
+        assert world.session.one("SELECT requests FROM _wce_traffic") == (1,)
 
 
 def test_a_cenv_that_is_gone_stops_nobody(world, counted, caplog) -> None:

@@ -21,7 +21,7 @@ from wce.log import LOGGER
 from wce.model import HOUSEKEEPER
 from wce.store.session import Session
 from wce.store.sqlite import sqlite3
-from wce.store.store import Store
+from wce.store.store import SYSTEM, Store
 
 BUCKET_SECONDS: Final = 900
 KEPT_SECONDS: Final = 8 * 86_400
@@ -135,6 +135,7 @@ class Traffic:
             cenvs = list(itertools.islice(self._waiting, _MAX_AT_ONCE))
         for cenv in cenvs:
             self._flush(cenv)
+            self._store.connections.discard(cenv, SYSTEM)  # or it takes the place of one that requests use
 
     def _flush(self, cenv: str) -> None:
         with self._lock:
