@@ -80,5 +80,5 @@ ALL: Final[tuple[tuple[Plant, tuple[str, ...], int], ...]] = (
     (no_authorizer, ("functions", "triggers"), 4),
     (no_closed_names, ("hidden",), 8),
     (no_stand_ins, ("reads",), 0),
-    (open_triggers, ("triggers",), 18),
+    (open_triggers, ("triggers",), 126),
 )
