@@ -159,6 +159,16 @@ def test_a_table_of_another_size_starts_afresh(tmp_path) -> None:
     new.close()
 
 
+def test_a_second_end_closes_no_descriptor_of_somebody_else(tmp_path) -> None:
+    table = Counters(tmp_path / "counters", slots=64)
+    table.close()
+    with (tmp_path / "another").open("w") as another:
+        table.close()
+
+        another.write("still open")
+    assert (tmp_path / "another").read_text() == "still open"
+
+
 def test_the_number_of_slots_must_fill_whole_buckets() -> None:
     with pytest.raises(ValueError, match="multiple of 8"):
         Counters(slots=7)

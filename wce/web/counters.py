@@ -184,9 +184,11 @@ class Counters:
             self._memory[_SALT_BYTES:] = bytes(len(self._memory) - _SALT_BYTES)
 
     def close(self) -> None:
+        """Let go of the table; a second call does nothing."""
         self._memory.close()
         if self._file is not None:
             os.close(self._file)
+            self._file = None
 
 
 class CounterStorage(Storage):
