@@ -50,10 +50,12 @@ def overwrite(session: Session, holder: Session, source: Path, prepare: Callable
 
     with told(), closing(connect(source)) as connection:
         prepare(connection)
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
         seen = holder.one("PRAGMA data_version")
         if holder.connection.in_transaction:
             holder.execute("ROLLBACK")
-        connection.backup(session.connection, pages=1, progress=look)  # the first page takes the lock
+        # The first page takes the lock, so one look in the middle is enough; the last step commits.
+        connection.backup(session.connection, pages=max(1, pages // 2), progress=look)
 
 
 def _copy(session: Session, target: Path) -> None:
