@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
-def family(pid: int) -> set[int]:
-    """The processes that a process has started, and those that they have."""
+def running() -> dict[int, int]:
+    """Each process that runs, and its parent; a zombie waits for its parent only."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -51,8 +52,25 @@ def family(pid: int) -> set[int]:
             continue  # it has just ended
         if state != "Z":
             parents[int(stat.parent.name)] = int(parent)
+    return parents
+
+
+def family(pid: int) -> set[int]:
+    """The processes that a process has started, and those that they have."""
+    parents = running()
     found, more = set[int](), {pid}
     while more:
         more = {child for child, parent in parents.items() if parent in more}
         found |= more
+    return found
+
+
+def links(pids: Iterable[int]) -> list[str]:
+    """Where the descriptors of processes lead; one that is closed while we look leads nowhere."""
+    found = []
+    for pid in pids:
+        with suppress(OSError):
+            for link in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    found.append(str(link.readlink()))
     return found

@@ -6,13 +6,12 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import requests
 
 from tests.e2e.conftest import Ticking
-from tests.e2e.owner import Owner, family, wait_for
+from tests.e2e.owner import Owner, family, running, wait_for
 
 
 def publish(owner: Owner, body: str, **values: Any) -> str:
@@ -22,11 +21,6 @@ def publish(owner: Owner, body: str, **values: Any) -> str:
     made = owner.post(f"{owner.address}/admin/endpoints", json=given, timeout=60)
     assert made.status_code in (200, 201), made.text
     return f"{owner.address}/api{given['path']}"
-
-
-def alive(pids: set[int]) -> set[int]:
-    """Those that run; a zombie waits for its parent only."""
-    return {pid for pid in pids if (stat := Path(f"/proc/{pid}/stat")).exists() and " Z " not in stat.read_text()}
 
 
 def test_a_schedule_says_when_it_runs_next(ticking: Ticking) -> None:
@@ -102,7 +96,7 @@ def test_a_stop_leaves_no_worker_behind(start_server: Callable[..., Any], make_o
     server.process.send_signal(signal.SIGTERM)
 
     assert server.process.wait(30) == 0
-    wait_for(lambda: not alive(others), 5)
+    wait_for(lambda: not others & running().keys(), 5)
 
 
 def test_a_killed_server_takes_its_workers_along(start_server: Callable[..., Any], make_owner: Callable[[str], Owner]) -> None:
@@ -113,4 +107,4 @@ def test_a_killed_server_takes_its_workers_along(start_server: Callable[..., Any
 
     server.process.kill()
 
-    wait_for(lambda: not alive(others), 20)
+    wait_for(lambda: not others & running().keys(), 20)

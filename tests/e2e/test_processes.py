@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.owner import CREDENTIALS, Owner
+from tests.e2e.owner import CREDENTIALS, Owner, links, running, wait_for
 
 pytestmark = pytest.mark.parametrize("engine", ["granian"], indirect=True)
 ROUNDS = 50
@@ -59,8 +59,7 @@ def figure(server: Any, name: str) -> float:
 
 def opened(server: Any, owner: Owner) -> int:
     """How often the workers have a cenv's file open."""
-    links = [str(link.readlink()) for pid in workers(server) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
-    return sum(owner.cenv in link and not link.endswith(("-wal", "-shm")) for link in links)
+    return sum(owner.cenv in link and not link.endswith(("-wal", "-shm")) for link in links(workers(server)))
 
 
 def test_both_processes_answer(roomy: Any, make_owner: Callable[[str], Owner]) -> None:
@@ -191,14 +190,11 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_counted_twice(
 
 def test_workers_end_with_their_parent(start_server: Callable[..., Any]) -> None:
     server = start_server()
-    orphans = workers(server)
+    orphans = set(workers(server))
 
     server.process.kill()
-    deadline = time.monotonic() + 40  # one that has just started is not done with loading yet, and a busy machine is slow
-    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in orphans) and time.monotonic() < deadline:
-        time.sleep(0.05)
 
-    assert not [pid for pid in orphans if Path(f"/proc/{pid}").exists()]
+    wait_for(lambda: not orphans & running().keys(), 40)  # one that has just started has to load first, and a busy machine is slow
 
 
 def test_the_figures_leave_nothing_behind(start_server: Callable[..., Any], tmp_path: Path) -> None:

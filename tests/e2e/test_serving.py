@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.owner import CREDENTIALS, Owner, family, wait_for
+from tests.e2e.owner import CREDENTIALS, Owner, family, links, wait_for
 
 
 def test_the_start_says_where_it_listens_and_what_to_do_next(server: Any) -> None:
@@ -66,8 +66,7 @@ def test_200_parallel_writers_all_succeed(roomy: Any, make_owner: Callable[[str]
 
 def held(server: Any) -> int:
     """How many connections, and files without a name, a server has open."""
-    links = [link for pid in {server.process.pid} | family(server.process.pid) for link in Path(f"/proc/{pid}/fd").iterdir()]
-    names = [str(link.readlink()) for link in links if link.is_symlink()]
+    names = links({server.process.pid} | family(server.process.pid))
     return sum(name.startswith("socket:") or name.endswith("(deleted)") for name in names)
 
 
