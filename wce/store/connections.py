@@ -6,14 +6,13 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Generic, TypeVar, cast
 
 from wce.metrics import Metrics
 from wce.store import descriptors
-from wce.store.closer import Closer, close_all
 from wce.store.entries import Closable, Entries, Entry, File
 
 # Of what SQLite may have at all: a quarter where the machine has 2 GiB or more, and of its memory an eighth where it has less.
@@ -84,7 +83,6 @@ class Connections:
         self._descriptor_limit, self.limit = share.descriptors, share.connections
         self._metrics = metrics
         self._identity = identity
-        self.closer = Closer(share.waiting)
         self._home = _Home(self)
         self._lock = threading.Lock()
         self._order: OrderedDict[Entry, None] = OrderedDict()  # least recently used first
@@ -122,35 +120,33 @@ class Connections:
                 self._bytes += size - entry.weight
                 entry.weight = size
             closing = self._lighten()
-        self.closer.close(closing)
+        _close(closing)
 
     def discard(self, cenv: str, key: Hashable) -> None:
         """Close this thread's resource, or when it is in use as soon as it is not; the next `use` opens a new one."""
         with self._lock:
             entry = self._home.entries.get(cenv, {}).pop(key, None)
             closing = [] if entry is None else self._drop([entry])
-        close_all(closing)
+        _close(closing)
 
     def close_cenv(self, cenv: str) -> None:
         """Close what all threads have open on a cenv: the idle before this returns, the others when they are released."""
         with self._lock:
             file = self._files.get(cenv)
             closing = [] if file is None else self._drop(list(file.entries))
-        close_all(closing)
-        self.closer.finish()
+        _close(closing)
 
     def close(self) -> None:
         """Close everything; what is still in use goes when it is released."""
         with self._lock:
             closing = self._drop(list(self._order))
-        close_all(closing)
-        self.closer.stop()
+        _close(closing)
 
     def orphan(self, entries: Entries) -> None:
         """Close what a thread that has ended had open."""
         with self._lock:
             closing = self._drop([entry for keys in entries.values() for entry in keys.values()])
-        close_all(closing)
+        _close(closing)
 
     def moved(self, cenv: str) -> bool:
         """Whether a connection that this thread holds reads a file that is no longer the cenv's."""
@@ -182,7 +178,7 @@ class Connections:
     def _open(self, cenv: str, key: Hashable, open_: Callable[[], Closable]) -> Entry:
         with self._lock:
             closing = self._evict(1, 2 if cenv in self._files else 3)
-        self.closer.close(closing)
+        _close(closing)
         identity = self._identity(cenv) if self._identity else None  # before opening: a change in between shows as a change
         opened, closing = open_(), []
         with self._lock:
@@ -192,7 +188,7 @@ class Connections:
                 file = None
             entry = self._remember(file or File(cenv, identity), key, opened)
             closing += self._lighten()
-        self.closer.close(closing)
+        _close(closing)
         return entry
 
     def _remember(self, file: File, key: Hashable, opened: Closable) -> Entry:
@@ -220,7 +216,7 @@ class Connections:
             if entry.uses or not (entry.doomed or len(self._order) > self.limit or self._bytes > self._most_bytes):
                 return
             closing = self._drop([entry]) if entry.doomed else self._evict(0, 0) + self._lighten()
-        self.closer.close(closing)
+        _close(closing)
 
     def _check(self, file: File) -> None:
         """Let go of everything on a file that is no longer at its place."""
@@ -231,7 +227,7 @@ class Connections:
             return
         with self._lock:
             closing = self._drop(list(file.entries))
-        close_all(closing)
+        _close(closing)
 
     def _evict(self, connections: int, more_descriptors: int) -> list[Closable]:
         """Take out idle entries until so many more fit; the lock is held. Where all are in use the bound is overstepped."""
@@ -291,3 +287,8 @@ class Connections:
             self._metrics.open_cenvs.set(len(self._files))
             self._metrics.connection_uses.inc(self._uses)
             self._uses = 0
+
+
+def _close(resources: Iterable[Closable]) -> None:
+    for item in resources:
+        item.close()

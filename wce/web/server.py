@@ -167,7 +167,7 @@ def options(settings: Settings, patience: Patience) -> dict[str, Any]:
 
 def _socket_limit(settings: Settings) -> int:
     """As many connections as the descriptor limit leaves beside those to cenvs."""
-    spare = descriptors.limit() - descriptors.share(settings.max_open_cenvs).most - 60
+    spare = descriptors.limit() - descriptors.EACH * descriptors.share(settings.max_open_cenvs).connections - 60
     return max(50, min(MAX_SOCKETS, spare))
 
 

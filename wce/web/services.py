@@ -85,7 +85,6 @@ class Services:
 
     def start(self) -> None:
         """Do what a server that listens does and a test does without: warm workers, and a look for what waits in the cenvs."""
-        self.store.connections.closer.start()
         self.pool.start()
         self.scheduler.start()
         self.keeper.start()
