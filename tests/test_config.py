@@ -37,6 +37,7 @@ def test_a_variable_sets_its_field() -> None:
         ("WCE_PORT", "9" * 19, "whole number"),
         ("ALLOW_NEW_CENVS", "maybe", "true or false"),
         ("WCE_ENV", "staging", "one of development, production"),
+        ("WCE_SERVER", "gunicorn", "one of waitress, granian"),
         ("WCE_JWT_SECRET", "x" * 31, "at least 32 bytes"),
         ("WCE_DURABILITY", "FULL", "one of normal, full"),
         ("WCE_RATE_LIMIT_NEW", "20/hour", "look like"),

@@ -25,14 +25,11 @@ def app(root: Path, **environ: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("environ", "lines"),
     [
-        ({"WCE_PORT": "many"}, ["wce: WCE_PORT must be a whole number"]),
         (
             {"WCE_PORT": "70000", "WCE_ENV": "staging"},
             ["wce: WCE_PORT must be from 0 to 65535", "wce: WCE_ENV must be one of development, production"],
         ),
         ({"WCE_ENV": "production"}, ["wce: WCE_JWT_SECRET must be set when WCE_ENV is production"]),
-        ({"WCE_JWT_SECRET": "short"}, ["wce: WCE_JWT_SECRET must have at least 32 bytes"]),
-        ({"WCE_SERVER": "gunicorn"}, ["wce: WCE_SERVER must be one of waitress, granian"]),
         (
             {"WCE_PROCESSES": "2"},
             ["wce: WCE_PROCESSES above 1 needs WCE_SERVER=granian: waitress serves with threads of one process"],
