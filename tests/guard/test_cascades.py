@@ -131,3 +131,105 @@ def test_a_tree_goes_with_its_root(new_cenv) -> None:
     assert code(ann, "DELETE FROM topics WHERE id = 2") == "row_policy"
     assert ann.run("DELETE FROM topics WHERE id = 1").changes == 1
     assert cenv.all("SELECT id FROM posts") == [(4,)]
+
+
+ORGS = "org_id IN (SELECT o.id FROM orgs AS o WHERE o.owner_id = $user_id)"
+TASKS = "project_id IN (SELECT p.id FROM projects AS p JOIN orgs AS o ON o.id = p.org_id WHERE o.owner_id = $user_id)"
+NOTES = "EXISTS (SELECT 1 FROM projects AS p JOIN orgs AS o ON o.id = p.org_id WHERE p.id = notes.p AND o.owner_id = $user_id)"
+
+
+@pytest.fixture
+def office(new_cenv):
+    return new_cenv(
+        "CREATE TABLE orgs (id INTEGER PRIMARY KEY, owner_id INTEGER)",
+        "CREATE TABLE projects (id INTEGER PRIMARY KEY, org_id REFERENCES orgs ON DELETE CASCADE)",
+        "CREATE TABLE tasks (code TEXT COLLATE NOCASE, project_id REFERENCES projects ON DELETE CASCADE, PRIMARY KEY (project_id, code)) "
+        "WITHOUT ROWID",
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, p, c, locked DEFAULT 0, FOREIGN KEY (p, c) REFERENCES tasks ON DELETE CASCADE)",
+        "INSERT INTO orgs VALUES (1, 1), (2, 2), (3, 1)",
+        "INSERT INTO projects VALUES (10, 1), (20, 2), (30, 3), (11, 1)",
+        "INSERT INTO tasks VALUES ('A', 10), ('b', 10), ('c', 20), ('d', 30)",
+        "INSERT INTO notes (id, p, c) VALUES (1, 10, 'a'), (2, 10, 'A'), (3, 10, 'B'), (4, 20, 'c'), (5, 30, 'D')",
+    )
+
+
+def owned(*more: tuple[str, str, str]) -> list[tuple[str, str, str]]:
+    own = {"orgs": "owner_id = $user_id", "projects": ORGS, "tasks": TASKS, "notes": NOTES}
+    return [*((table, kind, text) for table, text in own.items() for kind in ("read", "write", "delete")), *more]
+
+
+def test_what_lies_further_below_goes_too_though_its_policy_looks_up_the_top(office) -> None:
+    ann = office.person(dict.fromkeys(("orgs", "projects", "tasks", "notes"), ALL), owned())
+
+    assert ann.run("DELETE FROM orgs WHERE id = 1").changes == 1
+    assert office.all("SELECT code FROM tasks UNION ALL SELECT id FROM notes") == [("c",), ("d",), (4,), (5,)]
+
+
+@pytest.mark.parametrize("kind", ["read", "delete"])
+def test_one_row_far_below_that_may_not_be_deleted_keeps_all(office, kind: str) -> None:
+    office.execute("UPDATE notes SET locked = 1 WHERE id = 3")
+    ann = office.person(dict.fromkeys(("orgs", "projects", "tasks", "notes"), ALL), owned(("notes", kind, "NOT locked")))
+
+    assert [code(ann, sql) for sql in ("DELETE FROM orgs WHERE id = 1", "DELETE FROM projects WHERE id = 10")] == ["row_policy"] * 2
+    assert ann.run("DELETE FROM orgs WHERE id = 3").changes == 1
+    assert office.all("SELECT count(*) FROM notes") == [(4,)]
+
+
+def test_rows_between_that_may_not_be_deleted_keep_all(office) -> None:
+    rights = {"orgs": ALL, "projects": ALL, "tasks": WRITE, "notes": ALL}
+
+    assert code(office.person(rights, owned()), "DELETE FROM orgs WHERE id = 1") == "row_policy"
+    assert code(office.person(rights | {"tasks": ALL}, owned(("tasks", "delete", "code <> 'b'"))), "DELETE FROM orgs") == "row_policy"
+
+
+SHARED = "IN (WITH RECURSIVE below(id) AS (SELECT s.folder FROM shares AS s WHERE s.user_id = $user_id UNION "
+SHARED += "SELECT f.id FROM folders AS f JOIN below ON f.up = below.id) SELECT id FROM below)"
+
+
+@pytest.fixture
+def folders(new_cenv):
+    """A chain of 50 folders, which is shared from the second on, and one of another owner; the last is the parent of its own parent."""
+    chain = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) SELECT i, nullif(i - 1, 0) FROM n"
+    return new_cenv(
+        "CREATE TABLE folders (id INTEGER PRIMARY KEY, up REFERENCES folders ON DELETE CASCADE)",
+        "CREATE TABLE files (folder REFERENCES folders ON DELETE CASCADE)",
+        "CREATE TABLE shares (folder, user_id)",
+        f"INSERT INTO folders {chain}",
+        "INSERT INTO folders VALUES (100, NULL), (101, 100), (102, 101)",
+        "UPDATE folders SET up = 102 WHERE id = 101",
+        "INSERT INTO shares VALUES (2, 1), (102, 1)",
+        "INSERT INTO files VALUES (50), (30), (1)",
+    )
+
+
+def test_a_shared_tree_goes_with_its_root(folders) -> None:
+    policies = [("folders", kind, f"id {SHARED}") for kind in ("read", "delete")] + [("files", "delete", f"folder {SHARED}")]
+    ann = folders.person({"folders": ALL, "files": ALL}, policies)
+
+    assert ann.run("DELETE FROM folders WHERE id = 3").changes == 1
+    assert ann.run("DELETE FROM folders WHERE id = 102").changes == 1
+    assert folders.all("SELECT id, (SELECT max(folder) FROM files) FROM folders") == [(1, 1), (2, 1), (100, 1)]
+
+
+def test_all_that_was_noted_is_forgotten_when_it_has_gone(folders) -> None:
+    policies = [("folders", kind, f"id {SHARED}") for kind in ("read", "delete")] + [("files", "delete", f"folder {SHARED}")]
+    ann = folders.person({"folders": ALL, "files": ALL}, policies)
+    with ann.session() as session, session.transaction(ann.actor, write=True):
+        session.run("DELETE FROM folders WHERE id = 3")
+        tables = [name for (name,) in session.link.ask("SELECT name FROM temp.sqlite_master WHERE type = 'table'")]
+        left = [session.link.ask(f'SELECT count(*) FROM temp."{name}"')[0][0] for name in tables]
+
+    assert left == [0, 0]
+
+
+def test_rows_that_stay_keep_what_lies_far_below_from_being_let_go_later(folders) -> None:
+    folders.execute("CREATE TRIGGER keep BEFORE DELETE ON folders WHEN OLD.id = 3 BEGIN SELECT RAISE(IGNORE); END")
+    ann = folders.person({"folders": ALL, "files": ALL}, [("folders", kind, f"id {SHARED}") for kind in ("read", "delete")])
+    with ann.session() as session, session.transaction(ann.actor, write=True) as transaction:
+        session.run("DELETE FROM folders WHERE id = 3")
+        transaction.execute("UPDATE folders SET up = 1 WHERE id = 48")
+
+        with pytest.raises(WceError) as caught:
+            session.run("REPLACE INTO folders VALUES (48, 2)")
+
+    assert caught.value.code == "row_policy"

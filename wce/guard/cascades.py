@@ -1,12 +1,15 @@
 """Rows that go with their parent by ON DELETE CASCADE.
 
-When SQLite comes to them the parent is gone, and a policy that looks it up finds nothing. So just before it goes, those of its children
-that may be removed are noted, and noted ones pass the net. What it removes is then what one could have removed one by one.
+When SQLite comes to them the parent is gone, and a policy that looks it up finds nothing; as little does that of their own children. So
+just before it goes, all below it that may be removed are noted, and noted ones pass the net. What it removes is then what one could have
+removed one by one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from wce.guard.policies import literal
 from wce.guard.principal import Principal
@@ -14,52 +17,120 @@ from wce.guard.references import ForeignKey
 from wce.guard.shadows import keys, same_row, source
 from wce.store.sqlite import fold, quote
 
-
-def noted(principal: Principal, child: str) -> str:
-    """The table in TEMP for the keys of a child's rows; "" where none of its parents is looked up by its policies."""
-    return principal.hidden.own + "c_" + child if any(_looks_up(principal, key) for key in _of_child(principal, child)) else ""
+_MOST: Final = 32  # tables above one that are looked at: so many lie in no chain that somebody would make by hand
+Edge = tuple[str, int]  # a parent, and which of the keys by which rows go with it
 
 
-def is_noted(principal: Principal, child: str, row: str) -> str:
-    """Whether a row of the child, OLD, is among them."""
-    scope = quote(principal.hidden.own + "c")
-    pairs = [(f"{scope}.{quote(name)}", f"{row}.{column}") for column, name in keys(principal, child)]
-    return f"EXISTS(SELECT 1 FROM {quote(noted(principal, child))} AS {scope} WHERE {same_row(principal, child, pairs)})"
+class Cascades:
+    """Those that one principal's policies make a note of: `starts` where the parent is looked up, `goes_on` what lies below that."""
 
+    def __init__(self, principal: Principal) -> None:
+        self._principal = principal
+        self._own = principal.hidden.own
+        self._starts: set[Edge] = set()
+        self._goes_on: set[Edge] = set()
+        named = re.compile(re.escape(quote(principal.hidden.schema)) + r'\."((?:[^"]|"")*)"')
+        for table, condition in principal.conditions.items():
+            looked_up = {fold(name.replace('""', '"')) for name in named.findall(condition.delete)}
+            if looked_up:
+                self._follow(table, looked_up)
+        self._noted = {self._key(edge).child for edge in self._starts | self._goes_on}
 
-def made(principal: Principal, child: str) -> list[str]:
-    """The statements that make it; `by` is the parent whose removal takes the row along."""
-    table, columns, own = noted(principal, child), [quote(name) for _, name in keys(principal, child)], principal.hidden.own
-    type_ = "" if principal.table(child).without_rowid else " INTEGER"  # as OLD.rowid has it, else no index is used
-    return [
-        f"CREATE TABLE IF NOT EXISTS temp.{quote(table)} ({','.join(column + type_ for column in columns)}, by)",
-        f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'ck_' + child)} ON {quote(table)} ({','.join(columns)})",
-        f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'cb_' + child)} ON {quote(table)} (by)",
-    ]
+    def noted(self, child: str) -> str:
+        """The table in TEMP for the keys of a child's rows; "" where there is none."""
+        return self._own + "c_" + child if child in self._noted else ""
 
+    def is_noted(self, child: str, row: str) -> str:
+        """Whether a row of the child, OLD or NEW, is among them."""
+        scope = quote(self._own + "c")
+        return f"EXISTS(SELECT 1 FROM {quote(self.noted(child))} AS {scope} WHERE {self._same(child, scope, row)})"
 
-def notes(principal: Principal, parent: str) -> Iterator[tuple[str, str, str]]:
-    """(tag, event, step) of the triggers on a parent that note its children and forget them."""
-    for number, key in enumerate(principal.catalogue.reaches.gone_with(parent)):
-        if not _looks_up(principal, key):
-            continue
-        scope, table = quote(principal.hidden.own + "s"), quote(noted(principal, key.child))
-        found = keys(principal, key.child)
+    def made(self, child: str) -> list[str]:
+        """The statements that make it; `by` is the parent whose removal takes the row along. What is noted has its children noted, too."""
+        principal = self._principal
+        table, columns, own = quote(self.noted(child)), [quote(name) for _, name in keys(principal, child)], self._own
+        type_ = "" if principal.table(child).without_rowid else " INTEGER"  # as OLD.rowid has it, else no index is used
+        found = [
+            f"CREATE TABLE IF NOT EXISTS temp.{table} ({','.join(column + type_ for column in columns)}, by)",
+            f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'ck_' + child)} ON {table} ({','.join(columns)})",
+            f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'cb_' + child)} ON {table} (by)",
+        ]
+        scope = quote(own + "p")
+        for number, key in enumerate(principal.catalogue.reaches.gone_with(child)):
+            if (child, number) in self._goes_on:
+                row = f"{quote(principal.hidden.schema)}.{quote(principal.table(child).name)} AS {scope}"
+                pairs = [(f"{scope}.{column}", f"NEW.{quote(name)}") for column, name in keys(principal, child)]
+                same = f"{same_row(principal, child, pairs)} AND {self._refers(key, scope)}"
+                step = self._note(key, "NEW.by", f", {row} WHERE {same}")
+                found.append(
+                    f"CREATE TRIGGER IF NOT EXISTS temp.{quote(f'{own}cn{number}_{child}')} AFTER INSERT ON {table} BEGIN {step}; END"
+                )
+        return found
+
+    def notes(self, parent: str) -> Iterator[tuple[str, str, str, str]]:
+        """(tag, event, condition, step) of the triggers on a parent that note what lies below it and forget that."""
+        for number, key in enumerate(self._principal.catalogue.reaches.gone_with(parent)):
+            if (parent, number) in self._starts:
+                by = " || '/' || ".join([literal(f"{parent}/{number}"), *(f"OLD.{quote(other)}" for other in self._targets(key))])
+                # Where it is noted itself, so is what lies below it.
+                when = f"WHEN NOT {self.is_noted(parent, 'OLD')}" if (parent, number) in self._goes_on else ""
+                yield f"bc{number}_", "BEFORE DELETE", when, self._note(key, by, f" WHERE {self._refers(key, 'OLD')}")
+                gone = (f"DELETE FROM {quote(self.noted(child))} WHERE by = {by}" for child in sorted(self._below(key.child)))
+                yield f"ac{number}_", "AFTER DELETE", "", "; ".join(gone)
+
+    def _follow(self, table: str, looked_up: set[str]) -> None:
+        """Find the ways from tables that the policy of a table looks up down to that."""
+        reaches = self._principal.catalogue.reaches
+        edges: list[Edge] = []
+        seen = [table]
+        for child in seen:
+            told = self._principal.table(child)
+            for parent in sorted(reaches.parents(child)) if told.rowid is not None or told.without_rowid else ():
+                edges += [(parent, number) for number, key in enumerate(reaches.gone_with(parent)) if key.child == child]
+                if parent not in seen and len(seen) < _MOST and parent in self._principal.catalogue.tables:
+                    seen.append(parent)
+        self._starts |= {edge for edge in edges if edge[0] in looked_up}
+        waiting = [self._key(edge).child for edge in edges if edge[0] in looked_up]
+        met = set[Edge]()
+        for reached in waiting:
+            more = [edge for edge in edges if edge[0] == reached and edge not in met]
+            met.update(more)
+            waiting += [self._key(edge).child for edge in more]
+        self._goes_on |= met
+
+    def _below(self, child: str) -> set[str]:
+        found = [child]
+        for parent in found:
+            found += {self._key(edge).child for edge in self._goes_on if edge[0] == parent} - set(found)
+        return set(found)
+
+    def _key(self, edge: Edge) -> ForeignKey:
+        return self._principal.catalogue.reaches.gone_with(edge[0])[edge[1]]
+
+    def _note(self, key: ForeignKey, by: str, rest: str) -> str:
+        """A step that notes the rows of a child that may be removed, unless they are: rows may be parents of each other."""
+        principal = self._principal
+        scope, found = quote(self._own + "s"), keys(principal, key.child)
         kept = ",".join(f"{scope}.{quote(name)}" for _, name in found)
         columns = ",".join([*(f"{column} AS {quote(name)}" for column, name in found), *map(quote, key.columns)])
-        rows = f"(SELECT {columns} FROM {source(principal, key.child)} WHERE {principal.condition(key.child).delete}) AS {scope}"
+        # By + SQLite begins with the few rows of the parent, and not with those that the condition would lead to by an index.
+        rows = f"SELECT {columns} FROM {source(principal, key.child)} WHERE +({principal.condition(key.child).delete or 1})"
+        before = quote(self._own + "c")
+        pairs = [(f"{before}.{quote(name)}", f"{scope}.{quote(name)}") for _, name in found]
+        table = quote(self.noted(key.child))
+        new = f"NOT EXISTS(SELECT 1 FROM {table} AS {before} WHERE {same_row(principal, key.child, pairs)} AND {before}.by = {by})"
+        return f"INSERT INTO {table} SELECT {kept}, {by} FROM ({rows}) AS {scope}{rest} AND {new}"
+
+    def _refers(self, key: ForeignKey, row: str) -> str:
+        """Whether a row of the child is one of a parent's. The parent stands first, whose collation counts."""
+        scope = quote(self._own + "s")
         # Where they are not as many as the columns, SQLite refuses to remove the parent.
-        targets = key.targets or [fold(column) for column in principal.table(parent).key]
-        same = " AND ".join(f"{scope}.{quote(own)} = OLD.{quote(other)}" for own, other in zip(key.columns, targets, strict=False))
-        by = " || '/' || ".join([literal(f"{parent}/{number}"), *(f"OLD.{quote(other)}" for other in targets)])
-        yield f"bc{number}_", "BEFORE DELETE", f"INSERT INTO {table} SELECT {kept}, {by} FROM {rows} WHERE {same}"
-        yield f"ac{number}_", "AFTER DELETE", f"DELETE FROM {table} WHERE by = {by}"
+        pairs = zip(self._targets(key), key.columns, strict=False)
+        return " AND ".join(f"{row}.{quote(other)} = {scope}.{quote(own)}" for other, own in pairs)
 
+    def _targets(self, key: ForeignKey) -> list[str]:
+        return key.targets or [fold(column) for column in self._principal.table(key.parent).key]
 
-def _of_child(principal: Principal, child: str) -> list[ForeignKey]:
-    reaches = principal.catalogue.reaches
-    return [key for parent in reaches.parents(child) for key in reaches.gone_with(parent) if key.child == child]
-
-
-def _looks_up(principal: Principal, key: ForeignKey) -> bool:
-    return fold(quote(key.parent)) in fold(principal.condition(key.child).delete)
+    def _same(self, child: str, scope: str, row: str) -> str:
+        found = keys(self._principal, child)
+        return same_row(self._principal, child, [(f"{scope}.{quote(name)}", f"{row}.{column}") for column, name in found])

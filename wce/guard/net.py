@@ -6,10 +6,10 @@ They also catch what no guard in the text can: REPLACE of a hidden row, and rows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property
 from typing import Any, Final
 
-from wce.guard import cascades
+from wce.guard.cascades import Cascades
 from wce.guard.principal import Principal
 from wce.guard.shadows import keys, same_row, source
 from wce.store.sqlite import quote
@@ -32,6 +32,11 @@ class Net:
         self._noted = False
         self._version = -1
 
+    @cached_property
+    def _cascades(self) -> Cascades:
+        """Found at the first write: most sessions only read."""
+        return Cascades(self._principal)
+
     def ensure(self, target: str) -> bool:
         """Cover every table that a write to `target` can reach; False when there was nothing to do.
 
@@ -44,23 +49,23 @@ class Net:
         return self._forget_notes(target) or not covered
 
     def _cover(self, target: str) -> None:
-        principal = self._principal
+        cascades = self._cascades
         if self._read_version() != self._version:
             kinds: dict[str, str] = dict(self._ask("SELECT name, type FROM temp.sqlite_master"))
             self._made = {name for name, kind in kinds.items() if kind == "trigger"}
             self._notes = {name for name, kind in kinds.items() if kind == "table"}
             self._covered.clear()
         reached = self._reached(target)
-        for table in filter(partial(cascades.noted, principal), reached):
-            for sql in cascades.made(principal, table):
+        for table in filter(cascades.noted, reached):
+            for sql in cascades.made(table):
                 self._ask(sql)
-            self._notes.add(cascades.noted(principal, table))
+            self._notes.add(cascades.noted(table))
         for table in reached:
             for name, sql in self._triggers(table):
                 if name not in self._made:
                     self._ask(sql)
                     self._made.add(name)
-            if any(cascades.notes(principal, table)):
+            if any(cascades.notes(table)):
                 self._noting.add(target)
         self._covered.add(target)
         self._version = self._read_version()
@@ -113,11 +118,11 @@ class Net:
             yield self._trigger("bd_", "BEFORE DELETE", table, "")
         elif conditions.delete:
             when = self._unless("OLD", table, conditions.delete)
-            if cascades.noted(principal, table):
-                when += f" AND NOT {cascades.is_noted(principal, table, 'OLD')}"
+            if self._cascades.noted(table):  # asked first: it is cheap
+                when = when.replace("WHEN", f"WHEN NOT {self._cascades.is_noted(table, 'OLD')} AND", 1)
             yield self._trigger("bd_", "BEFORE DELETE", table, when)
-        for tag, event, step in cascades.notes(principal, table):
-            yield self._trigger(tag, event, table, "", step)
+        for tag, event, when, step in self._cascades.notes(table):
+            yield self._trigger(tag, event, table, when, step)
 
     def _trigger(self, tag: str, event: str, table: str, when: str, step: str = _REFUSE) -> tuple[str, str]:
         hidden = self._principal.hidden
