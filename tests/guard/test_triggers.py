@@ -11,6 +11,7 @@ from wce.model import Rights
 
 ALL = Rights(can_read=True, can_write=True, can_delete=True)
 READ = Rights(can_read=True)
+WRITE = Rights(can_read=True, can_write=True)
 INSERT = "INSERT INTO notes (title) VALUES ('new')"
 MINE = [("notes", kind, "owner_id = $user_id") for kind in ("read", "write", "delete")]
 
@@ -202,6 +203,97 @@ def test_a_trigger_may_count_in_a_row_that_its_firer_may_write(new_cenv, step: s
     assert ann.run("INSERT INTO items VALUES (1, 10), (99, 10)").changes == 2
     assert code(ann, "INSERT INTO items VALUES (2, 10)") == "row_policy"
     assert cenv.all("SELECT id, total FROM orders") == [(1, 15), (2, 7)]
+
+
+def test_what_a_trigger_writes_may_refer_to_rows_of_a_table_with_a_policy_or_without_any_right(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, owner_id)",
+        "CREATE TABLE items (order_id REFERENCES orders, user_id)",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE log (what, order_id REFERENCES orders, user_id REFERENCES users)",
+        "CREATE TRIGGER t AFTER INSERT ON items BEGIN INSERT INTO log VALUES ('orders', NEW.order_id, NEW.user_id); END",
+        "INSERT INTO orders VALUES (1, 1), (2, 2)",
+        "INSERT INTO users VALUES (1)",
+    )
+    ann = cenv.person({"orders": ALL, "items": ALL, "log": WRITE}, [("orders", "read", "owner_id = $user_id")])
+    bob = cenv.person({"items": ALL, "log": WRITE})
+
+    assert ann.run("INSERT INTO items VALUES (1, 1)").changes == 1
+    assert bob.run("INSERT INTO items VALUES (2, 1)").changes == 1
+    assert code(bob, "INSERT INTO items VALUES (2, 3)") == "constraint"
+    assert cenv.all("SELECT order_id, user_id FROM log") == [(1, 1), (2, 1)]
+
+
+@pytest.mark.parametrize(
+    "source", ["orders", "v", "(WITH c AS (SELECT id FROM orders) SELECT id FROM c)", "(SELECT 1 AS id WHERE 1 IN orders)"]
+)
+@pytest.mark.parametrize("rights", [{"orders": ALL, "v": READ}, {"v": READ}])
+def test_that_they_may_opens_no_other_way_to_them(new_cenv, source: str, rights: dict[str, Rights]) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE items (order_id REFERENCES orders)",
+        "CREATE TABLE log (order_id REFERENCES orders)",
+        "CREATE VIEW v AS SELECT id FROM orders",
+        f"CREATE TRIGGER t AFTER INSERT ON items BEGIN INSERT INTO log SELECT id FROM {source}; END",
+        "INSERT INTO orders VALUES (1), (2)",
+    )
+    ann = cenv.person({"items": ALL, "log": ALL} | rights, [("orders", "read", "id = 1")])
+
+    assert code(ann, "INSERT INTO items VALUES (1)") == "table_forbidden"
+    assert cenv.all("SELECT * FROM log") == []
+
+
+def test_a_row_that_cannot_be_read_does_not_tell_a_trigger_whom_it_refers_to(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE items (order_id REFERENCES orders ON UPDATE CASCADE, user_id REFERENCES users)",
+        "CREATE TABLE log (user_id REFERENCES users)",
+        "CREATE TRIGGER t AFTER UPDATE ON items BEGIN INSERT INTO log VALUES (OLD.user_id); END",
+        "INSERT INTO orders VALUES (1)",
+        "INSERT INTO users VALUES (7)",
+        "INSERT INTO items VALUES (1, 7)",
+    )
+    ann = cenv.person({"orders": ALL, "items": Rights(can_write=True), "log": ALL, "users": READ})
+
+    assert code(ann, "UPDATE orders SET id = 2") == "table_forbidden"
+
+
+def test_rows_go_with_their_parent_that_a_trigger_removes(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, person_id)",
+        "CREATE TABLE items (order_id REFERENCES orders ON DELETE CASCADE, locked DEFAULT 0)",
+        "CREATE TABLE marks (order_id REFERENCES orders ON DELETE SET NULL ON UPDATE CASCADE)",
+        "CREATE TRIGGER t AFTER DELETE ON people BEGIN DELETE FROM orders WHERE person_id = OLD.id; END",
+        "INSERT INTO people VALUES (1), (2)",
+        "INSERT INTO orders VALUES (1, 1), (2, 2)",
+        "INSERT INTO items VALUES (1, 0), (2, 1)",
+        "INSERT INTO marks VALUES (1), (2)",
+    )
+    rights = dict.fromkeys(("people", "orders", "items", "marks"), ALL)
+    ann = cenv.person(rights, [("items", "delete", "NOT locked")])
+
+    assert ann.run("DELETE FROM people WHERE id = 1").changes == 1
+    assert code(ann, "DELETE FROM people WHERE id = 2") == "row_policy"
+    assert code(cenv.person(rights | {"items": WRITE}), "DELETE FROM people WHERE id = 2") == "row_policy"
+    assert code(cenv.person(rights | {"marks": READ}), "DELETE FROM people WHERE id = 2") == "row_policy"
+    assert cenv.all("SELECT i.order_id, m.order_id FROM items AS i, marks AS m") == [(2, None), (2, 2)]
+
+
+def test_a_trigger_may_look_up_other_tables_for_the_row_that_fired_it(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE bills (id INTEGER PRIMARY KEY, owner_id, year, number)",
+        "CREATE TABLE counters (year INTEGER PRIMARY KEY, n)",
+        "INSERT INTO counters VALUES (2026, 7)",
+        "CREATE TRIGGER t AFTER INSERT ON bills BEGIN UPDATE counters SET n = n + 1 WHERE year = NEW.year; UPDATE bills SET number = "
+        "NEW.year || '-' || (SELECT printf('%04d', c.n) FROM counters AS c WHERE c.year = NEW.year) WHERE id = NEW.id; END",
+    )
+    mine = [("bills", "read", "owner_id = $user_id")]
+
+    assert cenv.person({"bills": ALL, "counters": WRITE}, mine).run("INSERT INTO bills VALUES (1, 1, 2026, '')").changes == 1
+    assert code(cenv.person({"bills": ALL, "counters": Rights(can_write=True)}, mine), "INSERT INTO bills VALUES (2, 1, 2026, '')")
+    assert cenv.all("SELECT number FROM bills") == [("2026-0008",)]
 
 
 @pytest.mark.parametrize(

@@ -146,9 +146,20 @@ class Authorizer(Doorkeeper):
                 return True
         elif written and plan.kind == "INSERT" and not plan.returning and column == "rowid":
             return True
+        if within is Within.TRIGGER:
+            return self._follows_key(name, column, context)
         if context is not None or plan.target_name is None:
             return False
-        return (name, column) in self._catalogue.reaches[plan.target_name].reads
+        return any((name, column) in reach.reads for reach in self._catalogue.spread(plan.target_name))
+
+    def _follows_key(self, name: str, column: str, context: str | None) -> bool:
+        """Whether only a foreign key of what a trigger writes can lead to another table, as its own text does not."""
+        catalogue, found = self._catalogue, fold(context or "")
+        trigger = catalogue.triggers[found]
+        names = trigger.names or frozenset()
+        if name == trigger.table or (name in names and name not in trigger.keyed) or not catalogue.is_told(found):
+            return False
+        return any((name, column) in catalogue.reaches[other].reads for other in names & catalogue.tables.keys())
 
     def _reads_by_key(self, name: str, context: str | None) -> bool:
         """Whether a trigger's reads of a table can only be of the row that fired it, or of one that the net lets him write."""
@@ -199,10 +210,10 @@ class Authorizer(Doorkeeper):
             return True
         if not permitted and name in self._principal.defined:
             return False  # here no TEMP trigger stops what a foreign key does
-        reach = self._catalogue.reaches[self.plan.target_name]
+        reached = self._catalogue.spread(self.plan.target_name)
         if action == actions.DELETE:
-            return name in reach.deletes
-        return action == actions.UPDATE and (name, column) in reach.updates
+            return any(name in reach.deletes for reach in reached)
+        return action == actions.UPDATE and any((name, column) in reach.updates for reach in reached)
 
 
 def _fits(action: int, kind: str) -> bool:

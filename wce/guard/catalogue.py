@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from wce.guard import definitions
 from wce.guard.classify import leakproof_body
 from wce.guard.definitions import Module, ViewText, names_in, tables_in
 from wce.guard.expansion import ctes_in
-from wce.guard.references import ForeignKey, Reaches
+from wce.guard.references import ForeignKey, Reach, Reaches
 from wce.guard.silent import copies, merges, merges_fully, opened, reached
 from wce.guard.steps import by_key, joined
 from wce.guard.weights import MAX_WEIGHT, tables_among, weigh_views
@@ -136,6 +136,11 @@ class Catalogue:
     def reached(self, target: str) -> tuple[set[str], set[str]]:
         """(tables and views, triggers) that a write to `target` may get to."""
         return reached(target, self.triggers, {*self.tables, *self.views}, self.reaches.written_with)
+
+    def spread(self, target: str) -> Iterator[Reach]:
+        """What foreign keys do by themselves when a table is written: its own, and those of tables that triggers write for it."""
+        yield self.reaches[target]
+        yield from (self.reaches[name] for name in self.reached(target)[0])
 
     def is_told(self, trigger: str) -> bool:
         """Whether only the trigger can be meant where SQLite tells its name: it tells those of views and of WITH, too."""

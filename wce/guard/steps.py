@@ -74,14 +74,17 @@ def _is_by_key(statement: Sequence[Token], table: str, keys: Collection[str], *,
     where = next((index for index, token in enumerate(statement) if token.keyword == "WHERE" and not token.depth), len(statement))
     if words[:1] != ["UPDATE"] or words[at + 1 : at + 2] != ["SET"] or statement[at].name != table:
         return False
-    if not {"SELECT", "VALUES", "FROM"}.isdisjoint(words) or table in _tables(statement[at + 1 :]):
+    joins = any(token.keyword == "FROM" and not token.depth for token in statement)
+    if joins or table in _tables(statement[at + 1 :]):
         return False
     sides = [token.name if token.kind in IDENTIFIERS else token.keyword for token in statement[where + 1 :]]
     if sides[:2] == [table, "."]:
         del sides[:2]
     if len(sides) != 5 or sides[0] not in keys or sides[1] not in ("=", "==") or sides[2] not in ROWS or sides[3] != ".":
         return False
-    return (fired and sides[4] == sides[0]) or (sturdy and _cannot_fail(statement[at + 1 : where], keys))
+    if fired and sides[4] == sides[0]:
+        return True
+    return sturdy and {"SELECT", "VALUES"}.isdisjoint(words) and _cannot_fail(statement[at + 1 : where], keys)
 
 
 def _cannot_fail(made: Sequence[Token], keys: Collection[str]) -> bool:
