@@ -150,3 +150,19 @@ def test_a_text_that_is_no_sql_is_explained_by_its_error(ann) -> None:
 
     assert (found.allowed, found.code) == (False, "syntax_error")
     assert found.position is not None
+
+
+def test_administrators_are_told_what_a_trigger_does_that_its_firer_may_not(cenv) -> None:
+    mine = [("notes", "read", "owner_id = $user_id")]
+    rights = {"notes": ALL, "inbox": ALL}
+    cenv.execute("CREATE TABLE inbox (x)", "CREATE VIEW v AS SELECT * FROM notes")
+    steps = ["SELECT 1 FROM notes", "INSERT INTO hidden VALUES (NEW.x)", "DELETE FROM hidden", "SELECT count(*) FROM v"]
+    told = []
+    for step in steps:
+        cenv.execute(f"CREATE TRIGGER Checks AFTER INSERT ON inbox BEGIN {step}; END")
+        found = explained(cenv.person(rights | {"v": Rights(can_read=True)}, mine), "INSERT INTO inbox VALUES (1)", frank=True)
+        told.append(found.reason.removeprefix("permission denied: a trigger of the table needs more rights: "))
+        assert explained(cenv.person(rights, mine), "INSERT INTO inbox VALUES (1)").reason.endswith("needs more rights")
+        cenv.execute("DROP TRIGGER Checks")
+
+    assert told == ["Checks reads notes", "Checks writes to hidden", "Checks writes to hidden", "v reads notes"]

@@ -431,6 +431,14 @@ def test_a_trigger_may_update_a_view_and_update_tables_from_others(cenv) -> None
     assert cenv.all("SELECT title, secret FROM notes WHERE id > 1") == [("x", "TOP"), ("also mine", "hidden value"), ("new", None)]
 
 
+def test_a_trigger_that_fires_itself_without_end_is_told_the_way_out(cenv) -> None:
+    cenv.execute("CREATE TRIGGER t AFTER UPDATE ON notes BEGIN UPDATE notes SET secret = 'now' WHERE id = NEW.id; END")
+
+    for person in (cenv.person({"notes": ALL}, MINE), cenv.admin()):
+        with pytest.raises(WceError, match="UPDATE OF"):
+            person.run("UPDATE notes SET title = 'x'")
+
+
 def test_what_raise_says_is_told(cenv) -> None:
     cenv.execute("CREATE TRIGGER t BEFORE INSERT ON notes BEGIN SELECT RAISE(ABORT, 'closed on Sundays'); END")
     ann = cenv.person({"notes": ALL})

@@ -169,7 +169,7 @@ class Authorizer(Doorkeeper):
     def _absent(self, name: str, within: Within, context: str | None) -> WceError:
         """Refusals look as if the table did not exist; where the reason is a trigger or view, nothing of its inside is told."""
         if within in (Within.TRIGGER, Within.VIEW):
-            return WceError("table_forbidden", "permission denied: a trigger of the table needs more rights")
+            return _beyond(f"{context} reads {name}")
         if name not in self.plan.names:
             over = view_over(self._principal, view_closure(self._principal, self.plan.names), name)
             if over is not None:
@@ -190,7 +190,7 @@ class Authorizer(Doorkeeper):
             return OK  # no target of a statement, so it is the module itself
         if not self._writes(action, name, column, context):
             if self._within(context) is Within.TRIGGER:
-                return self._deny(WceError("table_forbidden", "permission denied: a trigger of the table needs more rights"))
+                return self._deny(_beyond(f"{context} writes to {name}"))
             return self._deny(WceError("table_forbidden", "permission denied"))
         table = self._catalogue.tables.get(name)
         if table is not None:
@@ -214,6 +214,11 @@ class Authorizer(Doorkeeper):
         if action == actions.DELETE:
             return any(name in reach.deletes for reach in reached)
         return action == actions.UPDATE and any((name, column) in reach.updates for reach in reached)
+
+
+def _beyond(what: str) -> WceError:
+    """The refusal of what a trigger does, or a view that it opens; only administrators are told which."""
+    return WceError("table_forbidden", "permission denied: a trigger of the table needs more rights", evidence=what)
 
 
 def _fits(action: int, kind: str) -> bool:

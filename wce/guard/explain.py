@@ -88,12 +88,16 @@ def explain(session: GuardedSession, sql: str, params: Params | None = None, *, 
     return Explanation(
         kind=plan.kind if plan else (tokens[0].keyword or "") if tokens else "",
         allowed=refusal is None,
-        reason=refusal.detail if refusal else "",
+        reason=_reason(refusal, frank=frank) if refusal else "",
         code=refusal.code if refusal else "",
         position=refusal.position if refusal else None,
         tables=_uses(session, sql, tokens, hidden=frank and refusal is not None, frank=frank),
         plan=rows,
     )
+
+
+def _reason(refusal: WceError, *, frank: bool) -> str:
+    return f"{refusal.detail}: {refusal.evidence}" if frank and refusal.evidence else refusal.detail
 
 
 def _ask(session: GuardedSession, plan: Plan, params: Params | None) -> tuple[PlanRow, ...]:

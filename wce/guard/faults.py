@@ -27,6 +27,8 @@ _OF_VALUE: Final = re.compile(r"(?:JSON path error|bad JSON path|fts5: |expected
 # SQLite from 3.46 on says which index, and by which name the file is attached.
 _OF_INDEX: Final = re.compile(r"fts5: (?:missing row|corrupt|checksum)")
 _STALE: Final = "a full-text index does not fit its table any more: an administrator can rebuild it"
+_DEEP: Final = "too many levels of trigger recursion"
+_WAY_OUT: Final = "a trigger that changes its own table fires itself, unless it says UPDATE OF with the columns that others write"
 _COLUMNS: Final = re.compile(r"(?:UNIQUE|NOT NULL) constraint failed: (?P<columns>.+)", re.S)
 _WORD: Final = re.compile(r"[A-Za-z0-9_$\x80-\U0010ffff]+")
 # What an error means for the state of the file or disk; None: the SQL is wrong.
@@ -150,6 +152,8 @@ def _state(error: Exception) -> WceError | None:
         return WceError("query_timeout")
     if code == sqlite3.SQLITE_TOOBIG:
         return WceError("too_large", "a value, or the statement, is too large")
+    if str(error) == _DEEP:
+        return WceError("sql_error", f"{_DEEP}: {_WAY_OUT}")
     if isinstance(error, UnicodeError):
         return WceError("validation", "a string is not valid Unicode")
     # The module itself refuses a second statement.
