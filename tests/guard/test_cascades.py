@@ -233,3 +233,10 @@ def test_rows_that_stay_keep_what_lies_far_below_from_being_let_go_later(folders
             session.run("REPLACE INTO folders VALUES (48, 2)")
 
     assert caught.value.code == "row_policy"
+
+
+def test_a_key_that_points_to_no_key_or_to_no_table_does_not_keep_rows_out(new_cenv) -> None:
+    cenv = new_cenv("CREATE TABLE p (x)", "CREATE TABLE c (x REFERENCES p ON DELETE CASCADE, y REFERENCES gone ON DELETE CASCADE)")
+    ann = cenv.person({"p": ALL, "c": ALL}, [("c", "delete", "x IN (SELECT p.x FROM p)")])
+
+    assert ann.run("INSERT INTO p VALUES (1)").changes == 1

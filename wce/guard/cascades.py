@@ -46,7 +46,10 @@ class Cascades:
         return f"EXISTS(SELECT 1 FROM {quote(self.noted(child))} AS {scope} WHERE {self._same(child, scope, row)})"
 
     def made(self, child: str) -> list[str]:
-        """The statements that make it; `by` is the parent whose removal takes the row along. What is noted has its children noted, too."""
+        """The statements that make it; `by` is the parent whose removal takes the row along.
+
+        With a row its children are noted, and with the last one that a parent takes along they are forgotten.
+        """
         principal = self._principal
         table, columns, own = quote(self.noted(child)), [quote(name) for _, name in keys(principal, child)], self._own
         type_ = "" if principal.table(child).without_rowid else " INTEGER"  # as OLD.rowid has it, else no index is used
@@ -55,17 +58,23 @@ class Cascades:
             f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'ck_' + child)} ON {table} ({','.join(columns)})",
             f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'cb_' + child)} ON {table} (by)",
         ]
-        scope = quote(own + "p")
         for number, key in enumerate(principal.catalogue.reaches.gone_with(child)):
             if (child, number) in self._goes_on:
-                row = f"{quote(principal.hidden.schema)}.{quote(principal.table(child).name)} AS {scope}"
-                pairs = [(f"{scope}.{column}", f"NEW.{quote(name)}") for column, name in keys(principal, child)]
-                same = f"{same_row(principal, child, pairs)} AND {self._refers(key, scope)}"
-                step = self._note(key, "NEW.by", f", {row} WHERE {same}")
-                found.append(
-                    f"CREATE TRIGGER IF NOT EXISTS temp.{quote(f'{own}cn{number}_{child}')} AFTER INSERT ON {table} BEGIN {step}; END"
-                )
+                found += self._following(key, f"{number}_{child}")
         return found
+
+    def _following(self, key: ForeignKey, tag: str) -> list[str]:
+        """The triggers on notes of a parent that note and forget its children."""
+        principal, parent = self._principal, key.parent
+        noted, scope = quote(self.noted(parent)), quote(self._own + "p")
+        row = f"{quote(principal.hidden.schema)}.{quote(principal.table(parent).name)} AS {scope}"
+        pairs = [(f"{scope}.{column}", f"NEW.{quote(name)}") for column, name in keys(principal, parent)]
+        step = self._note(key, "NEW.by", f", {row} WHERE {same_row(principal, parent, pairs)} AND {self._refers(key, scope)}")
+        made = {"i": f"AFTER INSERT ON {noted} BEGIN {step}; END"}
+        if key.child != parent:
+            last = f"WHEN NOT EXISTS(SELECT 1 FROM {noted} AS {scope} WHERE {scope}.by = OLD.by)"
+            made["d"] = f"AFTER DELETE ON {noted} {last} BEGIN DELETE FROM {quote(self.noted(key.child))} WHERE by = OLD.by; END"
+        return [f"CREATE TRIGGER IF NOT EXISTS temp.{quote(f'{self._own}c{letter}{tag}')} {rest}" for letter, rest in made.items()]
 
     def notes(self, parent: str) -> Iterator[tuple[str, str, str, str]]:
         """(tag, event, condition, step) of the triggers on a parent that note what lies below it and forget that."""
@@ -75,19 +84,21 @@ class Cascades:
                 # Where it is noted itself, so is what lies below it.
                 when = f"WHEN NOT {self.is_noted(parent, 'OLD')}" if (parent, number) in self._goes_on else ""
                 yield f"bc{number}_", "BEFORE DELETE", when, self._note(key, by, f" WHERE {self._refers(key, 'OLD')}")
-                gone = (f"DELETE FROM {quote(self.noted(child))} WHERE by = {by}" for child in sorted(self._below(key.child)))
-                yield f"ac{number}_", "AFTER DELETE", "", "; ".join(gone)
+                yield f"ac{number}_", "AFTER DELETE", "", f"DELETE FROM {quote(self.noted(key.child))} WHERE by = {by}"
 
     def _follow(self, table: str, looked_up: set[str]) -> None:
         """Find the ways from tables that the policy of a table looks up down to that."""
-        reaches = self._principal.catalogue.reaches
+        catalogue = self._principal.catalogue
         edges: list[Edge] = []
         seen = [table]
         for child in seen:
-            told = self._principal.table(child)
-            for parent in sorted(reaches.parents(child)) if told.rowid is not None or told.without_rowid else ():
-                edges += [(parent, number) for number, key in enumerate(reaches.gone_with(parent)) if key.child == child]
-                if parent not in seen and len(seen) < _MOST and parent in self._principal.catalogue.tables:
+            told = catalogue.tables[child]
+            if told.rowid is None and not told.without_rowid:
+                continue
+            for parent in sorted(catalogue.reaches.parents(child) & catalogue.tables.keys()):
+                found = enumerate(catalogue.reaches.gone_with(parent))
+                edges += [(parent, number) for number, key in found if key.child == child and self._targets(key)]
+                if parent not in seen and len(seen) < _MOST:
                     seen.append(parent)
         self._starts |= {edge for edge in edges if edge[0] in looked_up}
         waiting = [self._key(edge).child for edge in edges if edge[0] in looked_up]
@@ -97,12 +108,6 @@ class Cascades:
             met.update(more)
             waiting += [self._key(edge).child for edge in more]
         self._goes_on |= met
-
-    def _below(self, child: str) -> set[str]:
-        found = [child]
-        for parent in found:
-            found += {self._key(edge).child for edge in self._goes_on if edge[0] == parent} - set(found)
-        return set(found)
 
     def _key(self, edge: Edge) -> ForeignKey:
         return self._principal.catalogue.reaches.gone_with(edge[0])[edge[1]]
