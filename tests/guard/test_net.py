@@ -254,3 +254,19 @@ def test_what_a_policy_counts_in_its_own_table_counts_the_row_that_is_written(ce
 
     assert ann.run("INSERT INTO notes (owner_id) VALUES (1)").changes == 1
     assert code(ann, "INSERT INTO notes (owner_id) VALUES (1)") == "row_policy"
+
+
+def test_a_write_policy_checks_against_rows_that_nobody_else_sees(new_cenv) -> None:
+    cenv = new_cenv("CREATE TABLE booking (id INTEGER PRIMARY KEY, room TEXT, starts INTEGER, ends INTEGER, guest INTEGER)")
+    other = "b.room = booking.room AND b.id <> booking.id AND b.starts < booking.ends AND b.ends > booking.starts"
+    policies = [("booking", kind, "guest = $user_id") for kind in ("read", "write", "delete")]
+    policies.append(("booking", "write", f"NOT EXISTS (SELECT 1 FROM booking AS b WHERE {other})"))
+    ann, bob = (cenv.person({"booking": ALL}, policies, user_id=number) for number in (1, 2))
+    booked = "INSERT INTO booking (room, starts, ends, guest) VALUES"
+
+    assert ann.run(f"{booked} ('a', 10, 12, 1), ('a', 12, 13, 1)").changes == 2
+    assert bob.run(f"{booked} ('a', 13, 15, 2)").changes == 1
+    refused = [f"{booked} ('a', 11, 14, 2)", f"{booked} ('b', 1, 3, 2), ('b', 2, 4, 2)", "UPDATE booking SET starts = 12"]
+    assert [code(bob, sql) for sql in refused] == ["row_policy"] * 3
+    assert bob.run("UPDATE booking SET ends = 20").changes == 1
+    assert cenv.all("SELECT count(*) FROM booking") == [(3,)]
