@@ -243,6 +243,17 @@ def test_that_they_may_opens_no_other_way_to_them(new_cenv, source: str, rights:
     assert cenv.all("SELECT * FROM log") == []
 
 
+def test_a_trigger_updates_no_row_of_a_table_that_its_firer_may_only_write_to(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, sent DEFAULT 0)",
+        "CREATE TABLE items (order_id REFERENCES orders)",
+        "CREATE TRIGGER t AFTER INSERT ON items BEGIN UPDATE orders SET sent = 1 WHERE id = NEW.order_id; END",
+        "INSERT INTO orders (id) VALUES (1)",
+    )
+
+    assert code(cenv.person({"orders": Rights(can_write=True), "items": ALL}), "INSERT INTO items VALUES (1)") == "table_forbidden"
+
+
 def test_a_row_that_cannot_be_read_does_not_tell_a_trigger_whom_it_refers_to(new_cenv) -> None:
     cenv = new_cenv(
         "CREATE TABLE orders (id INTEGER PRIMARY KEY)",

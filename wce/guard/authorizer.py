@@ -157,7 +157,9 @@ class Authorizer(Doorkeeper):
         catalogue, found = self._catalogue, fold(context or "")
         trigger = catalogue.triggers[found]
         names = trigger.names or frozenset()
-        if name == trigger.table or (name in names and name not in trigger.keyed) or not catalogue.is_told(found):
+        # A name that it also has may be a text; else its step is an UPDATE by key, which needs the right to read, too.
+        named = name in names and (name not in trigger.keyed or self._principal.right(name).can_write)
+        if named or name == trigger.table or not catalogue.is_told(found):
             return False
         return any((name, column) in catalogue.reaches[other].reads for other in names & catalogue.tables.keys())
 
