@@ -240,3 +240,25 @@ def test_a_key_that_points_to_no_key_or_to_no_table_does_not_keep_rows_out(new_c
     ann = cenv.person({"p": ALL, "c": ALL}, [("c", "delete", "x IN (SELECT p.x FROM p)")])
 
     assert ann.run("INSERT INTO p VALUES (1)").changes == 1
+
+
+def test_what_a_policy_looks_up_may_go_with_the_same_parent(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE rooms (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE members (room_id REFERENCES rooms ON DELETE CASCADE, user_id, head, PRIMARY KEY (room_id, user_id)) WITHOUT ROWID",
+        "CREATE TABLE messages (id INTEGER PRIMARY KEY, room_id REFERENCES rooms ON DELETE CASCADE, user_id)",
+        "CREATE TABLE marks (message_id REFERENCES messages ON DELETE CASCADE)",
+        "INSERT INTO rooms VALUES (1), (2)",
+        "INSERT INTO members VALUES (1, 1, 1), (1, 2, 0), (2, 1, 0), (2, 2, 1)",
+        "INSERT INTO messages VALUES (1, 1, 1), (2, 1, 2), (3, 2, 1)",
+        "INSERT INTO marks VALUES (1), (2), (3)",
+    )
+    head = "IN (SELECT m.room_id FROM members AS m WHERE m.user_id = $user_id AND m.head)"
+    marks = f"message_id IN (SELECT x.id FROM messages AS x WHERE x.room_id {head})"
+    policies = [("rooms", "delete", f"id {head}"), ("members", "delete", f"room_id {head}")]
+    policies += [("messages", "delete", f"room_id {head}"), ("marks", "delete", marks)]
+    rights = dict.fromkeys(("rooms", "members", "messages", "marks"), ALL)
+
+    assert cenv.person(rights, policies).run("DELETE FROM rooms").changes == 1
+    assert code(cenv.person(rights, policies[1:]), "DELETE FROM rooms") == "row_policy"
+    assert cenv.all("SELECT room_id, (SELECT count(*) FROM members), (SELECT count(*) FROM marks) FROM messages") == [(2, 2, 1)]

@@ -1,13 +1,14 @@
 """Rows that go with their parent by ON DELETE CASCADE.
 
-When SQLite comes to them the parent is gone, and a policy that looks it up finds nothing; as little does that of their own children. So
-just before it goes, all below it that may be removed are noted, and noted ones pass the net. What it removes is then what one could have
-removed one by one.
+When SQLite comes to them the parent is gone, and a policy that looks it up finds nothing; as little does that of their own children, or
+one that looks up what goes with them, as the members of a team. So just before it goes, all below it that may be removed are noted, and
+noted ones pass the net. What it removes is then what one could have removed one by one.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -29,11 +30,14 @@ class Cascades:
         self._own = principal.hidden.own
         self._starts: set[Edge] = set()
         self._goes_on: set[Edge] = set()
+        self._above: dict[str, list[Edge]] = {}
         named = re.compile(re.escape(quote(principal.hidden.schema)) + r'\."((?:[^"]|"")*)"')
-        for table, condition in principal.conditions.items():
-            looked_up = {fold(name.replace('""', '"')) for name in named.findall(condition.delete)}
-            if looked_up:
-                self._follow(table, looked_up)
+        found = {table: named.findall(condition.delete) for table, condition in principal.conditions.items()}
+        if any(found.values()):
+            self._above = self._edges()
+        for table, names in found.items():
+            if names:
+                self._follow(table, {fold(name.replace('""', '"')) for name in names})
         self._noted = {self._key(edge).child for edge in self._starts | self._goes_on}
 
     def noted(self, child: str) -> str:
@@ -86,27 +90,39 @@ class Cascades:
                 yield f"bc{number}_", "BEFORE DELETE", when, self._note(key, by, f" WHERE {self._refers(key, 'OLD')}")
                 yield f"ac{number}_", "AFTER DELETE", "", f"DELETE FROM {quote(self.noted(key.child))} WHERE by = {by}"
 
-    def _follow(self, table: str, looked_up: set[str]) -> None:
-        """Find the ways from tables that the policy of a table looks up down to that."""
+    def _edges(self) -> dict[str, list[Edge]]:
+        """Those that lead to each table."""
         catalogue = self._principal.catalogue
-        edges: list[Edge] = []
-        seen = [table]
-        for child in seen:
-            told = catalogue.tables[child]
-            if told.rowid is None and not told.without_rowid:
-                continue
-            for parent in sorted(catalogue.reaches.parents(child) & catalogue.tables.keys()):
-                found = enumerate(catalogue.reaches.gone_with(parent))
-                edges += [(parent, number) for number, key in found if key.child == child and self._targets(key)]
-                if parent not in seen and len(seen) < _MOST:
-                    seen.append(parent)
-        self._starts |= {edge for edge in edges if edge[0] in looked_up}
-        waiting = [self._key(edge).child for edge in edges if edge[0] in looked_up]
+        found: dict[str, list[Edge]] = defaultdict(list)
+        for parent in catalogue.tables:
+            for number, key in enumerate(catalogue.reaches.gone_with(parent)):
+                child = catalogue.tables[key.child]
+                if self._targets(key) and (child.rowid is not None or child.without_rowid):
+                    found[key.child].append((parent, number))
+        return found
+
+    def _reaching(self, table: str) -> list[Edge]:
+        """Those by which rows of a table go, over all levels."""
+        found = list(self._above.get(table, ()))
+        seen = {table}
+        for parent, _ in found:
+            if parent not in seen and len(seen) < _MOST:
+                seen.add(parent)
+                found += [edge for edge in self._above.get(parent, ()) if edge not in found]
+        return found
+
+    def _follow(self, table: str, looked_up: set[str]) -> None:
+        """Find the ways down to a table from those that its policy looks up, and from those with which these go."""
+        edges = self._reaching(table)
+        tops = looked_up.union(*({parent for parent, _ in self._reaching(name)} for name in looked_up))
+        first = [edge for edge in edges if edge[0] in tops]
+        waiting = [self._key(edge).child for edge in first]
         met = set[Edge]()
         for reached in waiting:
             more = [edge for edge in edges if edge[0] == reached and edge not in met]
             met.update(more)
             waiting += [self._key(edge).child for edge in more]
+        self._starts.update(first)
         self._goes_on |= met
 
     def _key(self, edge: Edge) -> ForeignKey:
