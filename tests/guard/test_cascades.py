@@ -262,3 +262,41 @@ def test_what_a_policy_looks_up_may_go_with_the_same_parent(new_cenv) -> None:
     assert cenv.person(rights, policies).run("DELETE FROM rooms").changes == 1
     assert code(cenv.person(rights, policies[1:]), "DELETE FROM rooms") == "row_policy"
     assert cenv.all("SELECT room_id, (SELECT count(*) FROM members), (SELECT count(*) FROM marks) FROM messages") == [(2, 2, 1)]
+
+
+def test_what_hidden_rows_below_hold_changes_no_answer(new_cenv) -> None:
+    tables = (
+        "CREATE TABLE rooms (id INTEGER PRIMARY KEY, owner_id)",
+        "CREATE TABLE topics (id INTEGER PRIMARY KEY, room_id REFERENCES rooms ON DELETE CASCADE ON UPDATE CASCADE)",
+        "CREATE TABLE posts (id INTEGER PRIMARY KEY, topic_id REFERENCES topics ON DELETE CASCADE, hidden, text CHECK (text <> 'bad'))",
+        "CREATE TABLE log (x)",
+        "CREATE TRIGGER t AFTER DELETE ON posts BEGIN INSERT INTO log VALUES (abs(OLD.text)); END",
+        "INSERT INTO rooms VALUES (1, 1), (2, 2), (3, 1)",
+        "INSERT INTO topics VALUES (1, 1), (2, 2), (3, 3)",
+    )
+    room = "room_id IN (SELECT r.id FROM rooms AS r WHERE r.owner_id = $user_id)"
+    topic = f"topic_id IN (SELECT t.id FROM topics AS t WHERE t.{room})"
+    policies = [("rooms", "read", "owner_id = $user_id"), ("topics", "read", room), ("posts", "read", f"NOT hidden AND {topic}")]
+    statements = [
+        ["UPDATE OR REPLACE rooms SET id = 1 WHERE id = 3"],
+        ["DELETE FROM rooms WHERE id = 3 RETURNING (SELECT count(*) FROM posts)", "SELECT * FROM log"],
+        ["REPLACE INTO rooms VALUES (3, 1), (1, 1)"],
+        ["INSERT OR REPLACE INTO topics VALUES (3, 3), (1, 1)"],
+        ["DELETE FROM topics WHERE id = 1", "DELETE FROM rooms"],
+    ]
+    answers = []
+    for text in ("9", "'TOP'", "-9223372036854775807 - 1"):  # of the last abs() fails
+        cenv = new_cenv(*tables)
+        cenv.execute(f"INSERT INTO posts VALUES (1, 1, 1, {text}), (2, 2, 0, {text}), (3, 3, 0, 1), (4, 1, 0, 2)")
+        ann = cenv.person(dict.fromkeys(("rooms", "topics", "posts", "log"), ALL), policies)
+        answers.append([told(ann, batch) for batch in statements])
+
+    assert answers[0] == answers[1] == answers[2]
+    assert [answer if isinstance(answer, str) else "ok" for answer in answers[0]] == ["row_policy", "ok", *["row_policy"] * 3]
+
+
+def told(person, batch: list[str]) -> object:
+    try:
+        return [(result.columns, result.rows, result.changes) for result in person.run_all([(sql, ()) for sql in batch])]
+    except WceError as error:
+        return error.code
