@@ -118,7 +118,7 @@ class Desk:
         return Authenticated(actor, anonymous(self.world.session).state)
 
     def run(self, actor: Actor, *statements: str | Statement, **options: Any) -> Answer:
-        asked = [Statement(item) if isinstance(item, str) else item for item in statements]
+        asked = [Statement(item, index=index) if isinstance(item, str) else item for index, item in enumerate(statements)]
         config = options.pop("config", self.world.config)
         return self.queries.run(self.world.cenv, options.pop("who", None) or self.who(actor), config, asked, **options)
 

@@ -147,7 +147,7 @@ def test_a_hidden_table_is_not_there(shop):
 def test_a_refused_write_leaves_no_trace(shop):
     before = shop.world.actions()
 
-    error = refused(shop.run, shop.alice, "INSERT INTO songs (title) VALUES (NULL)")
+    error = refused(shop.run, shop.alice, Statement("INSERT INTO songs (title) VALUES (NULL)"))
 
     assert error.code == "constraint"
     assert (error.statement, shop.world.actions()) == (None, before)

@@ -94,8 +94,8 @@ def test_a_value_that_cannot_be_bound_is_named(value: object, message: str) -> N
         assert message in caught.value.errors[0].message
 
 
-def test_the_place_of_a_value_is_told_from_the_top_of_the_body() -> None:
+def test_the_place_of_a_value_is_told_from_the_top_of_its_statement() -> None:
     with pytest.raises(WceError) as caught:
-        bodies.parameters([2**64], "statements.3.params")
+        bodies.parameters([0, 2**64])
 
-    assert caught.value.errors == (FieldError("statements.3.params.0", "must fit in 64 bits"),)
+    assert caught.value.errors == (FieldError("params.1", "must fit in 64 bits"),)

@@ -213,10 +213,29 @@ def test_a_bad_field_is_named(owner: Caller, body: dict[str, Any], field: str) -
     assert [item["field"] for item in answer.json["errors"]] == [field]
 
 
-def test_a_bad_value_in_a_transaction_is_named_by_its_place(owner: Caller) -> None:
-    answer = owner.post("/transaction", {"statements": [{"sql": "SELECT 1"}, {"sql": "SELECT ?", "params": [2**64]}]})
+@pytest.mark.parametrize(
+    ("params", "field", "message"),
+    [
+        ([2**64], "statements.1.params.0", "must fit in 64 bits"),
+        ([], "statements.1.params", "the statement takes 1 values, 0 were sent"),
+        ({"a": 1}, "statements.1.params", "the statement takes 1 values by position: send a list"),
+    ],
+)
+def test_a_bad_value_in_a_transaction_is_named_by_its_place(owner: Caller, params: Any, field: str, message: str) -> None:
+    answer = owner.post("/transaction", {"statements": [{"sql": "SELECT 1"}, {"sql": "SELECT ?", "params": params}]})
 
-    assert answer.json["errors"] == [{"field": "statements.1.params.0", "message": "must fit in 64 bits"}]
+    assert answer.json["errors"] == [{"field": field, "message": message}]
+    assert (answer.json["statement"], answer.json["detail"]) == (1, f"{field}: {message}")
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELEC 1", "SELECT nothing", "INSERT INTO note (text) VALUES (NULL)", "SELECT ?", "COMMIT", "SELECT 1; SELECT 2"]
+)
+def test_the_error_of_a_transaction_of_one_statement_names_it_and_that_of_a_query_has_none_to_name(note: Caller, sql: str) -> None:
+    one, alone = note.post("/transaction", {"statements": [{"sql": sql}]}), note.post("/query", {"sql": sql})
+
+    assert (one.status_code, one.json["code"]) == (alone.status_code, alone.json["code"])
+    assert (one.json["statement"], "statement" in alone.json) == (0, False)
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,11 @@ _ACTIONS: Final = {"INSERT": "insert", "UPDATE": "update", "DELETE": "delete"}
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a client."""
+    """One statement of a client; `index` is its place among those of a transaction, which an error names."""
 
     sql: str
     params: Params = ()
+    index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ class Queries:
                     limits = _what_is_left(limits, deadline, results[-1])
                 results.append(self.run_one(guarded, transaction, statement, limits))
         except WceError as error:
-            _number(error, len(results), statements)
+            error.statement = statements[len(results)].index
             raise
         return tuple(results)
 
@@ -263,22 +264,16 @@ def _bounded(config: CenvSettings, max_rows: int | None) -> Limits:
 def _writes(guarded: GuardedSession, statements: Sequence[Statement]) -> bool:
     """Whether any of the statements writes. After one that changes the schema the others cannot be read yet; it writes itself."""
     writes = False
-    for index, statement in enumerate(statements):
+    for statement in statements:
         try:
             plan = guarded.plan(statement.sql)
         except WceError as error:
-            _number(error, index, statements)
+            error.statement = statement.index
             raise
         if plan.ddl:
             return True
         writes = writes or plan.writes
     return writes
-
-
-def _number(error: WceError, index: int, statements: Sequence[Statement]) -> None:
-    """The error of one of several statements says which."""
-    if len(statements) > 1:
-        error.statement = index
 
 
 def _what_is_left(limits: Limits, deadline: float, last: Result) -> Limits:

@@ -233,13 +233,13 @@ def validate(model: type[Model], value: dict[str, Any]) -> Model:
         raise WceError("validation", "; ".join(f"{item.field}: {item.message}" for item in errors), errors=errors) from error
 
 
-def parameters(value: list[Any] | dict[str, Any] | None, field: str = "params") -> Params:
+def parameters(value: list[Any] | dict[str, Any] | None) -> Params:
     """The values to bind; raises `validation` naming the bad one."""
     if value is None:
         return ()
     if isinstance(value, list):
-        return tuple(_parameter(item, f"{field}.{index}") for index, item in enumerate(value))
-    return {name: _parameter(item, f"{field}.{name}") for name, item in value.items()}
+        return tuple(_parameter(item, f"params.{index}") for index, item in enumerate(value))
+    return {name: _parameter(item, f"params.{name}") for name, item in value.items()}
 
 
 def _parameter(value: Any, field: str) -> Value:

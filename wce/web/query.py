@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from flask import Blueprint, Response
@@ -65,12 +65,17 @@ def cancel(cenv_id: str, query_id: str) -> Response:
 def transaction(cenv_id: str) -> Response:
     """Many statements, all or nothing."""
     body = bodies.read(bodies.Transaction)
-    statements = [_statement(index, item) for index, item in enumerate(body.statements)]
 
     def encode(results: Sequence[Result]) -> bytes:
         return b'{"results":[' + b",".join(responses.result_json(item, body.format) for item in results) + b"]}"
 
-    return _respond(_run(cenv_id, statements, body.max_rows, responses.JSON, encode), responses.JSON, encode)
+    try:
+        statements = [_statement(index, item) for index, item in enumerate(body.statements)]
+        answer = _run(cenv_id, statements, body.max_rows, responses.JSON, encode)
+    except WceError as error:
+        _place(error)
+        raise
+    return _respond(answer, responses.JSON, encode)
 
 
 @bp.post("/query/explain")
@@ -103,10 +108,17 @@ def find_table(cenv_id: str, table_name: str) -> Response:
 def _statement(index: int, asked: bodies.Statement) -> Statement:
     """One of a transaction; an error says which."""
     try:
-        return Statement(asked.sql, bodies.parameters(asked.params, f"statements.{index}.params"))
+        return Statement(asked.sql, bodies.parameters(asked.params), index)
     except WceError as error:
         error.statement = index
         raise
+
+
+def _place(error: WceError) -> None:
+    """Name the fields of a statement by their paths into the body of the transaction."""
+    if error.statement is not None and error.errors:
+        error.errors = tuple(replace(item, field=f"statements.{error.statement}.{item.field}") for item in error.errors)
+        error.detail = "; ".join(f"{item.field}: {item.message}" for item in error.errors)
 
 
 def _user_id(cenv_id: str, named: int | str) -> int:
