@@ -22,6 +22,11 @@ _NAMED: Final = re.compile(
     r":? (?P<name>[^():]+)",
     re.S,
 )
+# Bounds that docs/sql.md tells of; a trigger that calls itself without an end is no matter of the statement's size.
+_TOO_MUCH: Final = re.compile(
+    r"too many (?:SQL variables|columns (?:in|on) |terms in |FROM clause terms|arguments on function )|Expression tree is too large"
+    r"|parser stack overflow|at most \d+ tables in a join|LIKE or GLOB pattern too complex"
+)
 # What is quoted in these is a value, which may be any text, and never the name of something in the schema.
 _OF_VALUE: Final = re.compile(r"(?:JSON path error|bad JSON path|fts5: |expected integer, got|unknown special query|parse error in rank)")
 # SQLite from 3.46 on says which index, and by which name the file is attached.
@@ -127,7 +132,8 @@ class Faults:
         name = named["name"].strip().rpartition(".")[2].removesuffix("()").strip('"') if named is not None else ""
         if name and fold(name) not in names:
             return self._broken(message)
-        return WceError("sql_error", message, position=_find(name, plan.text, tokens))
+        code = "too_large" if _TOO_MUCH.match(message) else "sql_error"
+        return WceError(code, message, position=_find(name, plan.text, tokens))
 
     def _discloses(self, message: str, plan: Plan) -> bool:
         """Whether a message contains a hidden name that the client's own text does not, in whatever quotes or amid other words."""
