@@ -100,6 +100,9 @@ def test_a_result_is_cut_at_max_rows_and_says_so(note: Caller) -> None:
         ("text/csv;q=0, */*", "application/json"),
         ("text/*", "text/csv"),
         ("image/png", "application/json"),
+        ("text/csv; charset=utf-8", "text/csv"),
+        ("application/json;q=0.5, text/csv;header=present", "text/csv"),
+        ("text/csv;charset=utf-8;q=0.4, application/json; charset=utf-8;q=0.5", "application/json"),
     ],
 )
 def test_the_client_picks_the_form(note: Caller, accept: str, mimetype: str) -> None:

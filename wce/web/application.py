@@ -71,7 +71,9 @@ class Incoming(Request):
 
     @functools.cached_property
     def accept_mimetypes(self) -> MIMEAccept:
-        return parse_accept_header(squeezed(self.environ.get("HTTP_ACCEPT", "")), MIMEAccept)
+        """Without parameters: what is offered has none, and Werkzeug takes `text/csv; charset=utf-8` for another type than text/csv."""
+        found = parse_accept_header(squeezed(self.environ.get("HTTP_ACCEPT", "")), MIMEAccept)
+        return MIMEAccept([(kind.partition(";")[0].rstrip(), quality) for kind, quality in found])
 
     @functools.cached_property
     def remote_addr(self) -> str | None:  # type: ignore[override]
