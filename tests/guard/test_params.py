@@ -28,6 +28,7 @@ def test_numbers_follow_sqlite() -> None:
     assert made("SELECT ?, ?5, ?, ?2").count == 6
     assert made("SELECT ?007, ?, ?1000").count == 1_000
     assert made("SELECT :a, @b, $c, :a").names == {"a", "b", "c"}
+    assert made("SELECT :größe, @名前, $x_1ñ").names == {"größe", "名前", "x_1ñ"}
 
 
 @pytest.mark.parametrize("number", ["0", "000", "1001", "3000000000", "9" * 5_000])

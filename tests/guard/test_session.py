@@ -234,6 +234,14 @@ def test_after_a_rollback_by_sqlite_nothing_more_runs(cenv) -> None:
     assert cenv.all("SELECT count(*) FROM notes") == [(3,)]
 
 
+def test_parameters_may_have_names_of_any_letters(cenv) -> None:
+    bob = cenv.person({"notes": READ}, [("notes", "read", "id <> 2")])
+
+    found = bob.run("SELECT :größe, id FROM notes WHERE id <= @数 ORDER BY id", {"größe": "L", "数": 3})
+
+    assert found.rows == [("L", 1), ("L", 3)]
+
+
 @pytest.mark.parametrize(
     ("sql", "params"),
     [
