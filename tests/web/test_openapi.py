@@ -79,7 +79,7 @@ def test_every_operation_has_a_name_of_its_own_a_summary_and_errors(described: d
 
     for method, path, operation in operations(described):
         assert len(operation["summary"]) > 5, (method, path)
-        assert {"400", "500"} <= operation["responses"].keys(), (method, path)
+        assert {"400", "413", "500"} <= operation["responses"].keys(), (method, path)
         assert any(status.startswith("2") for status in operation["responses"])
 
 

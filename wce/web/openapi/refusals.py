@@ -12,9 +12,9 @@ from wce.web.statuses import STATUSES
 
 PROBLEM: Final = "application/problem+json"
 _SAFE: Final = ("GET", "HEAD")
-_EVERYWHERE: Final = ("malformed", "wrong_host", "internal")
+_EVERYWHERE: Final = ("malformed", "too_large", "wrong_host", "internal")  # the server refuses large bodies wherever they are sent
 _IN_CENVS: Final = ("no_such_cenv", "newer_schema", "cenv_damaged", "busy", "rate_limited")
-_OF_BODIES: Final = ("unsupported_media_type", "too_large", "validation")
+_OF_BODIES: Final = ("unsupported_media_type", "validation")
 _OF_WRITES: Final = ("disk_full", "quota_exceeded", "storage_read_only")
 
 
