@@ -131,7 +131,8 @@ def test_a_running_statement_is_stopped_by_its_name(owner: Caller, invite: Calla
         owner.delete("/query/q-1")  # between registering and starting there is nothing to interrupt yet
         running.join(0.02)
 
-    assert ended[0].json["code"] == "query_timeout"  # type: ignore[attr-defined]
+    told = ended[0].json  # type: ignore[attr-defined]
+    assert (told["code"], told["detail"]) == ("query_timeout", "The statement was stopped, as whoever sent it asked.")
     assert owner.delete("/query/q-1").json == {"cancelled": False}
     assert owner.sql("SELECT 1 AS one")["rows"] == [{"one": 1}]
 

@@ -25,6 +25,7 @@ _SPILLED_BYTES: Final = 1 << 20  # less may be anything: a log, another program
 
 
 _NO_ROOM: Final = "The server has no room for what this needs to sort, group or keep: ask for fewer rows, or fewer at once."
+_STOPPED: Final = "The statement was stopped, as whoever sent it asked."
 
 
 class Interruptible(Protocol):
@@ -37,7 +38,7 @@ class Watch:
     One entry of the watchdog's heap counts for it, the one at `_next_look`, however many statements it runs in the meantime.
     """
 
-    __slots__ = ("_connection", "_deadline", "_full", "_lock", "_next_look", "_room", "_watchdog")
+    __slots__ = ("_connection", "_deadline", "_full", "_lock", "_next_look", "_room", "_stopped", "_watchdog")
 
     def __init__(self, watchdog: Watchdog, connection: Interruptible) -> None:
         self._watchdog = watchdog
@@ -47,6 +48,7 @@ class Watch:
         self._next_look = float("inf")
         self._room = 0  # when the statement started
         self._full = False
+        self._stopped = False
 
     def start(self, seconds: float) -> float:
         """A statement starts; returns its deadline by `time.monotonic`."""
@@ -55,7 +57,7 @@ class Watch:
         room = self._watchdog.room_at(now)
         look = min(deadline, now + _patience(room))
         with self._lock:
-            self._deadline, self._room, self._full = deadline, room, False
+            self._deadline, self._room, self._full, self._stopped = deadline, room, False, False
             early = look < self._next_look
             if early:
                 self._next_look = look
@@ -64,8 +66,10 @@ class Watch:
         return deadline
 
     def told(self, error: WceError) -> WceError:
-        """What the end of a statement means: `disk_full` where it was interrupted for that."""
-        return WceError("disk_full", _NO_ROOM) if self._full and error.code == "query_timeout" else error
+        """What the end of a statement means: `disk_full` where it was interrupted for that, and whether somebody stopped it."""
+        if error.code != "query_timeout" or not (self._full or self._stopped):
+            return error
+        return WceError("disk_full", _NO_ROOM) if self._full else WceError("query_timeout", _STOPPED)
 
     def stop(self) -> None:
         """The statement has ended; once this returns it is never interrupted any more."""
@@ -79,6 +83,7 @@ class Watch:
             if self._deadline is None:
                 return
             self._deadline = self._next_look = now
+            self._stopped = True
         self._watchdog.remind(self, now)
 
     def close(self) -> None:
