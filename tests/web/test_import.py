@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
@@ -87,6 +88,7 @@ def test_nothing_changes_where_the_file_is_bad(owner: Caller) -> None:
         (form(b"no database", confirm=owner.cenv), "bad_file", None),
         (form(b"no database"), "validation", "confirm"),
         (form(b"no database", confirm="yes"), "validation", "confirm"),
+        (form(b"no database", confirm=owner.cenv, pasword="x"), "validation", "pasword"),
         (encoded({"confirm": owner.cenv}), "validation", "file"),
         (encoded({"confirm": owner.cenv, "other": sent(b"x")}), "validation", "file"),
         (
@@ -103,6 +105,23 @@ def test_nothing_changes_where_the_file_is_bad(owner: Caller) -> None:
 
     assert owner.sql("SELECT count(*) AS n FROM notes")["rows"] == [{"n": 0}]
     assert owner.get("/admin/backups").json["backups"] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"username": "ada", "password": PASSWORD, "example": "todo"}, ["example"]),
+        ({"username": "ada", "pasword": PASSWORD}, ["pasword"]),
+        ({"username": "ada"}, ["password"]),
+        ({"password": PASSWORD}, ["username"]),
+        ({"username": "a", "password": "b"}, ["username", "password"]),
+    ],
+)
+def test_every_field_beside_a_file_for_a_new_cenv_is_looked_at(client: FlaskClient, fields: dict[str, str], named: list[str]) -> None:
+    answer = client.post("/new", **form(CHINOOK.read_bytes(), **fields))
+
+    assert (answer.status_code, answer.json["code"]) == (422, "validation")
+    assert [item["field"] for item in answer.json["errors"]] == named
 
 
 def test_a_file_is_bounded(make_app: Callable[..., Flask]) -> None:

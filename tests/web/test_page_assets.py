@@ -58,6 +58,8 @@ def test_a_form_brings_a_file_under_its_own_name_or_another(owner: Caller) -> No
         assert (answer.status_code, answer.json["path"]) == (201, path)
 
     assert owner.post("/admin/assets", data={"path": "x"}, content_type="multipart/form-data").json["errors"][0]["field"] == "file"
+    misspelt = {"file": (io.BytesIO(b"x"), "a.txt"), "paht": "b.txt"}
+    assert owner.post("/admin/assets", data=misspelt, content_type="multipart/form-data").json["errors"][0]["field"] == "paht"
     assert owner.post("/admin/assets", {"path": "x"}).status_code == 415
 
 

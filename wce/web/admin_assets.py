@@ -17,6 +17,7 @@ from wce.web import bodies, current, responses
 from wce.web.access import access
 from wce.web.context import actor, cenv_settings
 from wce.web.services import services
+from wce.web.uploads import require_known
 
 _FORM_BYTES: Final = 64 * 1024  # of a form beside its file
 _MAX_PARTS: Final = 20
@@ -48,6 +49,7 @@ def upload(cenv_id: str) -> Response:
     given = files.get("file")
     if given is None:
         raise invalid("file", "is missing: send the file in the field `file` of the form")
+    require_known(fields, "path")
     return _save(cenv_id, fields.get("path") or given.filename or "", given.stream.read())
 
 

@@ -30,6 +30,7 @@ def replace(cenv_id: str) -> Response:
     """Put what a file holds in the place of all that the cenv holds; the answer tells what became of it."""
     app, who = services(), actor()
     with uploads.received(app.store.folder, app.max_import_bytes) as upload:
+        uploads.require_known(upload.fields, "confirm")
         if upload.fields.get("confirm") != cenv_id:
             raise invalid("confirm", "must be the id of this cenv: all that it holds is replaced")
         with app.copying(cenv_id), app.store.session(cenv_id) as session:

@@ -73,9 +73,9 @@ def _create_from_file() -> Response:
     app, context = services(), current()
     with uploads.received(app.store.folder, app.max_import_bytes) as upload, app.copying(NEWCOMERS):
         owner = None
-        if "username" in upload.fields:
-            account = {"username": upload.fields["username"], "password": upload.fields.get("password", "")}
-            new = bodies.validate(bodies.NewAccount, account)
+        uploads.require_known(upload.fields, "username", "password")
+        if upload.fields:
+            new = bodies.validate(bodies.NewAccount, dict(upload.fields))
             owner = Owner(new.username, app.passwords.hash(new.password))
         made, report = app.importer.create(
             upload.file, owner, max_bytes=app.max_import_bytes, ip_address=context.ip_address, user_agent=context.user_agent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,13 @@ class Upload:
         if self.path is None:
             raise invalid("file", "is missing: send the file in the field `file` of the form")
         return self.path
+
+
+def require_known(fields: Iterable[str], *known: str) -> None:
+    """Raise `validation` for a field that the form does not have: a misspelt name is never ignored."""
+    for name in fields:
+        if name not in known:
+            raise invalid(name, f"is no field of this form, which has {' and '.join(known)} beside the file")
 
 
 @contextmanager
