@@ -25,6 +25,7 @@ from wce.core.users import check_username
 from wce.errors import TITLES, WceError
 from wce.model import Actor, Role
 from wce.web import bodies
+from wce.web.admin_tables import Form
 from wce.web.headers import ResponseClass
 from wce.web.openapi import document, schemas
 from wce.web.openapi.operation import Operation
@@ -81,6 +82,29 @@ def test_every_operation_has_a_name_of_its_own_a_summary_and_errors(described: d
         assert len(operation["summary"]) > 5, (method, path)
         assert {"400", "413", "500"} <= operation["responses"].keys(), (method, path)
         assert any(status.startswith("2") for status in operation["responses"])
+
+
+def test_calls_that_take_a_file_say_so(described: dict[str, Any]) -> None:
+    forms = {}
+    for method, path, operation in operations(described):
+        content = operation.get("requestBody", {"content": {}})["content"]
+        if "multipart/form-data" in content:
+            forms[f"{method} {path}"] = content["multipart/form-data"]["schema"]
+
+    assert {name: (set(form["properties"]), form["required"]) for name, form in forms.items()} == {
+        "POST /new": ({"file", "username", "password"}, ["file"]),
+        "POST /{cenv}/admin/import": ({"file", "confirm"}, ["file", "confirm"]),
+        "POST /{cenv}/admin/tables/import": ({"file", *Form.model_fields}, ["file", "table", "mode"]),
+        "POST /{cenv}/admin/assets": ({"file", "path"}, ["file"]),
+    }
+    assert "application/json" in described["paths"]["/new"]["post"]["requestBody"]["content"]
+    assert list(described["paths"]["/{cenv}/admin/assets/{path}"]["put"]["requestBody"]["content"]) == ["*/*"]
+
+
+def test_headers_that_the_manual_lets_send_are_parameters(described: dict[str, Any]) -> None:
+    for path in ("/{cenv}/query", "/{cenv}/transaction"):
+        sent = {item["name"] for item in described["paths"][path]["post"]["parameters"] if item["in"] == "header"}
+        assert sent == {"Idempotency-Key", "X-Query-ID"}
 
 
 def test_every_error_code_has_an_example(described: dict[str, Any]) -> None:

@@ -12,9 +12,11 @@ from wce.core.users import User
 from wce.web import bodies, file_bodies
 from wce.web.openapi import answers, page_answers
 from wce.web.openapi.basics import CSV, NDJSON
-from wce.web.openapi.operation import HTML, Operation, Parameter, listing
+from wce.web.openapi.operation import HTML, Operation, Parameter, form, listing
 
 _INTEGER: Final = {"type": "integer", "format": "int64"}
+_FORMAT: Final = {"type": "string", "enum": ["csv", "json", "ndjson"]}
+_FLAG: Final = {"type": "string", "enum": ["true", "false"]}
 _FORM: Final = ("unsupported_media_type", "too_large")
 _CHANGE: Final = ("not_found", "last_owner")
 
@@ -77,12 +79,14 @@ FILES: Final[Mapping[str, Operation]] = {
     ),
     "admin_files.replace": Operation(
         {200: answers.Imported},
+        sent=form("confirm"),
         errors=(*_FORM, "validation", "bad_file", "query_timeout"),
         summary="Put a file in the place of all that the cenv holds.",
         more="A form with `file` and `confirm`, the cenv's id. What the cenv was is kept as a backup.",
     ),
     "admin_tables.load": Operation(
         {200: page_answers.TableImport | page_answers.TablePreview},
+        sent=form("table", "mode", format=_FORMAT, preview=_FLAG, columns={"type": "string"}),
         errors=(
             *_FORM,
             "validation",

@@ -8,7 +8,7 @@ from typing import Final
 from wce.core.logins import SessionInfo
 from wce.web import account_bodies, bodies
 from wce.web.openapi import answers, structures
-from wce.web.openapi.operation import BINARY, HTML, TEXT, Operation, Parameter, listing
+from wce.web.openapi.operation import BINARY, HTML, TEXT, Operation, Parameter, form, listing
 from wce.web.sheets import XLSX
 
 CSV: Final = "text/csv"
@@ -20,6 +20,7 @@ _ONCE: Final = Parameter(
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "header",
 )
+_NAMED: Final = Parameter("X-Query-ID", "A name by which DELETE /query/{query_id} can stop it.", place="header")
 _REPLAYED: Final = {"Idempotent-Replayed": "true where the answer is that of an earlier request with the same key."}
 _SQL: Final = (
     *("sql_error", "syntax_error", "multiple_statements", "statement_not_allowed", "statement_forbidden", "function_not_allowed"),
@@ -34,6 +35,7 @@ SERVER: Final[Mapping[str, Operation]] = {
         {201: answers.MadeCenv},
         bodies.NewCenv,
         _ADA,
+        sent=form(username={"type": "string"}, password={"type": "string"}),
         headers={"Location": "The address of the new cenv."},
         errors=(
             "forbidden",
@@ -95,7 +97,7 @@ SQL: Final[Mapping[str, Operation]] = {
         bodies.Query,
         {"sql": "SELECT id, title FROM notes WHERE id = ?", "params": [1]},
         also=(CSV, NDJSON, XLSX),
-        parameters=(_ONCE,),
+        parameters=(_ONCE, _NAMED),
         headers={"X-Truncated": "As truncated, for the forms that have no room for it."} | _REPLAYED,
         errors=("forbidden", "not_found", *_SQL, "idempotency_mismatch"),
         summary="Run one statement.",
@@ -104,7 +106,7 @@ SQL: Final[Mapping[str, Operation]] = {
         {200: answers.Results},
         bodies.Transaction,
         {"statements": [{"sql": "UPDATE notes SET title = :title WHERE id = :id", "params": {"title": "Hello", "id": 1}}]},
-        parameters=(_ONCE,),
+        parameters=(_ONCE, _NAMED),
         headers=_REPLAYED,
         errors=(*_SQL, "idempotency_mismatch"),
         summary="Run many statements, all or nothing.",

@@ -148,9 +148,12 @@ def _operation(call: Call, known: Mapping[int, Any], shared: dict[str, Any]) -> 
     found["security"] = _SIGNING.get(call.access.who, _SIGNED)
     asked = ({"name": item.name, "in": item.place, "description": item.description, "schema": item.schema} for item in operation.parameters)
     found["parameters"] = [*_in_path(call.rule), *asked]
+    bodies: dict[str, Any] = {kind: {"schema": schema} for kind, schema in operation.sent.items()}
     if operation.body is not None:
         content = {"schema": known[id(operation.body)], **({"example": operation.example} if operation.example else {})}
-        found["requestBody"] = {"required": True, "content": {JSON: content}}
+        bodies = {JSON: content, **bodies}
+    if bodies:
+        found["requestBody"] = {"required": True, "content": bodies}
     good = {str(status): _answer(call, status, value, known) for status, value in operation.answers.items()}
     if call.screen:
         good["200"]["content"][HTML] = {}

@@ -8,7 +8,7 @@ from typing import Final
 from wce.core.templates import Template
 from wce.web import template_bodies
 from wce.web.openapi import answers, page_answers
-from wce.web.openapi.operation import HTML, Operation, Parameter, listing
+from wce.web.openapi.operation import HTML, Operation, Parameter, form, listing
 
 _MISSING: Final = ("not_found",)
 _SAVE: Final = ("template_error", "busy")
@@ -59,11 +59,13 @@ ASSETS: Final[Mapping[str, Operation]] = {
     "admin_assets.list_assets": Operation({200: page_answers.Assets}, summary="The files of the cenv's pages."),
     "admin_assets.upload": Operation(
         {201: page_answers.AssetEntry, 200: page_answers.AssetEntry},
+        sent=form(path={"type": "string"}),
         errors=("validation", "too_large", "unsupported_media_type", "malformed", "quota_exceeded", "disk_full", "busy"),
         summary="Keep a file, from a form with the field file, and path where it is not to have its own name.",
     ),
     "admin_assets.put": Operation(
         {201: page_answers.AssetEntry, 200: page_answers.AssetEntry},
+        sent={"*/*": {}},
         errors=("unsupported_media_type", "validation", "too_large", "malformed", "quota_exceeded", "disk_full", "busy"),
         summary="Keep a file, which is the body.",
     ),
