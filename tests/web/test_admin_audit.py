@@ -57,6 +57,7 @@ def test_the_newest_act_stands_first(busy: Caller, clock: Clock) -> None:
         ("?from={start}&to={end}", ["login.failure"]),
         ("?user=nobody", []),
         ("?limit=2", ["config.update", "login.failure"]),
+        ("?user=&action=login.failure&resource=&from=&to=&limit=&cursor=&format=", ["login.failure"]),
     ],
 )
 def test_the_log_is_filtered(busy: Caller, clock: Clock, query: str, expected: list[str]) -> None:

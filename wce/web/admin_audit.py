@@ -63,7 +63,7 @@ def _page(found: audit.AuditPage, form: str) -> Response:
 
 def _form() -> str:
     asked = request.args.get("format")
-    if asked is None:
+    if not asked:
         return responses.wanted(responses.JSON, responses.CSV, responses.NDJSON)
     if asked not in _FORMS:
         raise invalid("format", "must be one of " + ", ".join(_FORMS))
@@ -72,8 +72,8 @@ def _form() -> str:
 
 def _integer(name: str) -> int | None:
     text = request.args.get(name)
-    if text is None:
-        return None
+    if not text:
+        return None  # forms send what nobody filled in, too
     if not re.fullmatch(r"-?[0-9]{1,18}", text):
         raise invalid(name, "must be a whole number")
     return int(text)
