@@ -234,6 +234,27 @@ def test_after_a_rollback_by_sqlite_nothing_more_runs(cenv) -> None:
     assert cenv.all("SELECT count(*) FROM notes") == [(3,)]
 
 
+@pytest.mark.parametrize(
+    ("sql", "detail"),
+    [
+        ("INSERT INTO notes VALUES (1)", "table notes has 4 columns but 1 values were supplied"),
+        ("INSERT INTO Notes (titel) VALUES (1)", "table notes has no column named titel"),
+        ("WITH x AS (SELECT 1) INSERT OR IGNORE INTO notes SELECT * FROM x", "table notes has 4 columns but 1 values were supplied"),
+        ("SELECT sum(sum(id)) FROM notes", "misuse of aggregate function sum()"),
+        ("SELECT id FROM notes WHERE count(*) > 1", "misuse of aggregate function count()"),
+        ("SELECT id FROM notes WHERE row_number() OVER () > 1", "misuse of window function row_number()"),
+    ],
+)
+@pytest.mark.parametrize("policies", [[], [("notes", "read", "id <> 2"), ("notes", "write", "id <> 2")]], ids=["free", "under policies"])
+def test_a_mistake_of_the_client_is_told_in_sqlites_words(cenv, sql: str, detail: str, policies) -> None:
+    bob = cenv.person({"notes": ALL}, policies)
+
+    with pytest.raises(WceError) as caught:
+        bob.run(sql)
+
+    assert (caught.value.code, caught.value.detail.lower()) == ("sql_error", detail)
+
+
 def test_parameters_may_have_names_of_any_letters(cenv) -> None:
     bob = cenv.person({"notes": READ}, [("notes", "read", "id <> 2")])
 

@@ -18,10 +18,12 @@ _NO_FUNCTION: Final = re.compile(r"'(?P<name>.+)' is not a function", re.S)
 _UNREAD: Final = re.compile(r'(?:near|unrecognized token:) "(?P<name>.*)"(?:: syntax error)?', re.S)
 _NAMED: Final = re.compile(
     r"(?:no such (?:column|function|index|collation sequence|window|table-valued function|view)"
-    r"|ambiguous column name|wrong number of arguments to function|misuse of (?:aggregate|window function|aliased window function))"
+    r"|ambiguous column name|wrong number of arguments to function|misuse of (?:aliased )?(?:aggregate|window)(?: function)?)"
     r":? (?P<name>[^():]+)",
     re.S,
 )
+# SQLite tells of the target of an INSERT with its schema, whose name is ours.
+_TARGET: Final = re.compile(r"table (?P<schema>\w+)\.(?P<name>.+?) has (?:no column named |\d+ columns but )", re.S)
 # Bounds that docs/sql.md tells of; a trigger that calls itself without an end is no matter of the statement's size.
 _TOO_MUCH: Final = re.compile(
     r"too many (?:SQL variables|columns (?:in|on) |terms in |FROM clause terms|arguments on function )|Expression tree is too large"
@@ -41,14 +43,21 @@ Explain = Callable[[Exception], WceError | None]
 
 
 class Faults:
-    """`hidden` are the names that must not be said, `sees` tells whether a table's existence is no secret.
+    """`hidden` are the names that must not be said, `schema` is the one among them that stands before what the client named.
 
-    `frank` is for administrators, who may know what is wrong with a view or trigger.
+    `sees` tells whether a table's existence is no secret. `frank` is for administrators, who may know what is wrong with a view or trigger.
     """
 
     def __init__(
-        self, explain: Explain, hidden: Collection[str] = (), sees: Callable[[str], bool] = lambda _: False, *, frank: bool = False
+        self,
+        explain: Explain,
+        hidden: Collection[str] = (),
+        sees: Callable[[str], bool] = lambda _: False,
+        *,
+        schema: str = "",
+        frank: bool = False,
     ) -> None:
+        self._schema = schema
         self._frank = frank
         self._explain = explain
         self._hidden = frozenset(hidden)
@@ -121,6 +130,9 @@ class Faults:
             return WceError("sql_error", _STALE if _OF_INDEX.match(message) and not self._frank else message)
         tokens = scanned(plan.text)
         names = names_in(tokens)
+        target = _TARGET.match(message)
+        if target is not None and target["schema"] == self._schema and fold(target["name"]) in names:
+            message = f"table {message[target.start('name') :]}"
         if self._discloses(message, plan):
             return self._broken("")
         if message == "incomplete input":

@@ -66,7 +66,7 @@ class PrincipalRules:
         self._net = Net(self._principal, link.ask)
         unseen = {name for name in (*catalogue.tables, *catalogue.views) if not self._principal.sees(name)}
         unseen |= {*catalogue.shadows, *catalogue.triggers}
-        self._faults = Faults(link.explain, {*hidden.all, *unseen}, self._principal.sees)
+        self._faults = Faults(link.explain, {*hidden.all, *unseen}, self._principal.sees, schema=hidden.schema)
 
     @property
     def principal(self) -> Principal:
