@@ -9,9 +9,11 @@ import pytest
 
 from wce.errors import WceError
 from wce.guard.watchdog import Watchdog
+from wce.store.spill import Room
 from wce.store.sqlite import connect, sqlite3
 
 ENDLESS = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c"
+MUCH = 1 << 50
 
 
 @pytest.fixture
@@ -114,8 +116,8 @@ def test_close_joins_the_thread(connection) -> None:
 
 def test_what_fills_the_disk_is_interrupted_and_nothing_that_does_not(connection) -> None:
     room = iter([5 << 20, 1 << 20, -1, -(1 << 19), -(5 << 20)])
-    falling = Watchdog(lambda: next(room, -(5 << 20)))
-    still = Watchdog(lambda: -(5 << 20))
+    falling = Watchdog(lambda: Room(next(room, -(5 << 20)), MUCH))
+    still = Watchdog(lambda: Room(-(5 << 20), -(5 << 20)))
     try:
         for watchdog, seconds, code in ((falling, 60, "disk_full"), (still, 0.1, "query_timeout")):
             watch = watchdog.watch(connection)
@@ -129,9 +131,38 @@ def test_what_fills_the_disk_is_interrupted_and_nothing_that_does_not(connection
         still.close()
 
 
+@pytest.mark.parametrize(
+    ("writing", "begun", "left", "code"),
+    [
+        ("transaction", 100, 60, "query_timeout"),
+        ("transaction", 100, 40, "disk_full"),  # from the log it has to go into the file, too
+        ("transaction", 20, 20, "query_timeout"),  # it has taken nothing
+        (None, 100, 10, "query_timeout"),
+    ],
+)
+def test_a_write_is_interrupted_where_there_is_no_room_for_as_much_again(
+    connection, writing: str | None, begun: int, left: int, code: str
+) -> None:
+    rooms = iter([begun << 20])
+    watchdog = Watchdog(lambda: Room(MUCH, next(rooms, left << 20)))
+    watch = watchdog.watch(connection)
+    try:
+        watch.start(60, writing)  # the first statement of its transaction
+        watch.stop()
+        watch.start(60 if code == "disk_full" else 0.2, writing)
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            connection.execute(ENDLESS).fetchall()
+        watch.stop()
+        told = watch.told(WceError("query_timeout")).code
+    finally:
+        watchdog.close()
+
+    assert told == code
+
+
 def test_with_much_room_nobody_looks(connection) -> None:
     looks: list[None] = []
-    watchdog = Watchdog(lambda: looks.append(None) or 1 << 50)
+    watchdog = Watchdog(lambda: looks.append(None) or Room(MUCH, MUCH))
     watch = watchdog.watch(connection)
     for _ in range(100):
         watch.start(60)

@@ -1,4 +1,4 @@
-"""A statement that fills the disk with what it sorts ends before the disk is full."""
+"""A statement that fills the disk with what it sorts, or writes, ends before the disk is full."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wce.errors import WceError
 from wce.guard.guard import Guard
 from wce.guard.session import LIMITS
 from wce.model import Actor, Grants, Role
-from wce.store.spill import Spill
+from wce.store.spill import Room, Spill
 from wce.store.sqlite import connect
 from wce.store.store import Store
 
@@ -25,6 +25,14 @@ GREEDY = {
     "a union": ENDLESS + "SELECT count(*) FROM (SELECT hex(zeroblob(10000)) || i FROM c UNION SELECT 1)",
     "kept rows": ENDLESS + ", k(b) AS MATERIALIZED (SELECT hex(zeroblob(10000)) || i FROM c) SELECT count(*) FROM k, k AS other",
 }
+WRITING = ENDLESS + "INSERT INTO notes SELECT i, hex(zeroblob(1000)) FROM c"
+
+
+class Elsewhere(Spill):
+    """Where temporary files have a disk of their own, with much room."""
+
+    def room(self) -> Room:
+        return super().room()._replace(spill=1 << 50)
 
 
 @pytest.fixture
@@ -35,7 +43,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.mark.parametrize(("greedy", "role"), [*((name, Role.EDITOR) for name in GREEDY), ("a sort", Role.OWNER)])
 def test_a_query_that_spills_ends_where_the_floor_is_reached(store: Store, greedy: str, role: Role) -> None:
-    store.spill = Spill(None, 10**15)  # a floor that every disk is below
+    store.spill = Spill(None, store.folder.path, 10**15)  # a floor that every disk is below
     cenv = store.create(lambda session: None, Actor(1, "ann", Role.OWNER))
     guard = Guard(store)
     grants = Grants(role, {}, (), {})
@@ -52,14 +60,41 @@ def test_a_query_that_spills_ends_where_the_floor_is_reached(store: Store, greed
     assert refused.value.code == "disk_full"
 
 
+@pytest.mark.parametrize("text", [WRITING, "INSERT INTO notes SELECT i, '' FROM notes, (SELECT 1 AS i UNION SELECT 2)"])
+def test_a_write_that_takes_the_last_room_is_undone_and_a_small_one_is_not(store: Store, text: str) -> None:
+    store.spill = Elsewhere(None, store.folder.path, 10**15)
+    cenv = store.create(lambda session: None, Actor(1, "ann", Role.OWNER))
+    guard, actor = Guard(store), Actor(1, "ann", Role.OWNER)
+    limits = replace(LIMITS, timeout_seconds=60)
+    code = ""
+    try:
+        with guard.open_session(cenv, Grants(Role.OWNER, {}, (), {}), 0, limits) as session:
+            with session.transaction(actor, write=True):
+                session.run("CREATE TABLE notes (number INTEGER, text TEXT)", (), limits)
+            try:
+                with session.transaction(actor, write=True):
+                    session.run("INSERT INTO notes VALUES (1, 'small')", (), limits)
+                    session.run(text, (), limits)
+            except WceError as error:
+                code = error.code
+            with session.transaction(actor):
+                rows = session.run("SELECT count(*) FROM notes", (), limits).rows
+    finally:
+        guard.close()
+
+    assert (code, rows) == (("disk_full", [(0,)]) if text == WRITING else ("", [(3,)]))
+
+
 def test_the_room_is_that_of_the_folder_that_sqlite_uses(store: Store, tmp_path: Path) -> None:
     connection = connect("", mode="memory")
     try:
         assert connection.execute("PRAGMA temp_store_directory").fetchone() == (str(store.spill.folder),)
     finally:
         connection.close()
-    assert Spill(tmp_path, 0).room() > 0 > Spill(tmp_path, 10**15).room()
+    assert Spill(tmp_path, tmp_path, 0).room().spill > 0 > Spill(tmp_path, tmp_path, 10**15).room().spill
 
 
 def test_without_its_folder_the_room_is_that_of_where_sqlite_goes_then(tmp_path: Path) -> None:
-    assert Spill(tmp_path / "gone", 0).room() > 0 > Spill(tmp_path / "gone", 10**15).room()
+    gone = tmp_path / "gone"
+
+    assert Spill(gone, tmp_path, 0).room().spill > 0 > Spill(gone, tmp_path, 10**15).room().spill

@@ -11,6 +11,7 @@ import pytest
 
 from wce.errors import WceError
 from wce.store.copies import TRANSIENT, clean_copy, overwrite
+from wce.store.folder import Folder
 from wce.store.session import Session
 from wce.store.store import Store
 
@@ -91,6 +92,23 @@ def test_a_full_disk_is_told_and_leaves_nothing(make_store, settings, store, cen
 
     assert caught.value.code == "disk_full"
     assert spooled(store) == []
+
+
+def test_a_copy_that_the_disk_has_no_room_for_is_not_begun(store, cenv, actor, monkeypatch):
+    with store.session(cenv) as session, session.transaction(actor) as transaction:
+        transaction.execute("INSERT INTO notes (title) VALUES (hex(zeroblob(2500000)))")
+    floor = store.settings.min_free_mb << 20
+    monkeypatch.setattr(Folder, "free_bytes", lambda _: floor + (8 << 20))  # of 5 MB two are made
+
+    with pytest.raises(WceError) as caught, clean_copy(store, cenv):
+        pass
+
+    assert caught.value.code == "disk_full"
+    assert spooled(store) == []
+    monkeypatch.setattr(Folder, "free_bytes", lambda _: floor + (12 << 20))
+    with clean_copy(store, cenv) as path:
+        assert ask(path, "SELECT length(title) FROM notes") == [(5_000_000,)]
+        assert len(spooled(store)) == 1
 
 
 def test_a_spool_that_a_crash_left_is_swept_at_the_next_start(make_store, folder):

@@ -245,7 +245,7 @@ class GuardedSession:
         link = self.link
         if plan.slow:
             lane.waiting()
-        link.deadline = deadline = self.watch.start(limits.timeout_seconds)
+        link.deadline = deadline = self.watch.start(limits.timeout_seconds, self._transaction)
         rules.expect(plan, deadline)
         try:
             return fetch(link.connection, plan, params, limits)

@@ -2,6 +2,7 @@
 
 Nothing in SQLite bounds what a statement spills into temporary files, nor tells whose they are. So while statements run, the room
 on their disk is looked at, the more often the less there is, and where it is used up whatever ran while it shrank has to end.
+What is written goes into the log first and from there into the file, so a write ends when there is no room to do it once more.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from wce.errors import WceError
+from wce.store.spill import Room
 
 # SQLite forgets an interrupt that comes just before a statement starts, so a late one is interrupted again and again.
 _REPEAT_SECONDS: Final = 0.05
@@ -22,10 +24,12 @@ _FRESH_SECONDS: Final = 1.0  # for what is known of the room when a statement st
 _FILLED_PER_SECOND: Final = 4_000_000_000  # bytes: faster than statements together write
 _LEAST_WAIT_SECONDS: Final = 0.01
 _SPILLED_BYTES: Final = 1 << 20  # less may be anything: a log, another program
-
+_MARGIN_BYTES: Final = 8 << 20  # that may be written between a look and the end
 
 _NO_ROOM: Final = "The server has no room for what this needs to sort, group or keep: ask for fewer rows, or fewer at once."
+_TOO_LARGE: Final = "The server's disk has no room for a write of this size."
 _STOPPED: Final = "The statement was stopped, as whoever sent it asked."
+_ENDLESS: Final = Room(sys.maxsize, sys.maxsize)
 
 
 class Interruptible(Protocol):
@@ -38,7 +42,7 @@ class Watch:
     One entry of the watchdog's heap counts for it, the one at `_next_look`, however many statements it runs in the meantime.
     """
 
-    __slots__ = ("_connection", "_deadline", "_full", "_lock", "_next_look", "_room", "_stopped", "_watchdog")
+    __slots__ = ("_begun", "_connection", "_deadline", "_full", "_lock", "_next_look", "_room", "_stopped", "_watchdog", "_writing")
 
     def __init__(self, watchdog: Watchdog, connection: Interruptible) -> None:
         self._watchdog = watchdog
@@ -46,18 +50,22 @@ class Watch:
         self._lock = threading.Lock()
         self._deadline: float | None = None
         self._next_look = float("inf")
-        self._room = 0  # when the statement started
-        self._full = False
+        self._room = 0  # to spill, when the statement started
+        self._writing: object = None
+        self._begun = 0  # room for cenvs, when the transaction wrote first
+        self._full = ""
         self._stopped = False
 
-    def start(self, seconds: float) -> float:
-        """A statement starts; returns its deadline by `time.monotonic`."""
+    def start(self, seconds: float, writing: object = None) -> float:
+        """A statement starts, in a transaction that writes or None; returns its deadline by `time.monotonic`."""
         now = time.monotonic()
         deadline = now + seconds
         room = self._watchdog.room_at(now)
-        look = min(deadline, now + _patience(room))
+        if writing is not self._writing:
+            self._writing, self._begun = writing, room.cenvs
+        look = min(deadline, now + _patience(room.spill if writing is None else min(room)))
         with self._lock:
-            self._deadline, self._room, self._full, self._stopped = deadline, room, False, False
+            self._deadline, self._room, self._full, self._stopped = deadline, room.spill, "", False
             early = look < self._next_look
             if early:
                 self._next_look = look
@@ -69,7 +77,7 @@ class Watch:
         """What the end of a statement means: `disk_full` where it was interrupted for that, and whether somebody stopped it."""
         if error.code != "query_timeout" or not (self._full or self._stopped):
             return error
-        return WceError("disk_full", _NO_ROOM) if self._full else WceError("query_timeout", _STOPPED)
+        return WceError("disk_full", self._full) if self._full else WceError("query_timeout", _STOPPED)
 
     def stop(self) -> None:
         """The statement has ended; once this returns it is never interrupted any more."""
@@ -102,26 +110,32 @@ class Watch:
                 return None
             now = time.monotonic()
             room = self._watchdog.room_at(now, fresh=True)
-            # A late one is late, whatever the disk says.
-            self._full = self._full or (now < self._deadline and room < 0 and self._room - room >= _SPILLED_BYTES)
+            if now < self._deadline:  # a late one is late, whatever the disk says
+                self._full = self._full or self._fills(room)
             if self._full or now >= self._deadline:
                 # Under the lock: `stop` has not returned, so the interrupt cannot hit the next statement.
                 self._connection.interrupt()
                 self._next_look = now + _REPEAT_SECONDS
             else:
-                self._next_look = min(self._deadline, now + _patience(room))
+                self._next_look = min(self._deadline, now + _patience(room.spill if self._writing is None else min(room)))
             return self._next_look
+
+    def _fills(self, room: Room) -> str:
+        """What to say where it takes the last room that there is."""
+        if room.spill < 0 and self._room - room.spill >= _SPILLED_BYTES:
+            return _NO_ROOM
+        taken = self._begun - room.cenvs
+        if self._writing is not None and taken >= _SPILLED_BYTES and room.cenvs < taken + _MARGIN_BYTES:
+            return _TOO_LARGE
+        return ""
 
 
 class Watchdog:
-    """Owns the thread, which starts with the first statement and is joined by `close`.
+    """Owns the thread, which starts with the first statement and is joined by `close`."""
 
-    `room` tells how many bytes may still be spilled; below 0 there are none.
-    """
-
-    def __init__(self, room: Callable[[], int] = lambda: sys.maxsize) -> None:
+    def __init__(self, room: Callable[[], Room] = lambda: _ENDLESS) -> None:
         self._ask_room = room
-        self._known_room = (-_FRESH_SECONDS, 0)
+        self._known_room = (-_FRESH_SECONDS, _ENDLESS)
         self._condition = threading.Condition()
         self._heap: list[tuple[float, int, Watch]] = []
         self._numbers = itertools.count()
@@ -141,8 +155,8 @@ class Watchdog:
             if self._heap[0][2] is watch:
                 self._condition.notify()
 
-    def room_at(self, now: float, *, fresh: bool = False) -> int:
-        """Bytes that may still be spilled, as of now or of a second ago."""
+    def room_at(self, now: float, *, fresh: bool = False) -> Room:
+        """What there is, as of now or of a second ago."""
         checked, room = self._known_room
         if fresh or now - checked > _FRESH_SECONDS:
             room = self._ask_room()

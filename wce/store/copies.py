@@ -22,17 +22,18 @@ TRANSIENT: Final = ("_wce_sessions", "_wce_revoked_tokens", "_wce_idempotency")
 def clean_copy(store: Store, cenv: str) -> Iterator[Path]:
     """`with` the path of a copy of one moment: one file in rollback mode, without sessions and without traces of what was deleted."""
     lane.waiting()
-    store.require_space()
-    with store.folder.spool(cenv) as raw, store.folder.spool(cenv) as clean:
-        with store.session(cenv) as session:
-            _copy(session, raw)
-        with told(), closing(connect(raw)) as connection:
-            connection.execute("PRAGMA journal_mode=OFF")
-            connection.execute("PRAGMA synchronous=OFF")
-            _empty(connection)
-            # A new file, so that no free page or slack keeps what was deleted; INTO, since only that keeps every rowid.
-            os.unlink(clean)
-            connection.execute("VACUUM INTO ?", (str(clean),))
+    with store.folder.spool(cenv) as clean:
+        with store.folder.spool(cenv) as raw:
+            with store.session(cenv) as session:
+                store.require_space(2 * _size(session))
+                _copy(session, raw)
+            with told(), closing(connect(raw)) as connection:
+                connection.execute("PRAGMA journal_mode=OFF")
+                connection.execute("PRAGMA synchronous=OFF")
+                _empty(connection)
+                # A new file, so that no free page or slack keeps what was deleted; INTO, since only that keeps every rowid.
+                os.unlink(clean)
+                connection.execute("VACUUM INTO ?", (str(clean),))
         os.chmod(clean, 0o600)
         yield clean
 
@@ -56,6 +57,11 @@ def overwrite(session: Session, holder: Session, source: Path, prepare: Callable
             holder.execute("ROLLBACK")
         # The first page takes the lock, so one look in the middle is enough; the last step commits.
         connection.backup(session.connection, pages=max(1, pages // 2), progress=look)
+
+
+def _size(session: Session) -> int:
+    (pages,), (page_bytes,) = (session.connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    return int(pages * page_bytes)
 
 
 def _copy(session: Session, target: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Final
+from typing import Final, NamedTuple
 
 from wce.config import SettingError
 from wce.store.sqlite import connect
@@ -14,17 +14,28 @@ from wce.store.sqlite import connect
 _USUAL: Final = ("/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108  # where SQLite looks, in its order
 
 
-class Spill:
-    """`folder` None: where SQLite goes by itself as a rule. `floor_bytes` are to stay free there."""
+class Room(NamedTuple):
+    """Bytes that may still be spilled, and that cenvs may still grow by; below 0 where the floor is reached."""
 
-    def __init__(self, folder: Path | None, floor_bytes: int) -> None:
+    spill: int
+    cenvs: int
+
+
+class Spill:
+    """`folder` None: where SQLite goes by itself as a rule. `floor_bytes` are to stay free there, and in the folder of the cenvs."""
+
+    def __init__(self, folder: Path | None, cenvs: Path, floor_bytes: int) -> None:
         self.folder = _usual() if folder is None else folder
+        self._cenvs = cenvs
         self._floor_bytes = floor_bytes
 
-    def room(self) -> int:
-        """Bytes that may still be written; below 0 where the floor is reached."""
+    def room(self) -> Room:
+        """What there is at this moment."""
+        return Room(self._left(self.folder), self._left(self._cenvs))
+
+    def _left(self, folder: Path) -> int:
         try:
-            disk = os.statvfs(self.folder)
+            disk = os.statvfs(folder)
         except OSError:  # it is away, and SQLite goes where it goes by itself
             disk = os.statvfs(_usual())
         return disk.f_bavail * disk.f_frsize - self._floor_bytes

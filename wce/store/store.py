@@ -70,7 +70,8 @@ class Store:
         self.now = now
         self.hooks = Hooks(metrics)
         self.folder = Folder(settings.storage_dir)
-        self.spill = Spill(settings.temp_dir, settings.min_free_mb * 1024 * 1024)
+        self._floor_bytes = settings.min_free_mb * 1024 * 1024
+        self.spill = Spill(settings.temp_dir, self.folder.path, self._floor_bytes)
         self.connections = Connections(settings.max_open_cenvs, metrics, self.folder.identity)
         self._folder_lock = FolderLock(self.folder.path, settings.instance, self.folder.sweep)
         self._migrations = migrate.load() if migrations is None else migrations
@@ -220,9 +221,9 @@ class Store:
         self.connections.close_cenv(cenv)
         self._damaged.add(cenv)
 
-    def require_space(self) -> None:
+    def require_space(self, more_bytes: int = 0) -> None:
         """On a full disk not even DELETE works, so writing stops while there is still room to put things right."""
-        if self.folder.free_bytes() < self.settings.min_free_mb * 1024 * 1024:
+        if self.folder.free_bytes() - more_bytes < self._floor_bytes:
             raise WceError("disk_full")
 
     def require_same_file(self, cenv: str) -> None:

@@ -229,7 +229,7 @@ class Receiver:
 @contextmanager
 def _folder(settings: Settings) -> Iterator[None]:
     """The storage folder's lock, and a new table of rate limits: a restart forgets what was counted."""
-    require_folder(Spill(settings.temp_dir, 0).folder)
+    require_folder(Spill(settings.temp_dir, settings.storage_dir, 0).folder)
     folder = Folder(settings.storage_dir)
     folder.make()
     lock = FolderLock(folder.path, settings.instance, folder.sweep)
