@@ -116,7 +116,7 @@ def test_the_unit_starts_the_server_and_waits_for_its_stop() -> None:
 
 
 def test_the_unit_leaves_the_processes_of_scripts_to_the_server() -> None:
-    """By default systemd sends SIGTERM to them, too, and a script that ran was answered with 502; and one without memory ended the server."""
+    """By default systemd sends SIGTERM to them, too, and a script that ran was answered with 502; one without memory ended the server."""
     lines = text("wce.service").splitlines()
 
     assert {"KillMode=mixed", "OOMPolicy=continue"} <= set(lines)

@@ -275,6 +275,18 @@ def test_the_commands_work_as_they_stand(run: Callable[[str], str], name: str) -
         place = found + len(piece)
 
 
+@pytest.mark.parametrize("name", [name for name in RUNNABLE if "\nfield() {" in read(name) and name != "docs/examples.md"])
+def test_the_commands_say_why_an_answer_lacks_what_they_look_for(name: str) -> None:
+    """As that of a login too many: whoever goes through the manual fast meets one."""
+    field = re.findall(r"^field\(\) .*$", read(name), re.MULTILINE)[0]
+
+    done = subprocess.run(
+        ["bash", "-c", f"{field}\nfield token"], input='{"detail": "Wait."}', capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Wait.\n")
+
+
 @needs_curl
 def test_the_commands_of_the_readme_leave_no_error_but_the_one_shown(run: Callable[[str], str]) -> None:
     assert re.findall(r'"code":"(\w+)"', run("README.md")) == ["row_policy"]
