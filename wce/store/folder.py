@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -74,7 +75,8 @@ class Folder:
 
     def delete(self, cenv: str) -> None:
         """Delete the file of a cenv; connections that are still open read on in what has no name any more."""
-        _delete(self.path / (cenv + _SUFFIX))
+        with self._alone():
+            _delete(self.path / (cenv + _SUFFIX))
 
     @contextmanager
     def spool(self, cenv: str = "") -> Iterator[Path]:
@@ -104,9 +106,26 @@ class Folder:
         sync(self.path)
 
     def unpark(self, cenv: str) -> None:
-        """Make what was laid aside a cenv again."""
-        os.rename(self.path / (cenv + _PARKED), self.path / (cenv + _SUFFIX))
+        """Make what was laid aside a cenv again; FileNotFoundError where somebody else has just done it.
+
+        The log of the file before may have outlived it, where its deletion was killed. SQLite would take it for that of this one.
+        """
+        with self._alone():
+            parked, path = self.path / (cenv + _PARKED), self.path / (cenv + _SUFFIX)
+            parked.stat()
+            _delete(path, _COMPANIONS)
+            os.rename(parked, path)
         sync(self.path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """`with` what no two processes do at once: names go and come with those of their companions."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def parked(self) -> list[str]:
         """The names of all cenvs that something is laid aside of."""
@@ -189,8 +208,8 @@ class Folder:
         return free
 
 
-def _delete(path: Path) -> None:
-    for ending in ("", *_COMPANIONS):
+def _delete(path: Path, endings: tuple[str, ...] = ("", *_COMPANIONS)) -> None:
+    for ending in endings:
         with suppress(FileNotFoundError):
             os.unlink(f"{path}{ending}")
 
