@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -254,3 +255,13 @@ def test_a_key_that_was_taken_back_stays_so(world: World, backups: Backups) -> N
     backups.restore(world.session, world.owner, made.id)
 
     assert world.session.all("SELECT name FROM _wce_api_keys") == [("kept",)]
+
+
+def test_a_round_sweeps_what_a_killed_command_left_a_day_ago(world: World, keeper: Keeper) -> None:
+    left = world.store.folder.path / ".wce.spool.0123"
+    left.touch()
+    os.utime(left, (world.store.now() - 25 * HOUR,) * 2)
+
+    keeper.round()
+
+    assert not left.exists()

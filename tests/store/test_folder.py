@@ -151,6 +151,22 @@ def test_sweep_deletes_what_a_crash_left_and_nothing_else(folder):
     assert {path.name for path in folder.path.iterdir()} == kept
 
 
+def test_what_a_command_left_that_was_killed_is_swept_when_it_is_old(folder):
+    passing = [
+        folder.path / name for name in (f"{NAME}.db.new", f"{NAME}.db.new-wal", f".wce.spool.{NAME}.0123", ".wce.spool.4567-journal")
+    ]
+    lasting = [folder.path / name for name in (f"{NAME}.db", f"{NAME}.db-wal", f"{NAME}.deleted", ".wce.lock")]
+    for path in (*passing, *lasting):
+        path.write_bytes(b"x")
+        os.utime(path, (1000, 1000))
+
+    folder.sweep_old(1000)
+    assert all(path.exists() for path in passing)
+    folder.sweep_old(1001)
+
+    assert sorted(folder.path.iterdir()) == sorted(lasting)
+
+
 def test_free_bytes_is_the_disks(folder):
     disk = os.statvfs(folder.path)
 

@@ -1,4 +1,4 @@
-"""What has to be done by the clock for all cenvs: backups that are due, and deletions whose time of grace is over.
+"""What has to be done by the clock for all cenvs: backups that are due, deletions whose time of grace is over, files of killed commands.
 
 One thread, and of several processes one at a time: whoever holds the lock file.
 """
@@ -24,6 +24,7 @@ LOCK: Final = ".wce.keeper"
 _ROUND_SECONDS: Final = 300.0
 _PAUSE_SECONDS: Final = 0.02  # between two cenvs: a round is in no hurry
 _HOUR: Final = 3600
+_DAY: Final = 24 * _HOUR
 
 
 class Keeper:
@@ -70,6 +71,7 @@ class Keeper:
             self._closed.wait(self._round_seconds)
 
     def _look_at_all(self) -> None:
+        self._store.folder.sweep_old(self._store.now() - _DAY)
         for cenv in deletion.forget_old(self._store):
             LOGGER.info("cenv removed for good", extra={"cenv": cenv})
         for cenv in self._store.cenvs():

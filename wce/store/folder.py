@@ -188,10 +188,16 @@ class Folder:
             owner = name
             for ending in _COMPANIONS:
                 owner = owner.removesuffix(ending)
-            is_draft = owner.endswith(_DRAFT) and _UUID.fullmatch(owner.removesuffix(_DRAFT))
             is_orphan = name != owner and owner not in names and _UUID.fullmatch(owner.removesuffix(_SUFFIX))
-            if is_draft or is_orphan or name.startswith(_SPOOL):
+            if is_orphan or _for_now(owner):
                 (self.path / name).unlink()
+
+    def sweep_old(self, before: float) -> None:
+        """Delete what lives for one request and was last written before this time: a command that was killed beside a server left it."""
+        for name in filter(_for_now, self._names()):
+            with suppress(FileNotFoundError):
+                if (self.path / name).stat().st_mtime < before:
+                    _delete(self.path / name)
 
     def _names(self) -> Iterator[str]:
         with os.scandir(self.path) as entries:
@@ -206,6 +212,11 @@ class Folder:
             free = disk.f_bavail * disk.f_frsize
             self._space = (time.monotonic(), free)
         return free
+
+
+def _for_now(name: str) -> bool:
+    """Whether it is the name of a draft or a spooled file."""
+    return name.startswith(_SPOOL) or (name.endswith(_DRAFT) and _UUID.fullmatch(name.removesuffix(_DRAFT)) is not None)
 
 
 def _delete(path: Path, endings: tuple[str, ...] = ("", *_COMPANIONS)) -> None:
