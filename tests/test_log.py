@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from wce.log import LOGGER, JsonFormatter, configure, info
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -133,3 +137,20 @@ def test_other_handlers_get_a_record(log_file: Path) -> None:
     (record,) = Kept.records
     told = json.loads(JsonFormatter().format(record))
     assert (told["level"], told["event"], told["status"]) == ("info", "request", 200)
+
+
+def test_every_event_of_the_log_stands_under_operating() -> None:
+    calls = (
+        node
+        for path in [ROOT / "app.py", *(ROOT / "wce").rglob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and re.fullmatch(r"(log\.)?LOGGER\.(debug|info|warning|error|exception)", ast.unparse(node.func))
+    )
+    events = {
+        part.value for call in calls for part in ast.walk(call.args[0]) if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
+
+    told = set(re.findall(r"`([^`]+)`", (ROOT / "docs/operating.md").read_text(encoding="utf-8").split("## Logs")[1]))
+
+    assert len(events) > 30
+    assert events - told == set()

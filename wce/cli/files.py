@@ -91,9 +91,12 @@ def backup(desk: Desk, cenv: str, listed: bool) -> None:
     \b
     Example: python -m wce backup 3f2a
     """
-    with desk.session(cenv) as session:
-        backups = _backups(desk)
-        found = backups.list(session.cenv) if listed else [backups.create(session, OPERATOR)]
+    backups = _backups(desk)
+    if listed:
+        found = backups.list(desk.cenv(cenv))  # also of one that is damaged
+    else:
+        with desk.session(cenv) as session:
+            found = [backups.create(session, OPERATOR)]
     rows = [(item.id, item.bytes, item.rows, item.created_by) for item in found]
     desk.show({"backups": [asdict(item) for item in found]}, lambda: table(("BACKUP", "BYTES", "ROWS", "BY"), rows))
 
@@ -108,8 +111,14 @@ def restore(desk: Desk, cenv: str, backup_id: str) -> None:
     \b
     Example: python -m wce restore 3f2a 20261129T014027Z-manual-5f3e21aa
     """
-    with desk.session(cenv) as session:
-        found = _backups(desk).restore(session, OPERATOR, backup_id)
+    named, backups = desk.cenv(cenv), _backups(desk)
+    try:
+        with desk.store.session(named) as session:
+            found = backups.restore(session, OPERATOR, backup_id)
+    except WceError as error:
+        if error.code != "cenv_damaged":
+            raise
+        found = backups.restore_damaged(named, OPERATOR, backup_id)
     desk.show(asdict(found), lambda: [f"{found.id}, {found.rows} rows"])
 
 

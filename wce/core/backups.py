@@ -16,7 +16,7 @@ from wce.core import audit
 from wce.core.digests import sha256
 from wce.core.exports import require_owner
 from wce.core.operator import OPERATOR
-from wce.core.replacing import put_in_place
+from wce.core.replacing import COUNTERS, move_on, put_in_place
 from wce.core.roles import require_administrator
 from wce.core.users import require_still
 from wce.core.vault import Vault, missing
@@ -158,15 +158,31 @@ class Backups:
             require_owner(session, actor)  # again, where nobody else can write
             if proof is not None:
                 require_still(session, actor, proof)
-            with told(), closing(connect(path)) as connection:
-                _require_whole(connection, path.stat().st_size)
-                migrate.upgrade(connection, migrate.load())
-                draft = Session(cenv, connection, self._store.drafting, self._store.explain)
-                with draft.transaction(actor) as transaction:
-                    audit.record(transaction, AuditEntry("backup.restore", "backup", backup_id, {"kept": kept}))
+            with self._made_ready(path, cenv, actor, backup_id, kept) as draft:
                 _drop_revoked(draft, session)
             put_in_place(session, holder, path)
         return facts
+
+    def restore_damaged(self, cenv: str, actor: Actor, backup_id: str) -> Backup:
+        """The same where the file is damaged, so that nothing can be asked of it: it is laid aside as it is."""
+        facts = self.find(cenv, backup_id)
+        with self.fetched(cenv, backup_id) as path:
+            with self._made_ready(path, cenv, actor, backup_id, "") as draft:
+                # Its counters cannot be read: these are beyond what any file has counted to, also one that came back like this before.
+                move_on(draft.connection, (int(self._store.now() * 1000),) * len(COUNTERS))
+            self._store.folder.exchange(cenv, path)
+        return facts
+
+    @contextmanager
+    def _made_ready(self, path: Path, cenv: str, actor: Actor, backup_id: str, kept: str) -> Iterator[Session]:
+        """`with` a fetched backup that is whole, of this version, and tells in its log that it was brought back."""
+        with told(), closing(connect(path)) as connection:
+            _require_whole(connection, path.stat().st_size)
+            migrate.upgrade(connection, migrate.load())
+            draft = Session(cenv, connection, self._store.drafting, self._store.explain)
+            with draft.transaction(actor) as transaction:
+                audit.record(transaction, AuditEntry("backup.restore", "backup", backup_id, {"kept": kept}))
+            yield draft
 
     def _require_room(self, cenv: str, kind: str, username: str) -> None:
         """Raise `quota_exceeded` where users have made as many as may be kept."""

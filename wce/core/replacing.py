@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +15,12 @@ COUNTERS: Final = ("grants", "settings", "endpoints", "templates", "commits", "p
 
 
 def put_in_place(session: Session, holder: Session, draft: Path) -> None:
-    """Make the draft's content that of the session's cenv, whose writers `holder` keeps out.
-
-    Counters go on from beyond those of both, so that nothing that any process has cached is right by accident.
-    """
+    """Make the draft's content that of the session's cenv, whose writers `holder` keeps out."""
     held = session.one(f"SELECT {', '.join(COUNTERS)} FROM _wce_state WHERE id = 1") or (0,) * len(COUNTERS)
+    overwrite(session, holder, draft, lambda connection: move_on(connection, held))
 
-    def move_on(connection: Connection) -> None:
-        sets = ", ".join(f"{name} = max({name}, ?) + {JUMP}" for name in COUNTERS)
-        connection.execute(f"UPDATE _wce_state SET {sets}", held)
 
-    overwrite(session, holder, draft, move_on)
+def move_on(connection: Connection, held: Sequence[int]) -> None:
+    """Have the draft's counters go on from beyond its own and these, so that nothing that any process has cached is right by accident."""
+    sets = ", ".join(f"{name} = max({name}, ?) + {JUMP}" for name in COUNTERS)
+    connection.execute(f"UPDATE _wce_state SET {sets}", tuple(held))

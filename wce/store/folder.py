@@ -23,6 +23,7 @@ _DRAFT: Final = ".db.new"  # under construction; a crash may leave one behind
 _LOG: Final = "-wal"
 _COMPANIONS: Final = (_LOG, "-shm", "-journal")
 _PARKED: Final = ".deleted"  # whole copies of cenvs that were deleted and may come back
+_ASIDE: Final = ".damaged"  # behind the name of a file that a backup has taken the place of
 _SPOOL: Final = ".wce.spool."  # files that live for one request; a crash may leave one behind
 _SPACE_SECONDS: Final = 1.0
 _DESCRIPTORS: Final = "/proc/self/fd"
@@ -115,6 +116,20 @@ class Folder:
             parked.stat()
             _delete(path, _COMPANIONS)
             os.rename(parked, path)
+        sync(self.path)
+
+    def exchange(self, cenv: str, copy: Path) -> None:
+        """Put a finished file of the folder in the place of a damaged one, which stays beside it with what belongs to it."""
+        with self._alone():
+            path = self.path / (cenv + _SUFFIX)
+            aside = f"{path}{_ASIDE}"
+            sync(copy)
+            _delete(Path(aside))
+            os.link(path, aside)  # so that at no moment there is none
+            for ending in _COMPANIONS:
+                with suppress(FileNotFoundError):
+                    os.rename(f"{path}{ending}", f"{aside}{ending}")
+            os.rename(copy, path)
         sync(self.path)
 
     @contextmanager
