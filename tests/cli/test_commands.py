@@ -191,6 +191,20 @@ def test_a_path_that_cannot_be_used_is_wrong_usage_and_named_with_its_setting(ru
     assert (done.exit_code, done.stderr) == (2, f"wce: {variable} {path}: Not a directory\n")
 
 
+@pytest.mark.parametrize("words", [["list"], ["info", "3f2a"], ["migrate"], ["undelete"]])
+def test_a_folder_that_is_not_there_is_a_slip_and_not_made(run, folder, words):
+    done = run(*words)
+
+    assert (done.exit_code, done.stderr) == (2, f"wce: WCE_STORAGE_DIR {folder}: No such file or directory\n")
+    assert not folder.exists()
+
+
+def test_the_first_cenv_makes_the_folder(run, folder):
+    assert run("new", "ada", "--password", PASSWORD).exit_code == 0
+
+    assert [path.suffix for path in folder.glob("[0-9a-f]*")] == [".db"]
+
+
 def test_a_folder_in_which_nothing_can_be_made_is_wrong_usage_too(run, folder):
     (folder / ".wce.lock").mkdir(parents=True)
 
@@ -258,6 +272,7 @@ def test_migrating_wants_the_folder_for_itself(run, ask, store, cenv, folder):
 
 
 def test_every_way_to_call_it_works(folder):
+    folder.mkdir()
     environ = {"WCE_STORAGE_DIR": str(folder), "PATH": "/usr/bin:/bin"}
     for command in ([sys.executable, "-m", "wce"], [str(Path(sys.executable).parent / "flask"), "wce"]):
         done = subprocess.run([*command, "--json", "list"], cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=60)

@@ -58,6 +58,7 @@ def new(desk: Desk, username: str, password: str, example: str | None) -> None:
     Example: python -m wce new ada --example todo
     """
     chosen = None if example is None else examples.find_example(example)
+    desk.make_folder()
     made = create_cenv(desk.store, desk.passwords(), username, password)
     if chosen is None:
         desk.show({"cenv_id": made}, lambda: [made])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
@@ -10,11 +11,12 @@ from typing import Any, Final, NoReturn
 import click
 
 from wce import log, values
-from wce.config import SettingError, Settings
+from wce.config import SettingError, Settings, usable
 from wce.core.passwords import Passwords
 from wce.errors import WceError
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
+from wce.store.folder import Folder
 from wce.store.session import Session
 from wce.store.store import Store
 
@@ -37,6 +39,13 @@ class Desk(AbstractContextManager["Desk"]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._closing.close()
+
+    def make_folder(self) -> None:
+        """For what puts the first cenv into it; else a folder that is not there is a slip, or belongs to the user of the server."""
+        try:
+            Folder(self.settings.storage_dir).make()
+        except SettingError as error:
+            fail(str(error), USAGE)
 
     @property
     def store(self) -> Store:
@@ -88,6 +97,8 @@ class Desk(AbstractContextManager["Desk"]):
         store = Store(self.settings, self.metrics)
         try:
             log.configure("error" if self.settings.log_level == "info" else self.settings.log_level, self.settings.log_file)
+            with usable("WCE_STORAGE_DIR"):
+                os.stat(self.settings.storage_dir)
             store.open() if alone else store.visit()
         except (SettingError, OSError) as error:
             fail(str(error), USAGE)

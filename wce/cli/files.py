@@ -63,6 +63,8 @@ def import_cenv(desk: Desk, file: Path, into: str | None, username: str | None, 
     Example: python -m wce import shop.sqlite3 --username ada
     """
     most = desk.settings.max_import_mb * _MIB
+    if into is None:
+        desk.make_folder()
     with _checking(desk) as check:
         importer = Importer(desk.store, desk.guard, check)
         if into is not None:
