@@ -152,6 +152,16 @@ def test_the_pod_has_known_fields_one_replica_and_no_rights() -> None:
     assert mounted == there
 
 
+def test_the_pod_has_the_server_make_its_folder() -> None:
+    """The root of a volume belongs to root whatever `fsGroup` says, and the server will not have one that others may look into."""
+    (container,) = manifest("StatefulSet")["spec"]["template"]["spec"]["containers"]
+    (disk,) = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "cenvs"]
+
+    folder = {item["name"]: item.get("value", "") for item in container["env"]}["WCE_STORAGE_DIR"]
+
+    assert folder.startswith(f"{disk}/")
+
+
 def test_the_probes_ask_for_what_the_server_answers() -> None:
     (container,) = manifest("StatefulSet")["spec"]["template"]["spec"]["containers"]
 
