@@ -60,18 +60,36 @@ def test_a_text_that_looks_like_a_cycle_changes_nothing_for_what_stands_beside_i
     ]  # fmt: skip
 
 
-def test_a_text_of_megabytes_becomes_json_in_less_memory_than_orjson_asks_for() -> None:
-    program = """
+@pytest.mark.parametrize(
+    ("made", "size"),
+    [("['x' * 8_000_000]", 8_000_004), ("{'a': [1] * 200_000}", 400_007), ("dict.fromkeys(map(str, range(60_000)))", 768_891)],
+)
+def test_a_large_value_becomes_json_in_less_memory_than_orjson_asks_for(made: str, size: int) -> None:
+    done = in_little_memory(f"value = {made}", "print(len(answer.encode(value, len(repr(value)))))", 60 if size > 1_000_000 else 20)
+
+    assert (done.returncode, done.stdout) == (0, f"{size}\n")
+
+
+def test_rows_of_megabytes_are_read_in_less_memory_than_orjson_asks_for() -> None:
+    first = 'rows = b\'{"columns": ["a"], "rows": [["\' + b\'x\' * 9_000_000 + b\'"]]}\''
+    asked = "data = database.Database(lambda _asked: ({'ok': True}, rows)); data.begin(1); print(len(data.query('')[0]['a']))"
+
+    done = in_little_memory(first, asked, 60)
+
+    assert (done.returncode, done.stdout) == (0, "9000000\n")
+
+
+def in_little_memory(first: str, then: str, spare_mb: int) -> subprocess.CompletedProcess[str]:
+    """Run both lines in a process of their own, the second one with no more memory than that beyond what is used before it."""
+    program = f"""
 import resource
-from wce.sandbox import answer, limits
+from wce.sandbox import answer, database, limits
 
-value = ["x" * 8_000_000]
-resource.setrlimit(resource.RLIMIT_DATA, (limits.own_sizes().data_bytes + (60 << 20), resource.RLIM_INFINITY))
-print(len(answer.encode(value, len(repr(value)))))
+{first}
+resource.setrlimit(resource.RLIMIT_DATA, (limits.own_sizes().data_bytes + ({spare_mb} << 20), resource.RLIM_INFINITY))
+{then}
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, text=True)
-
-    assert (done.returncode, done.stdout) == (0, "8000004\n")
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, text=True)
 
 
 def test_many_rows_with_such_a_text_are_no_more_work_than_others(stand: Stand) -> None:

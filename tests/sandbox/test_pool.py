@@ -198,6 +198,22 @@ def test_a_worker_that_has_grown_is_retired(make: Callable[..., Pool]) -> None:
     wait_until(lambda: pool.state().ends == {"retired": 1} and pool.state().idle == 3)
 
 
+def test_a_worker_that_keeps_memory_without_using_it_is_retired(make: Callable[..., Pool]) -> None:
+    pool = make()
+
+    answer(pool, "a", job("global kept\nkept = bytes(56 << 20)\ntime.sleep(0.01)\nreturn 1"))
+
+    wait_until(lambda: pool.state().ends == {"retired": 1} and pool.state().idle == 3)
+
+
+@pytest.mark.parametrize("uid", [os.getuid(), None], ids=["own user", "another user where it may be"])
+def test_what_earlier_calls_have_left_in_a_worker_takes_no_room_from_the_next(make: Callable[..., Pool], uid: int | None) -> None:
+    pool = make(uid=uid)
+    answer(pool, "a", job("sys.kept = bytes(40 << 20)\ntime.sleep(0.01)\nreturn 1", Budget(memory_mb=64)))
+
+    assert answer(pool, "a", job("return [len(sys.kept) >> 20, len(bytes(60 << 20)) >> 20]", Budget(memory_mb=64))) == b"[40,60]"
+
+
 def test_an_idle_worker_that_was_killed_from_elsewhere_fails_no_call(make: Callable[..., Pool]) -> None:
     pool = make()
     for worker in list(pool._idle):

@@ -211,6 +211,13 @@ def test_the_limits_of_memory_and_processor_are_set_from_outside_for_each_call(o
     assert 9 < processor < 60
 
 
+def test_who_crashed_for_want_of_memory_is_told_so(worker: Worker) -> None:
+    fault = fault_of(worker, "sys.modules['ctypes'].string_at(0)", Budget(memory_mb=64))
+
+    assert (fault.kind, worker.ended) == ("crash", "crash")
+    assert fault.message.endswith("Most likely it needed more than the 64 MiB of memory that it may have.")
+
+
 def test_a_worker_that_uses_up_its_processor_time_is_ended_by_the_kernel(own_user: Worker) -> None:
     worker = own_user
     worker.call(job("return 1"), refuse_sql)

@@ -19,7 +19,9 @@ JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
 _MAX_DEPTH: Final = 64
 _MOST_ESCAPED: Final = 6  # characters of JSON for one of a text
-_MOST_ASKED: Final = 16  # bytes that orjson asks for at most, for one of a text: eight, as a power of two
+# Bytes that orjson asks for at most, twice as many as it needs then: for one of a text, and for an item of a list or of a dict.
+_MOST_ASKED: Final = 16
+_ASKED: Final[dict[type, int]] = {list: 288, tuple: 288, dict: 576}
 _MAX_HEADERS: Final = 50
 _MAX_HEADER: Final = 8_192
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -65,11 +67,22 @@ def encode(value: Any, text_size: int = 0) -> bytes:
     """
     try:
         # orjson does not look whether it was given the memory that it asks for, which it dies of; zeros cost nothing.
-        bytes(_MOST_ASKED * text_size)
+        bytes(_asked_for(value, text_size))
         return orjson.dumps(value, default=_plain)
     except (orjson.JSONEncodeError, RecursionError, MemoryError):
         # Too wide an integer, too deep, or a key that is no text: say which, or write it the slow way.
         return json.dumps(_walk(value, 0), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _asked_for(value: Any, text_size: int) -> int:
+    """How much memory orjson may ask for at once."""
+    if not text_size:
+        return 0
+    most, level = 0, [value] if type(value) in _ASKED else []
+    while level:
+        most = max(most, *[_ASKED[type(item)] * len(item) for item in level])
+        level = [part for item in level for part in (item.values() if type(item) is dict else item) if type(part) in _ASKED]
+    return most + _MOST_ASKED * text_size
 
 
 def base64_text(value: bytes) -> str:

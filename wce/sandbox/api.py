@@ -133,7 +133,7 @@ REQUEST: Final = {
 _PRELUDE: Final = r"""
 def _wce_odd(value):
     text = repr(value)
-    large = len(text) if len(text) > 1000000 else None
+    large = len(text) if len(text) > 100000 else None
     if "[...]" not in text and "{...}" not in text and "\\x00" not in text:
         return large
     left, level = len(text), [value]

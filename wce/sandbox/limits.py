@@ -22,7 +22,7 @@ _CPUS: Final = 3  # what computes in a worker at once: two threads of Go's, and 
 _SPARE_SECONDS: Final = 2
 _LOOK_SECONDS: Final = 0.2  # for which a limit holds that was right: no more than one second of processor time can have passed
 _PAGE_BYTES: Final = resource.getpagesize()
-_STATM_RESIDENT: Final = 1  # its place in the line
+_STATM_RESIDENT, _STATM_DATA = 1, 5  # their places in the line
 _SYS_RESOURCE: Final = 24  # of linux/capability.h
 
 
@@ -41,9 +41,9 @@ class Sizes(NamedTuple):
     data_bytes: int
     space_bytes: int
 
-    def plus(self, memory_mb: int) -> Sizes:
-        """The limits of a worker that is so large when warm and may use so much more."""
-        more = memory_mb << 20
+    def plus(self, memory_mb: int, kept_bytes: int = 0) -> Sizes:
+        """The limits of a worker that is so large when warm, keeps so much since and may use so much more."""
+        more = (memory_mb << 20) + kept_bytes
         return Sizes(self.data_bytes + more, self.space_bytes + _RESERVED_BYTES + more)
 
 
@@ -55,7 +55,7 @@ def own_sizes() -> Sizes:
 
 
 class Limits:
-    """Memory as the size when warm plus the budget, and processor time, which ends a worker that nobody watches any more."""
+    """Memory as the size before the call plus the budget, and processor time, which ends a worker that nobody watches any more."""
 
     def __init__(self, warm: Sizes, pid: int = 0) -> None:
         """Of that process; 0 is this one."""
@@ -63,22 +63,23 @@ class Limits:
         self._warm = warm
         # The processor time of another process, as clock_getcpuclockid(3) names it.
         self._clock = (~pid << 3) | 2 if pid else time.CLOCK_PROCESS_CPUTIME_ID
-        self._memory_mb = -1
+        self._memory = (-1, 0)
         self._seconds = 0.0
         self._cpu_seconds = -1
         self._looked = 0.0
 
-    def allow(self, budget: Budget) -> None:
-        """Make room for one call; raises OSError where the process is gone."""
+    def allow(self, budget: Budget, kept_bytes: int) -> None:
+        """Make room for one call, beside what earlier ones have left; raises OSError where the process is gone."""
         now = time.monotonic()
-        if budget.memory_mb == self._memory_mb and budget.seconds == self._seconds and now - self._looked < _LOOK_SECONDS:
+        memory = (budget.memory_mb, kept_bytes)
+        if memory == self._memory and budget.seconds == self._seconds and now - self._looked < _LOOK_SECONDS:
             return
         self._looked, self._seconds = now, budget.seconds
-        if budget.memory_mb != self._memory_mb:
-            most = self._warm.plus(budget.memory_mb)
+        if memory != self._memory:
+            most = self._warm.plus(*memory)
             self._set(resource.RLIMIT_DATA, most.data_bytes)
             self._set(resource.RLIMIT_AS, most.space_bytes)
-            self._memory_mb = budget.memory_mb
+            self._memory = memory
         wanted = math.ceil(time.clock_gettime(self._clock) + _CPUS * budget.seconds + _SPARE_SECONDS)
         # A call costs far less than a second as a rule, so most find a limit that fits.
         if not wanted <= self._cpu_seconds <= wanted + _SPARE_SECONDS:
@@ -93,6 +94,13 @@ class Limits:
         resource.prlimit(self._pid, limit, (value, hard))
 
 
+class Held(NamedTuple):
+    """The memory of a process: what is in use of it now, and what was made room for and counts against RLIMIT_DATA."""
+
+    resident_bytes: int
+    data_bytes: int
+
+
 class Memory:
     """How much memory another process holds; its file stays open, for opening it costs more than reading it."""
 
@@ -100,12 +108,13 @@ class Memory:
         """Raises OSError where the process is gone."""
         self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
 
-    def resident_bytes(self) -> int:
-        """0 where that cannot be read any more."""
+    def held(self) -> Held:
+        """Nothing where that cannot be read any more."""
         try:
-            return int(os.pread(self._statm, 128, 0).split()[_STATM_RESIDENT]) * _PAGE_BYTES
+            pages = os.pread(self._statm, 128, 0).split()
         except OSError:
-            return 0
+            return Held(0, 0)
+        return Held(*(int(pages[place]) * _PAGE_BYTES for place in (_STATM_RESIDENT, _STATM_DATA)))
 
     def close(self) -> None:
         os.close(self._statm)

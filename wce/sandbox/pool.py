@@ -23,6 +23,7 @@ from wce.sandbox.suspension import Suspensions
 NOBODY: Final = 65_534
 _MAX_CALLS: Final = 10_000
 _MAX_RESIDENT_BYTES: Final = 96 << 20
+_MAX_KEPT_BYTES: Final = 48 << 20
 _START_SECONDS: Final = 15.0
 _RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)  # after starts that failed
 _CLOSE_SECONDS: Final = 5.0
@@ -192,7 +193,7 @@ class Pool:
             worker.end("closed")
         if worker.ended:
             self._note_end(worker)
-        worn = not worker.ended and (worker.calls >= _MAX_CALLS or worker.holds_more(_MAX_RESIDENT_BYTES))
+        worn = not worker.ended and (worker.calls >= _MAX_CALLS or worker.holds_more(_MAX_RESIDENT_BYTES, _MAX_KEPT_BYTES))
         with self._changed:
             self._turns.end(cenv)
             if worn or worker.ended:

@@ -25,6 +25,7 @@ _NO_MEMORY: Final = (
     b"memory allocation of",
     b"malloc failed",
 )
+_CRASHED: Final = "The script made its process crash."
 _LOOK_EVERY: Final = 16  # calls, for its memory
 _TOLERANCE_SECONDS: Final = 0.05  # by which a wait may be longer than the time that is left, to set it anew less often
 
@@ -72,6 +73,8 @@ class Worker:
         self.lacking: list[str] = []  # what this machine did not let it be hardened by
         self._limits: Limits | None = None
         self._memory: Memory | None = None
+        self._warm_bytes = 0  # of memory, as a limit counts it
+        self._kept_bytes = 0  # beyond that, since the calls that were
         self._budget = Budget()
         self._began = 0.0
         self._deadline = 0.0
@@ -85,7 +88,9 @@ class Worker:
         try:
             meta, _ = wire.receive(self._sock, 0, self._wait)
             self.lacking = [str(item) for item in meta["lacking"]]
-            self._limits = Limits(Sizes(int(meta["data_bytes"]), int(meta["space_bytes"])), self.pid) if self._outside else None
+            warm = Sizes(int(meta["data_bytes"]), int(meta["space_bytes"]))
+            self._warm_bytes = warm.data_bytes
+            self._limits = Limits(warm, self.pid) if self._outside else None
             self._memory = Memory(self.pid)
         except (OSError, EOFError, wire.WireError) as error:
             self.end("crash")
@@ -117,11 +122,16 @@ class Worker:
     def alive(self) -> bool:
         return not self.ended and self._process.poll() is None
 
-    def holds_more(self, most_bytes: int) -> bool:
-        """Whether it holds more memory than that; after a quick call, which cannot take much, nobody looks as a rule."""
-        if self.calls % _LOOK_EVERY and time.monotonic() - self._began < QUICK_SECONDS:
+    def holds_more(self, resident_bytes: int, kept_bytes: int) -> bool:
+        """Whether it holds more memory than that, or has kept more of its calls; after a quick call, which cannot take much, nobody
+        looks as a rule.
+        """
+        if self._memory is None or (self.calls % _LOOK_EVERY and time.monotonic() - self._began < QUICK_SECONDS):
             return False
-        return self._memory is not None and self._memory.resident_bytes() > most_bytes
+        held = self._memory.held()
+        # Go and malloc seldom give back what they had, so the next call would find less room than in a new worker.
+        self._kept_bytes = max(0, held.data_bytes - self._warm_bytes)
+        return held.resident_bytes > resident_bytes or self._kept_bytes > kept_bytes
 
     def kill(self) -> None:
         """End the process and wait for it; whoever talks to it finds it gone."""
@@ -146,8 +156,10 @@ class Worker:
         self._deadline = self._began + budget.seconds
         self._queries = 0
         try:
-            if self._limits is not None:
-                self._limits.allow(budget)
+            if self._limits is None:
+                meta["kept_bytes"] = self._kept_bytes
+            else:
+                self._limits.allow(budget, self._kept_bytes)
             self._send(wire.frame(meta, body))
         except (ProcessLookupError, BrokenPipeError) as error:
             self.end("crash")
@@ -239,14 +251,17 @@ class Worker:
         if code == -signal.SIGXCPU:
             self.ended = "time"
             return self._told("time", "The script used up its processor time.")
-        return self._lost("crash", f"ended with {code}")
+        fault = self._lost("crash", f"ended with {code}")
+        if code == -signal.SIGSEGV:  # as what does not look whether it was given the memory that it asked for
+            fault.message = f"{_CRASHED} Most likely it needed more than the {self._budget.memory_mb} MiB of memory that it may have."
+        return fault
 
     def _lost(self, kind: str, message: str) -> Fault:
         """End the worker, for it is not to be talked to any more."""
         self.end(kind)
         if kind == "crash":
             self.stderr = f"{message}; ".encode() + self.stderr
-            message = "The script made its process crash."
+            message = _CRASHED
         return self._told(kind, message)
 
     def _told(self, kind: str, message: str) -> Fault:

@@ -65,7 +65,7 @@ def _live(sock: socket.socket, make: Callable[[Ask], Runtime], config: Mapping[s
         while True:
             meta, body = wire.receive(sock)
             if limits is not None:
-                limits.allow(Budget(**meta["budget"]))
+                limits.allow(Budget(**meta["budget"]), meta["kept_bytes"])
             sock.sendall(wire.frame(*_answer(runtime, ask, meta, body)))
     except (EOFError, ConnectionError):
         os._exit(0)  # the server is gone; there is nothing to clean up
