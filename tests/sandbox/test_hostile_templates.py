@@ -189,6 +189,50 @@ def test_a_function_does_not_show_where_it_stands_in_memory(site: Site, source: 
     assert "0x" not in text
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "cycler",
+        "cycler('a')",
+        "cycler('a').next",
+        "joiner(',')",
+        "namespace",
+        "dict",
+        "'a'.upper",
+        "'a'['upper']",
+        "('a'|safe).upper",
+        "[1].index",
+        "{}.get",
+        "request.items",
+        "now().isoformat",
+        "loop.cycle",
+        "self.block",
+        "super",
+        "['a']|map(attribute='upper')",
+        *(f"['a']|{name}" for name in ("map('upper')", "select", "reject", "reverse", "unique", "batch(1)", "slice(1)")),
+        "[{'a': 1}]|selectattr('a')",
+        "[{'a': 1}]|rejectattr('a')",
+        "{'a': 1}|items",
+    ],
+)
+@pytest.mark.parametrize("form", ["{{ [%s] }}", "{{ (%s) ~ '' }}", "{{ {}[%s].x }}", "{{ (%s) }}"])
+def test_nothing_that_a_template_can_reach_shows_where_it_stands_in_memory(site: Site, source: str, form: str) -> None:
+    site.add("above", "{% block block %}{% endblock %}")
+    template = "{% extends 'above' %}{% block block %}{% for _ in [1] %}" + form % source + "{% endfor %}{% endblock %}"
+
+    try:
+        shown = site.text(template)
+    except Fault as fault:
+        shown = fault.message
+
+    assert shown
+    assert "0x" not in shown
+
+
+def test_filters_give_lists_which_can_be_counted_and_shown(site: Site) -> None:
+    assert site.text("{{ ['a', 'b']|map('upper')|length }}{{ [1, 2]|reverse }}{{ 'ab'|reverse }}") == "2[2, 1]ba"
+
+
 def test_what_is_not_found_is_told_no_longer_than_a_page_may_be(site: Site) -> None:
     fault = site.fault("{{ not_found('\x01' * 200) }}", budget=Budget(output_bytes=1_000))
 

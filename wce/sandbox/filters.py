@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import wraps
 from math import isfinite
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ KEPT: Final = tuple(
     truncate unique upper urlencode urlize wordcount wordwrap xmlattr
     """.split()  # noqa: SIM905 - as names
 )
+# Those that give their items one by one, as something of which nothing but its place in memory could be shown.
+_LAZY: Final = frozenset({"batch", "items", "map", "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "unique"})
 _MAX_WIDTH: Final = 1_000
 _DATE: Final = re.compile(r"(?:[^%]|%-?[aAbBdHIjmMpSyYZ%])*")
 _MAX_FORMAT: Final = 100
@@ -43,6 +46,17 @@ class Filter:
     signature: str
     does: str
     run: Callable[..., Any]
+
+
+def gathered(lazy: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter with a list in the place of an iterator."""
+
+    @wraps(lazy)  # with the marks by which Jinja knows what to pass
+    def run(*args: Any, **kwargs: Any) -> Any:
+        found = lazy(*args, **kwargs)
+        return list(found) if isinstance(found, Iterator) else found
+
+    return run
 
 
 def date(value: Any, format: str = "%Y-%m-%d") -> str:  # noqa: A002 - as authors write it
@@ -137,6 +151,7 @@ TABLE: Final = (
     Filter("center", "(width=80)", "Text in the middle of a line of at most 1,000 characters.", center),
     Filter("indent", "(width=4, first=false, blank=false)", "Text with its lines further right, by at most 1,000 characters.", indent),
 )
+_KEPT: Final = {name: filters.FILTERS[name] for name in KEPT}
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = (
-    {name: filters.FILTERS[name] for name in KEPT} | {entry.name: entry.run for entry in TABLE} | {"tojson": to_json}
+    _KEPT | {name: gathered(_KEPT[name]) for name in _LAZY} | {entry.name: entry.run for entry in TABLE} | {"tojson": to_json}
 )

@@ -14,6 +14,7 @@ from jinja2.sandbox import safe_range
 
 from wce.sandbox.database import Database
 from wce.sandbox.filters import plain
+from wce.sandbox.jinja import Named
 from wce.sandbox.messages import Fault
 from wce.sandbox.page import Page
 
@@ -30,25 +31,6 @@ class Function:
     signature: str
     does: str
     make: Callable[[Functions], Callable[..., Any]]
-
-
-class Named:
-    """A function that says its name where it is shown, and not where it stands in the memory of its worker."""
-
-    __slots__ = ("_function", "_name")
-
-    def __init__(self, name: str, function: Callable[..., Any]) -> None:
-        self._name = name
-        self._function = function
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._function(*args, **kwargs)
-
-    def __repr__(self) -> str:
-        return f"<function {self._name}>"
-
-
-Named.__name__ = "function"  # as which messages tell of it
 
 
 class Functions:

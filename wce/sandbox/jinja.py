@@ -51,9 +51,6 @@ _OPEN: Final[tuple[tuple[type, frozenset[str]], ...]] = (
     (BlockReference, frozenset({"super"})),
     (Cycler, frozenset({"next", "reset", "current"})),
 )
-# An undefined value says itself why it cannot be called.
-_CALLABLE: Final = (Macro, BlockReference, LoopContext, Joiner, Undefined, BuiltinMethodType, MethodType)
-_CLASSES: Final = (dict, Namespace, Cycler, Joiner)
 _WHOLLY_OPEN: Final = (Namespace, TemplateModule)  # which hold what a template has put there
 _NEWLINE: Final = re.compile(r"\r\n?")
 
@@ -64,6 +61,45 @@ class Seen:
     def __init__(self, value: Any, note: Callable[[], None]) -> None:
         self.value = value
         self.note = note
+
+
+class Named:
+    """A function that says its name where it is shown, and not where it stands in the memory of its worker."""
+
+    __slots__ = ("_function", "_name")
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self._name = name
+        self._function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<function {self._name}>"
+
+
+Named.__name__, Named.__module__ = "function", "builtins"  # as which messages tell of it
+
+
+class _Cycler(Cycler):
+    def __repr__(self) -> str:
+        return "<cycler>"
+
+
+class _Joiner(Joiner):
+    def __repr__(self) -> str:
+        return "<joiner>"
+
+
+class _Block(BlockReference):
+    def __repr__(self) -> str:
+        return f"<block {self.name}>"
+
+
+# An undefined value says itself why it cannot be called.
+_CALLABLE: Final = (Named, Macro, BlockReference, LoopContext, Joiner, Undefined)
+_OF_JINJA: Final = {"namespace": Namespace, "cycler": _Cycler, "joiner": _Joiner}
 
 
 class Place(int):
@@ -78,6 +114,10 @@ class _Context(Context):
         if type(found) is Seen:
             found.note()
             return found.value
+        return found
+
+    def super(self, name: str, current: Callable[[Context], Iterator[str]]) -> BlockReference | Undefined:
+        found: BlockReference | Undefined = _silent(name, super().super(name, current))
         return found
 
 
@@ -115,10 +155,9 @@ class Environment(ImmutableSandboxedEnvironment):
         super().__init__(autoescape=True, optimized=False, keep_trailing_newline=True, cache_size=0, **options)
         self._load = load
         self.globals.clear()
-        self.globals.update({"dict": dict, "namespace": Namespace, "cycler": Cycler, "joiner": Joiner}, **functions)
+        self.globals.update({name: Named(name, kind) for name, kind in _OF_JINJA.items()}, dict=dict, **functions)
         self.filters.clear()
         self.filters.update(filters)
-        self._functions = frozenset(id(function) for function in functions.values())
 
     def code(self, source: str, name: str, filename: str) -> CodeType:
         """The template as code that nothing of has run; raises TemplateSyntaxError and what Python's compiler raises."""
@@ -131,14 +170,18 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def is_safe_callable(self, obj: Any) -> bool:
         """Whether it is a macro, a method that could be read, or one of our functions."""
-        return isinstance(obj, _CALLABLE) or any(obj is kind for kind in _CLASSES) or id(obj) in self._functions
+        return isinstance(obj, _CALLABLE) or obj is dict
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A field of a row goes before a method of its name."""
         kind: Any = type(obj)
         if _is_mapping(kind) and attribute in obj:
             return obj[attribute]
-        return super().getattr(obj, attribute)
+        return _silent(attribute, super().getattr(obj, attribute))
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """As `getattr`, the other way round."""
+        return _silent(argument, super().getitem(obj, argument))
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:
         """End the template there and then."""
@@ -167,6 +210,15 @@ class Environment(ImmutableSandboxedEnvironment):
         source = _NEWLINE.sub("\n", source)
         tokens = _placed(source, self.lexer.tokeniter(source, name, filename, state))
         return TokenStream(self.lexer.wrap(tokens, name, filename), name, filename)
+
+
+def _silent(name: Any, found: Any) -> Any:
+    """What an attribute holds, as something that does not say where it stands in memory."""
+    if isinstance(found, BuiltinMethodType | MethodType):
+        return Named(str(name), found)
+    if type(found) is BlockReference:
+        found.__class__ = _Block
+    return found
 
 
 @cache
