@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from wce.sandbox import api
-from wce.sandbox.messages import Budget, Job, Reply
+from wce.sandbox.messages import Budget, Fault, Job, Reply
 from wce.sandbox.starlark import Runtime
 
 DOC = (Path(__file__).resolve().parents[2] / "docs/starlark.md").read_text(encoding="utf-8")
@@ -38,19 +38,15 @@ def answer(message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 def run(script: str, body: bytes = b"", **request: Any) -> Reply:
     """Call a script once, in a thread that is not the main one, as in a worker."""
-    replies: list[Reply] = []
 
-    def work() -> None:
+    def work() -> Reply:
         runtime = Runtime(answer)
         runtime.check(script)
         runtime.load("key", script)
-        replies.append(runtime.call(Job(script, "key", REQUEST | request, budget=Budget()).to_meta(), body))
+        return runtime.call(Job(script, "key", REQUEST | request, budget=Budget()).to_meta(), body)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    (reply,) = replies
-    return reply
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(work).result()
 
 
 @pytest.mark.parametrize("entry", api.TABLE, ids=lambda entry: entry.name)
@@ -65,7 +61,38 @@ def test_every_field_of_a_request_stands_in_the_docs(field: str) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_of_the_docs_runs(script: str) -> None:
-    assert run(script).status == 200
+    assert run(script, b'{"at": "2026-01-31"}').status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "status"),
+    [
+        (b"", {}, 400),
+        (b"[", {}, 400),
+        (b"[1]", {}, 400),
+        (b"{}", {}, 422),
+        (b'{"at": 5}', {}, 422),
+        (b'{"at": "tomorrow"}', {}, 422),
+        (b'{"at": "2026-01-31"}', {"limit": "x"}, 422),
+        (b'{"at": "2026-01-31"}', {"limit": "\u0663"}, 422),
+        (b'{"at": "2026-01-31"}', {"limit": "101"}, 422),
+    ],
+)
+def test_the_example_of_what_a_client_sends_tells_him_what_is_wrong(body: bytes, query: dict[str, str], status: int) -> None:
+    (script,) = [item for item in SCRIPTS if "given.get" in item]
+
+    with pytest.raises(Fault) as caught:
+        run(script, body, query=query)
+
+    assert (caught.value.kind, caught.value.status) == ("abort", status)
+
+
+def test_a_default_stands_for_what_cannot_be_read_and_for_nothing_else() -> None:
+    calls = ("json.decode('[1]', 5)", "json.decode('null', 5)", "json.decode('NaN', default=[5])", "base64.decode_text('/w==', 5)")
+
+    script = f"def handler(request):\n    return [{', '.join(calls)}, base64.decode(None, 5)]"
+
+    assert orjson.loads(run(script).body) == [[1], None, [5], 5, 5]
 
 
 def test_the_long_example_answers_in_each_of_its_ways() -> None:

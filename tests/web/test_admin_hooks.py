@@ -94,6 +94,12 @@ def test_it_may_be_tried_with_an_event(notes: Caller) -> None:
     assert notes.sql("SELECT count(*) AS n FROM notes")["rows"] == [{"n": 1}]
 
 
+def test_tried_without_an_event_it_gets_one_that_nothing_was_written_in(notes: Caller) -> None:
+    answer = notes.post("/admin/hooks/test", {"script": "def handler(event):\n    return [event.kind, event.tables, event.depth]\n"})
+
+    assert answer.json["body"] == '["hook",{},1]', answer.text
+
+
 def test_a_tried_event_reaches_the_script_as_it_is(notes: Caller) -> None:
     answer = notes.post("/admin/hooks/test", {"script": "def handler(event):\n    return event\n", "event": {"a": [1, "x"]}})
 

@@ -68,6 +68,14 @@ def test_versions_and_runs_are_there(owner: Caller) -> None:
     assert owner.get(f"{address}/runs").json == {"runs": []}
 
 
+def test_tried_without_an_event_it_gets_one_of_now(owner: Caller) -> None:
+    script = "def handler(event):\n    return [event.kind, event.due_at == event.at, event.attempt, event.user.role, event.name]\n"
+
+    answer = owner.post("/admin/schedules/test", {"script": script})
+
+    assert answer.json["body"] == '["schedule",true,1,"owner",""]', answer.text
+
+
 def test_it_may_be_tried(owner: Caller) -> None:
     answer = owner.post("/admin/schedules/test", {"script": "def handler(event):\n    print(event.due_at)\n", "event": {"due_at": 5}})
 

@@ -34,6 +34,10 @@ def _plain(function: Any) -> Callable[[Database, Prints], Any]:
     return lambda _database, _prints: function
 
 
+def _tolerant(read: Any) -> Callable[[Database, Prints], Any]:
+    return _plain(library.tolerant(read))
+
+
 def no_templates(_template: str, _context: Mapping[str, Any]) -> str:
     """Stands where there is nothing that renders."""
     raise ValueError("there are no templates here")
@@ -77,10 +81,10 @@ TABLE: Final = (
     Entry("log.warning", "(*values)", "The same, marked as a warning.", lambda _, prints: prints.warning, around="_wce_shown"),
     Entry("log.error", "(*values)", "The same, marked as an error.", lambda _, prints: prints.error, around="_wce_shown"),
     Entry("json.encode", "(value)", "The value as JSON text.", _plain(library.json_encode)),
-    Entry("json.decode", "(text)", "What a JSON text says.", _plain(library.json_decode)),
+    Entry("json.decode", "(text, default=…)", "What a JSON text says.", _tolerant(library.json_decode)),
     Entry("time.now", "()", "Now, in Unix seconds.", _plain(library.now), fleeting=True),
     Entry("time.iso", "(seconds)", "Unix seconds as `2026-01-31T08:30:00Z`.", _plain(library.iso)),
-    Entry("time.parse", "(text)", "Unix seconds of such a text.", _plain(library.parse_time)),
+    Entry("time.parse", "(text, default=…)", "Unix seconds of such a text.", _tolerant(library.parse_time)),
     Entry("math.sqrt", "(x)", "The square root.", _plain(library.MATH["sqrt"])),
     Entry("math.pow", "(x, y)", "x to the power of y, as a float.", _plain(library.MATH["pow"])),
     Entry("math.exp", "(x)", "e to the power of x.", _plain(library.MATH["exp"])),
@@ -98,8 +102,8 @@ TABLE: Final = (
     Entry("hash.md5", "(data)", "The MD5, for what still wants one; it protects nothing.", _plain(library.md5)),
     Entry("hash.hmac_sha256", "(key, data)", "The HMAC with SHA-256, in hexadecimal.", _plain(library.hmac_sha256)),
     Entry("base64.encode", "(data)", "A string or bytes as base64.", _plain(library.base64_encode)),
-    Entry("base64.decode", "(text)", "The bytes that base64 stands for.", _plain(library.base64_decode)),
-    Entry("base64.decode_text", "(text)", "The same as a string.", _plain(library.base64_decode_text)),
+    Entry("base64.decode", "(text, default=…)", "The bytes that base64 stands for.", _tolerant(library.base64_decode)),
+    Entry("base64.decode_text", "(text, default=…)", "The same as a string.", _tolerant(library.base64_decode_text)),
     Entry("uuid", "()", "A new random UUID.", _plain(library.new_uuid), fleeting=True),
     Entry("random.integer", "(low, high)", "A whole number from low to high, both included.", _plain(library.integer), fleeting=True),
     Entry("random.number", "()", "A float from 0 to 1.", _plain(library.number), fleeting=True),

@@ -37,6 +37,7 @@ _RANDOM: Final = random.SystemRandom()
 _ABORTS: Final = range(400, 600)
 _MAX_TOKEN: Final = 1_024
 _HALF: Final = re.compile(r"[\ud800-\udfff]")
+_NONE_GIVEN: Final = object()
 
 
 def abort(status: int, message: str | None = "") -> NoReturn:
@@ -44,6 +45,20 @@ def abort(status: int, message: str | None = "") -> NoReturn:
     if not isinstance(status, int) or status not in _ABORTS:
         raise ValueError("the status must be a whole number from 400 to 599")
     raise Fault("abort", "" if message is None else str(message), status=status)
+
+
+def tolerant(read: Callable[[Any], Any]) -> Callable[..., Any]:
+    """What reads a text, with an argument `default` that is found where it cannot be read: a script can catch nothing."""
+
+    def run(text: Any, default: Any = _NONE_GIVEN) -> Any:
+        try:
+            return read(text)
+        except (ValueError, TypeError, ArithmeticError, RecursionError):
+            if default is _NONE_GIVEN:
+                raise
+            return default
+
+    return run
 
 
 def json_encode(value: Any, *, text_size: int = 0) -> str:

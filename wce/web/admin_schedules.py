@@ -40,7 +40,7 @@ def save_schedule(cenv_id: str) -> Response:
 @access("admin")
 def test(cenv_id: str) -> Response:
     """What a script would do with an event; nothing of it is kept."""
-    return trials.of_event(cenv_id)
+    return trials.of_event(cenv_id, {"kind": "schedule", "due_at": int(services().now())})
 
 
 @bp.get("/<id:schedule_id>")

@@ -115,4 +115,4 @@ class Trial(Body):
 
 class EventTrial(Body):
     script: str
-    event: dict[str, Any] = Field(default_factory=dict)
+    event: dict[str, Any] | None = None

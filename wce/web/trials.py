@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 
@@ -28,10 +29,14 @@ def of_request(cenv_id: str) -> Response:
     return _run(cenv_id, trial.script, request, raw)
 
 
-def of_event(cenv_id: str) -> Response:
-    """Try the script of a hook or a schedule with an event."""
+def of_event(cenv_id: str, usual: Mapping[str, Any]) -> Response:
+    """Try the script of a hook or a schedule with an event: the one that the body has, or one of now with what is `usual`."""
     trial = bodies.read(script_bodies.EventTrial, script_bodies.MAX_BYTES)
-    return _run(cenv_id, trial.script, _event(trial.event), b"", EVENT)
+    given = trial.event
+    if given is None:
+        now = int(services().now())
+        given = {"id": request_id(), "name": "", "attempt": 1, "at": now, "user": incoming.user(actor()), **usual}
+    return _run(cenv_id, trial.script, _event(given), b"", EVENT)
 
 
 def _run(cenv_id: str, script: str, request: dict[str, Any], raw: bytes, fields: frozenset[str] | None = None) -> Response:
