@@ -90,6 +90,15 @@ def test_a_text_of_megabytes_has_room_in_the_memory_of_a_call(pool: Pool, line: 
         assert pool.call("a", script(line, Budget()), serve).body == said
 
 
+def test_more_than_one_message_takes_is_refused_at_its_line(pool: Pool) -> None:
+    job = script("return db.batch([['INSERT INTO t VALUES (?)', ['x' * 100000]]] * 170)", Budget(seconds=60, memory_mb=512))
+
+    with pytest.raises(Fault, match="at most 16 MiB of statements and parameters") as caught:
+        pool.call("a", job, refuse_sql)
+
+    assert (caught.value.kind, caught.value.line) == ("limit", 3)
+
+
 def test_a_call_may_have_more_memory_than_the_one_before(pool: Pool) -> None:
     line = "return len(['x' * 100000 + str(i) for i in range(700)])"
 

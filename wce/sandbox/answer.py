@@ -141,7 +141,8 @@ def _header(name: Any, value: Any) -> tuple[str, str]:
     if isinstance(value, str) and name.lower() == "location":
         value = _NOT_IN_ADDRESSES.sub(lambda found: quote(found[0], errors="replace"), value)
     if not isinstance(value, str) or len(value) > _MAX_HEADER or not _VALUE.fullmatch(value):
-        raise Fault("result", f"The header {name[:80]} has a value that may not be sent: one line of Latin-1 text.")
+        most = f"one line of Latin-1 text, of at most {_MAX_HEADER:,} characters"
+        raise Fault("result", f"The header {name[:80]} has a value that may not be sent: it must be {most}.")
     return name, value
 
 

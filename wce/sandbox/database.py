@@ -60,7 +60,11 @@ class Database:
         self.queries += count
         if self.queries > self._most:
             raise Fault("limit", f"More than {self._most} queries in one call.")
-        meta, body = self._ask({"op": "sql", **message})
+        try:
+            meta, body = self._ask({"op": "sql", **message})
+        except wire.UnsentError:
+            most = wire.META_BYTES >> 20
+            raise Fault("limit", f"One call of db may send at most {most} MiB of statements and parameters, as JSON.") from None
         if not meta.get("ok"):
             raise Fault("refused", str(meta.get("message", "")))
         # orjson asks for twelve times the length of a text, and dies where it gets little more than that.

@@ -71,7 +71,12 @@ def json_decode(text: str | bytes) -> Any:
 
 def json_of(text: str | bytes) -> Any:
     """What a JSON text says, with integers of any size; raises ValueError, or RecursionError."""
-    return json.loads(text, parse_constant=_no_json)
+    try:
+        return json.loads(text, parse_constant=_no_json)
+    except ValueError as error:
+        if str(error).startswith("Exceeds the limit"):  # and goes on with advice for whoever writes Python
+            raise ValueError("a number has more than 4,300 digits") from error
+        raise
 
 
 def _no_json(word: str) -> NoReturn:

@@ -29,9 +29,15 @@ class OversizedError(WireError):
     """A raw part longer than it may be."""
 
 
+class UnsentError(WireError):
+    """More than one frame takes; nothing of it was sent, so that the other side can still be talked to."""
+
+
 def frame(meta: Mapping[str, Any], body: bytes = b"") -> bytes:
-    """One frame; raises WireError where `meta` has no JSON form."""
+    """One frame; raises WireError where `meta` has no JSON form, and UnsentError where that is too long."""
     head = _encode(meta)
+    if len(head) > META_BYTES:
+        raise UnsentError(f"meta of {len(head)} bytes")
     return b"".join((_LENGTHS.pack(len(head), len(body)), head, body))
 
 
