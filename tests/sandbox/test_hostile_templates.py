@@ -239,6 +239,14 @@ def test_what_is_not_found_is_told_no_longer_than_a_page_may_be(site: Site) -> N
     assert (fault.kind, fault.message) == ("output", "The answer has 1202 bytes; at most 1000 are allowed.")
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("{{ 2.0 ** 10000 }}", "the number becomes too large"), ("{{ ('f' * 9000)|int(base=16) }}", "a number has more than 4,300 digits")],
+)
+def test_a_number_that_cannot_be_is_told_of_without_advice_for_pythonists(site: Site, source: str, message: str) -> None:
+    assert site.fault(source).message == message
+
+
 def test_only_a_namespace_can_be_changed(site: Site) -> None:
     assert "non-namespace" in site.fault("{% set request.x = 1 %}").message
 

@@ -61,6 +61,15 @@ def tolerant(read: Callable[[Any], Any]) -> Callable[..., Any]:
     return run
 
 
+def said(error: BaseException) -> str:
+    """What went wrong, for who writes no Python: two of its messages are of no use to him."""
+    if isinstance(error, ValueError) and str(error).startswith("Exceeds the limit"):  # and goes on with advice
+        return "a number has more than 4,300 digits"
+    if isinstance(error, OverflowError) and len(error.args) > 1:  # a number of the system's, with its words
+        return "the number becomes too large"
+    return str(error)
+
+
 def json_encode(value: Any, *, text_size: int = 0) -> str:
     return encode(value, text_size).decode()
 
@@ -71,12 +80,7 @@ def json_decode(text: str | bytes) -> Any:
 
 def json_of(text: str | bytes) -> Any:
     """What a JSON text says, with integers of any size; raises ValueError, or RecursionError."""
-    try:
-        return json.loads(text, parse_constant=_no_json)
-    except ValueError as error:
-        if str(error).startswith("Exceeds the limit"):  # and goes on with advice for whoever writes Python
-            raise ValueError("a number has more than 4,300 digits") from error
-        raise
+    return json.loads(text, parse_constant=_no_json)
 
 
 def _no_json(word: str) -> NoReturn:

@@ -21,7 +21,7 @@ import starlark_go
 from wce.sandbox import answer, api, border, reading
 from wce.sandbox.api import PRELUDE, Entry, Function, bindings
 from wce.sandbox.database import Ask, Database
-from wce.sandbox.library import json_of, without_nul
+from wce.sandbox.library import json_of, said, without_nul
 from wce.sandbox.messages import Fault, Frame, Reply
 from wce.sandbox.prints import Prints
 from wce.sandbox.tokens import Source
@@ -196,7 +196,7 @@ class Runtime:
             except MemoryError:
                 self._fault = Fault("memory", "The script needed more memory than it may have.")
             except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
-                self._fault = Fault("runtime", f"{entry.name}: {error}")
+                self._fault = Fault("runtime", f"{entry.name}: {said(error)}")
             raise RuntimeError("stopped")
 
         return call

@@ -19,6 +19,7 @@ from wce.sandbox.filters import FILTERS
 from wce.sandbox.front import LAYOUT, Front, parameters, split
 from wce.sandbox.functions import Functions
 from wce.sandbox.jinja import Environment, shown
+from wce.sandbox.library import said
 from wce.sandbox.markup import escaped, to_html, unbroken
 from wce.sandbox.messages import Budget, Fault, Frame, Rendered
 from wce.sandbox.page import CONTENT, PAGE, REQUEST, USER, Page
@@ -272,7 +273,7 @@ def _told(error: BaseException) -> str:
         return f"no such template: {error}"
     if isinstance(error, RecursionError):
         return "Nested too deeply: macros or blocks that call each other, or data inside of data."
-    return str(error) or type(error).__name__
+    return said(error) or type(error).__name__
 
 
 def _placed(fault: Fault, page: Page, error: BaseException) -> Fault:
