@@ -64,6 +64,19 @@ def test_what_is_no_script_is_not_read(stand: Stand, script: str, message: str) 
     assert caught.value.line is not None
 
 
+@pytest.mark.parametrize("then", ["\n    return x", "\n\n    return x", "\n", ""])
+def test_a_dot_without_a_name_is_told_of_where_it_stands(stand: Stand, then: str) -> None:
+    with pytest.raises(Fault) as caught:
+        stand.run(f"def handler(request):\n    x = request.{then}")
+
+    assert (caught.value.message, caught.value.line, caught.value.column) == ("a name is wanted here", 2, 17)
+    assert caught.value.excerpt == "    x = request.\n                ^"
+
+
+def test_a_name_may_stand_below_its_dot_where_the_line_goes_on(stand: Stand) -> None:
+    assert stand.run("def handler(request):\n    return [request.\n        method, request. \\\n    path]").body == b'["GET","/x"]'
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -14,6 +14,7 @@ _NO_FIELD: Final = re.compile(r'key ".*" not in dict|.* index: got string, want 
 _NO_METHOD: Final = re.compile(r"dict has no \.(\w+) field or method")
 _ILLEGAL: Final = "got illegal token"
 _NEWLINE: Final = "got newline"
+_NO_NAME: Final = "not an identifier"
 _END: Final = ("got end of file", "got outdent")
 
 
@@ -42,7 +43,8 @@ def refused(source: Source, error: Exception, above: int = 0) -> Fault:
     line = max(1, int(getattr(first, "line", 1)) - above)
     column = source.column(line, int(getattr(first, "column", 1)))
     message = str(getattr(first, "msg", error))
-    if (message.startswith(_NEWLINE) and column == 1 and line > 1) or (message.startswith(_END) and not source.line(line)):
+    at_next = message.startswith((_NEWLINE, _NO_NAME)) and column == 1 and line > 1
+    if at_next or (message.startswith(_END) and not source.line(line)):
         # Where the next line begins, but one before it is at fault.
         line = next((number for number in range(line - 1, 0, -1) if source.line(number).strip()), 1)
         column = len(source.line(line)) + 1
@@ -51,6 +53,8 @@ def refused(source: Source, error: Exception, above: int = 0) -> Fault:
         column = token.column
         if message.startswith(_ILLEGAL):
             message = f"{token.text} is a word that Starlark keeps and has no use for"
+    if message == _NO_NAME:
+        message = "a name is wanted here"
     if message == "undefined: request":
         message = "undefined: request (it is the argument of handler)"
     return Fault("syntax", message, line, column, excerpt(source, line, column))

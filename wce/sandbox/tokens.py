@@ -31,6 +31,7 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LINE_END: Final = re.compile(r"\r\n?")  # each is one to the interpreter, also within a text
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _QUOTES: Final = 3  # characters that `["…"]` adds behind a name that had a dot before it
 
 
@@ -115,10 +116,14 @@ class Source:
         out: list[str] = []
         dot: tuple[int, Token] | None = None  # where it stands in `out`
         owner = before = ""
+        depth = 0  # of brackets, in which a line may go on
         for token in self.tokens:
             out.append(token.text)
             if token.kind in ("space", "comment"):
+                if not depth and "\n" in token.text.replace("\\\n", ""):
+                    dot = None  # the statement has ended without a name
                 continue
+            depth = max(0, depth + (token.text in _OPENING) - (token.text in _CLOSING))
             if dot is not None and token.kind == "name" and token.text not in METHODS:
                 out[dot[0]], out[-1] = "[", f'"{token.text}"]'
                 self._remember(Access(owner, token.text, (dot[1].line, dot[1].column), (token.line, token.column)))
