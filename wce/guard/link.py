@@ -154,10 +154,8 @@ def restrain(connection: Connection, length: int) -> None:
         (sqlite3.SQLITE_LIMIT_ATTACHED, 1),
         (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
         (sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, MAX_NUMBER),
-        (
-            sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH,
-            64,
-        ),  # as deep as a tree may be that goes with its root; each level may hold rows of a megabyte
+        # As deep as a tree may be that goes with its root; each level may hold rows of a megabyte.
+        (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 64),
         (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
     ):
         connection.setlimit(category, bound)
