@@ -346,12 +346,27 @@ def test_the_use_by_nobody_is_not_worth_noting(world):
 def test_what_another_process_has_noted_since_stays(world):
     login = sign_in(world)
     begin = int(world.clock.now)
+    world.clock.now += 90
 
     for at in (begin + 90, begin + 60):
         with world.session.transaction(world.owner) as transaction:
             note_uses(transaction, {login.session_id: at})
 
     assert last_used(world) == begin + 90
+
+
+def test_a_time_to_come_gives_way_once_the_clock_is_right(world):
+    login = sign_in(world)
+    begin = int(world.clock.now)
+    with world.session.transaction(world.owner) as transaction:
+        note_uses(transaction, {login.session_id: begin + 86_400})
+
+    used = use_of(present(world, login.token), begin)
+    with world.session.transaction(world.owner) as transaction:
+        note_uses(transaction, {login.session_id: begin})
+
+    assert used == login.session_id
+    assert last_used(world) == begin
 
 
 def test_a_use_that_is_not_written_yet_is_listed(world):

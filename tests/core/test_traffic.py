@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.core.conftest import away
+from tests.core.conftest import PASSWORD, away
 from wce.core import traffic
+from wce.core.cenvs import create_cenv
 from wce.core.traffic import BUCKET_SECONDS, KEPT_SECONDS, Traffic, quantile
 
 
@@ -115,6 +116,30 @@ def test_writing_figures_leaves_no_connection_open(world, counted) -> None:
 
         assert len(world.store.connections) == before
         assert world.session.one("SELECT requests FROM _wce_traffic") == (1,)
+
+
+def test_a_stop_writes_for_all_cenvs_however_many_one_round_takes(world, counted, monkeypatch) -> None:
+    monkeypatch.setattr(traffic, "_MAX_AT_ONCE", 1)
+    cenvs = [world.cenv, *(create_cenv(world.store, world.passwords, "owner", PASSWORD) for _ in range(2))]
+    for cenv in cenvs:
+        counted.count(cenv, 200, 1)
+
+    counted.close()
+
+    for cenv in cenvs:
+        with world.store.session(cenv) as session:
+            assert session.one("SELECT requests FROM _wce_traffic") == (1,)
+
+
+def test_a_stop_that_has_no_more_time_says_for_how_many_cenvs_nothing_was_written(world, caplog) -> None:
+    counted = Traffic(world.store, world.clock, stop_seconds=0)
+    counted.count(world.cenv, 200, 1)
+
+    counted.close()
+    counted.close()
+
+    assert [record.cenvs for record in caplog.records if record.message == "traffic not written"] == [1]
+    assert world.session.one("SELECT 1 FROM _wce_traffic") is None
 
 
 def test_a_cenv_that_is_gone_stops_nobody(world, counted, caplog) -> None:

@@ -162,16 +162,21 @@ def visitor(row: tuple[int, ...], ip_address: str = "", user_agent: str = "") ->
 
 def use_of(who: Authenticated, now: float) -> Use | None:
     """The session or key that a request uses, where its row does not say so yet to the minute."""
-    if who.last_used is None or now - who.last_used < TOUCH_SECONDS:
+    if who.last_used is None or abs(now - who.last_used) < TOUCH_SECONDS:
         return None
     return who.actor.session_id if who.actor.key_id is None else who.actor.key_id
 
 
 def note_uses(transaction: Transaction, uses: Mapping[Use, int]) -> None:
-    """Write when sessions and keys were last used, in Unix seconds; what other processes have written since stays."""
+    """Write when sessions and keys were last used, in Unix seconds; what other processes have written since stays.
+
+    A time to come is of a clock that was wrong: left there, it would hide every use until it comes.
+    """
+    soon = transaction.at + TOUCH_SECONDS
     for use, at in uses.items():
         table, key = ("_wce_sessions", "session_id") if isinstance(use, str) else ("_wce_api_keys", "id")
-        transaction.execute(f"UPDATE {table} SET last_used = ?1 WHERE {key} = ?2 AND coalesce(last_used, 0) < ?1", (at, use))
+        update = f"UPDATE {table} SET last_used = ?1 WHERE {key} = ?2 AND (coalesce(last_used, 0) < ?1 OR last_used > ?3)"
+        transaction.execute(update, (at, use, soon))
 
 
 def list_sessions(session: Session, actor: Actor, now: float, noted: Mapping[Use, int] = MappingProxyType({})) -> list[SessionInfo]:

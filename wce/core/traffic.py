@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import time
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ BOUNDS_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_
 _FLUSH_SECONDS: Final = 60.0
 _MAX_AT_ONCE: Final = 200  # cenvs written by one round, so that it never takes the disk for long
 _MAX_WAITING: Final = 20_000  # cenvs, or sessions and keys, in memory
+_STOP_SECONDS: Final = 2.0  # for all that waits when the server stops, which has an end to keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,13 @@ class _Waiting:
 class Traffic:
     """Counts the requests of all cenvs; `close` writes what waits."""
 
-    def __init__(self, store: Store, now: Callable[[], float], flush_seconds: float = _FLUSH_SECONDS) -> None:
+    def __init__(
+        self, store: Store, now: Callable[[], float], flush_seconds: float = _FLUSH_SECONDS, stop_seconds: float = _STOP_SECONDS
+    ) -> None:
         self._store = store
         self._now = now
         self._flush_seconds = flush_seconds
+        self._stop_seconds = stop_seconds
         self._lock = threading.Lock()
         self._waiting: dict[str, _Waiting] = {}
         self._uses = 0
@@ -118,13 +123,22 @@ class Traffic:
         return [Bucket(row[0], row[1], row[2], row[3], tuple(json.loads(row[4]))) for row in rows]
 
     def close(self) -> None:
-        """End the thread and write what waits, as far as one round goes; a second call does nothing."""
+        """End the thread and write what waits, as far as the time for it goes; a second call does nothing."""
         with self._lock:
             self._closed.set()
             thread, self._thread = self._thread, None
         if thread is not None:
             thread.join()
-        self._round()
+        until = time.monotonic() + self._stop_seconds
+        for cenv in list(self._waiting):
+            if time.monotonic() >= until:
+                break
+            self._write(cenv)
+        with self._lock:
+            left = len(self._waiting)
+            self._waiting.clear()
+        if left:
+            LOGGER.warning("traffic not written", extra={"cenvs": left, "reason": "the server stops"})
 
     def _write_on(self) -> None:
         while not self._closed.wait(self._flush_seconds):
@@ -134,8 +148,13 @@ class Traffic:
         with self._lock:
             cenvs = list(itertools.islice(self._waiting, _MAX_AT_ONCE))
         for cenv in cenvs:
-            self._flush(cenv)
-            self._store.connections.discard(cenv, SYSTEM)  # or it takes the place of one that requests use
+            if self._closed.is_set():
+                return  # `close` goes on, and looks at the time
+            self._write(cenv)
+
+    def _write(self, cenv: str) -> None:
+        self._flush(cenv)
+        self._store.connections.discard(cenv, SYSTEM)  # or it takes the place of one that requests use
 
     def _flush(self, cenv: str) -> None:
         with self._lock:
