@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wce.core import audit
@@ -375,6 +377,20 @@ def test_a_use_that_is_not_written_yet_is_listed(world):
 
     for noted, seen in (({}, begin), ({login.session_id: begin + 90}, begin + 90), ({login.session_id: begin - 90}, begin)):
         assert list_sessions(world.session, owner_with(world, login), world.clock.now, noted)[0].last_used == seen
+
+
+def test_what_strangers_try_takes_nothing_of_the_last_room_of_a_full_file(world, caplog):
+    (pages,) = world.session.one("PRAGMA page_count")
+    world.session.bound(pages * 4096, 16 * 4096)
+    stranger = replace(world.visitor, user_agent="x" * 300)
+
+    for _ in range(200):
+        with pytest.raises(WceError) as caught:
+            log_in(world.session, world.passwords, world.tokens, world.config, stranger, "nobody", "wrong horse")
+        assert caught.value.code == "bad_credentials"
+
+    assert "login failure not recorded" in caplog.text
+    assert present(world, sign_in(world).token).actor.role is Role.OWNER
 
 
 # The unlikely

@@ -72,6 +72,20 @@ def test_nobody_is_locked_out_of_a_file_that_is_longer_than_it_may_be_by_now(own
     assert (set(titles), sign_in(owner.client, owner.cenv, "owner").get("/me").status_code) == ({200}, 200)
 
 
+def test_what_a_full_file_lets_through_has_an_end_too(owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner.put("/admin/config", {"max_database_mb": 1, "max_assets_mb": 0, "rate_limit_ip": "1000 per second"})
+    monkeypatch.setattr(context, "_RESERVE_MB", 0)
+    monkeypatch.setattr(context, "_MORE_MB", 1)
+    long = {"cors_origins": [f"https://{'a' * 240}{number}.example.org" for number in range(50)]}
+    answers = []
+
+    for _ in range(200):
+        owner.get("/tables")
+        answers.append(owner.put("/admin/config", long).status_code)
+
+    assert (answers[0], answers[-1]) == (200, 507)
+
+
 def test_a_cenv_works_on_one_whole_file_at_a_time_and_leaves_a_place_to_others(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     copying = app.extensions["wce"].copying
     monkeypatch.setattr(services, "_COPY_WAIT_SECONDS", 0.0)

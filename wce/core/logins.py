@@ -18,6 +18,7 @@ from wce.core.tokens import token_hash as hash_token
 from wce.core.totp import Proof
 from wce.core.users import end_sessions, prove
 from wce.errors import WceError
+from wce.log import LOGGER
 from wce.model import PUBLIC_ID, Actor, AuditEntry, Role, State
 from wce.store.session import Session
 from wce.store.transaction import Transaction
@@ -268,8 +269,14 @@ def _begin(transaction: Transaction, tokens: Tokens, cenv: str, actor: Actor, co
 def _refuse(session: Session, visitor: Actor, username: str) -> None:
     tried = _clean(username)[:_MAX_TRIED]
     who = Actor(PUBLIC_ID, tried, Role.PUBLIC, None, visitor.ip_address, visitor.user_agent)
-    with session.transaction(visitor) as transaction:
-        audit.record(transaction, AuditEntry("login.failure", "user", tried), who)
+    try:
+        # The last room of a file is for those who make some: a stranger who could fill it would lock everybody out.
+        with session.sparing(), session.transaction(visitor) as transaction:
+            audit.record(transaction, AuditEntry("login.failure", "user", tried), who)
+    except WceError as error:
+        if error.code != "quota_exceeded":
+            raise
+        LOGGER.warning("login failure not recorded", extra={"cenv": session.cenv, "reason": error.detail})
 
 
 def _clean(username: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 from wce.errors import WceError
@@ -103,13 +103,29 @@ class Session:
             raise meaning from error
 
     def bound(self, most_bytes: int, more_bytes: int = 0) -> None:
-        """Keep the file from growing by this connection beyond so many bytes, or what it has already; and then so many more."""
+        """Keep the file from growing by this connection beyond so many bytes and so many more.
+
+        A file that is longer already, as its bounds were others then, may grow by those that are more.
+        """
         if (most_bytes, more_bytes) == self._most_bytes:
             return
         (page_bytes,) = self.connection.execute("PRAGMA page_size").fetchone()
         (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
-        self.connection.execute(f"PRAGMA max_page_count={max(most_bytes // page_bytes, pages) + more_bytes // page_bytes}")
+        more = more_bytes // page_bytes
+        whole = most_bytes // page_bytes + more
+        # Counted from its length where it is within them, a file would grow by as many with each other bound that is set in between.
+        self.connection.execute(f"PRAGMA max_page_count={whole if pages <= whole else pages + more}")
         self._most_bytes = most_bytes, more_bytes
+
+    @contextmanager
+    def sparing(self) -> Iterator[None]:
+        """`with` what takes nothing of the bytes that are more: they are for those who make room."""
+        most_bytes, more_bytes = self._most_bytes
+        self.bound(most_bytes)
+        try:
+            yield
+        finally:
+            self.bound(most_bytes, more_bytes)
 
     def transaction(self, actor: Actor) -> AbstractContextManager[Transaction]:
         """`with` a write transaction; inside another one of this session a savepoint of it."""
