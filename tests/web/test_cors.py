@@ -164,5 +164,25 @@ def test_endpoints_have_one_answer_for_each_origin(owner: Caller) -> None:
     }
 
 
+def test_files_of_pages_have_one_answer_for_each_origin(owner: Caller) -> None:
+    owner.put("/admin/assets/data.json", data=b"{}")
+    let_in(owner, APP)
+
+    told = [allowed(owner.get("/pages/assets/data.json", headers={"Origin": origin})) for origin in (APP, "https://evil.example", "null")]
+
+    assert told == [[APP], ["*"], ["*"]]
+
+
+def test_caches_are_told_of_kept_pages_too(owner: Caller, visitor: Caller) -> None:
+    page = {"name": "notes", "syntax": "markdown", "content": "# Notes", "access": "public", "run_as": "caller", "published": True}
+    owner.post("/admin/templates", page)
+    let_in(owner, APP)
+
+    answers = [visitor.get("/pages/notes") for _ in range(3)]
+
+    assert answers[-1].headers["X-Cache"] == "hit"
+    assert all(depends_on_the_origin(answer) for answer in answers)
+
+
 def test_a_preflight_into_no_cenv_is_not_found(owner: Caller) -> None:
     assert preflight(Caller(owner.client, "00000000-0000-4000-8000-000000000000"), "/query", APP).status_code == 404

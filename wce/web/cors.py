@@ -8,12 +8,16 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Request
 from flask_cors import core
 
 from wce.web.headers import MORE_KEY
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 ALLOW_ORIGIN: Final = core.ACL_ORIGIN
 _MAX_AGE_SECONDS: Final = 600
@@ -51,17 +55,31 @@ def is_preflight(incoming: Request) -> bool:
 def offer(incoming: Request, origins: tuple[str, ...]) -> None:
     """Let a script of one of the `origins`, which are not empty, read this answer; all others are told that it depends on that."""
     environ = incoming.environ
-    more = [("Vary", "Origin")]
+    vary(environ)
     origin = environ.get("HTTP_ORIGIN", "")
     if origin in origins:  # the library would take some texts for patterns, and capitals for small letters
         found = core.get_cors_headers(_options(origin), incoming.headers, incoming.method)
-        more += [(name, str(text)) for name, text in found.items() if name.lower() != "vary"]
-    environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), *more]
+        _add(environ, [(name, str(text)) for name, text in found.items() if name.lower() != "vary"])
+
+
+def vary(environ: WSGIEnvironment) -> None:
+    """Tell caches that others may get another answer."""
+    _add(environ, [("Vary", "Origin")])
+
+
+def share(environ: WSGIEnvironment, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Let pages of every origin, and those in a sandbox, read the answer, as somebody whom we do not know."""
+    if not is_offered(environ):  # or the cenv's own settings let this origin do more, and browsers take no second word
+        _add(environ, [(ALLOW_ORIGIN, "*"), *more.items()])
 
 
 def is_offered(environ: Mapping[str, Any]) -> bool:
     """Whether `offer` has let the script in."""
     return any(name == ALLOW_ORIGIN for name, _ in environ.get(MORE_KEY, ()))
+
+
+def _add(environ: WSGIEnvironment, more: list[tuple[str, str]]) -> None:
+    environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), *more]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import MethodNotAllowed
@@ -18,11 +18,8 @@ from wce.sandbox.messages import Reply
 from wce.web import conditional, cors, current, incoming, responses
 from wce.web.access import Access, access, require
 from wce.web.context import actor, cenv_settings, request_id, who
-from wce.web.headers import MORE_KEY, Headers, ResponseClass, is_public
+from wce.web.headers import Headers, ResponseClass, is_public
 from wce.web.services import services
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _PREFLIGHT_SECONDS: Final = "600"
 _MAX_HEADERS: Final = 100
@@ -69,7 +66,7 @@ def answer(cenv_id: str, path: str) -> Response:
         raise WceError("not_found", "No endpoint has this path.")
     _require_listed(endpoint)
     if endpoint.access == "public" or actor().page is not None:
-        share(current.request().environ, EXPOSED)
+        cors.share(current.request().environ, EXPOSED)
     if endpoint.access != "public":
         require(_ACCESS.get(endpoint.access, _ACCESS["admin"]), actor(), method)
     plain, body = incoming.read(path, found.params, app.scripts.fields(endpoint.script))
@@ -128,7 +125,7 @@ def _options(routes: Routes[Endpoint], path: str, allowed: tuple[str, ...]) -> R
     matches = {method: routes.match(method, path).endpoint for method in allowed if method != "OPTIONS"}
     shared = [method for method, endpoint in matches.items() if endpoint is not None and endpoint.access == "public"]
     if shared:
-        share(
+        cors.share(
             environ,
             {
                 "Access-Control-Allow-Methods": ", ".join(shared),
@@ -137,7 +134,7 @@ def _options(routes: Routes[Endpoint], path: str, allowed: tuple[str, ...]) -> R
             },
         )
     elif environ.get("HTTP_ORIGIN") == "null":  # a page, which may have a token
-        share(
+        cors.share(
             environ,
             {
                 "Access-Control-Allow-Methods": ", ".join(matches),
@@ -146,10 +143,3 @@ def _options(routes: Routes[Endpoint], path: str, allowed: tuple[str, ...]) -> R
             },
         )
     return Response(status=204, headers={"Allow": ", ".join(allowed)})
-
-
-def share(environ: WSGIEnvironment, more: dict[str, str]) -> None:
-    """Let pages of every origin, and those in a sandbox, read the answer, as somebody whom we do not know."""
-    if cors.is_offered(environ):
-        return  # the cenv's own settings let this origin do more
-    environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Access-Control-Allow-Origin", "*"), *more.items()]

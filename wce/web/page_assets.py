@@ -9,9 +9,9 @@ from flask import Blueprint, Response
 
 from wce.core import assets
 from wce.errors import WceError
-from wce.web import conditional, current, responses
+from wce.web import conditional, cors, current, responses
 from wce.web.access import access
-from wce.web.headers import MORE_KEY, ResponseClass
+from wce.web.headers import ResponseClass
 from wce.web.services import services
 
 _VERSION: Final = re.compile(r"v-([0-9a-f]{64})/(.+)", re.DOTALL)
@@ -40,7 +40,7 @@ def answer(cenv_id: str, path: str) -> Response:
         raise WceError("busy", "The file is being replaced.", retry_after=1)
     content, zipped = read
     # A page stands in a sandbox without an origin, and fonts and modules are only given to origins that may have them.
-    environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Access-Control-Allow-Origin", "*")]
+    cors.share(environ)
     headers = [
         ("ETag", f'"{etag}{conditional.ZIPPED if zipped else ""}"'),
         ("Vary", "Accept-Encoding"),

@@ -12,7 +12,7 @@ from wce.core.scripts import Endpoint
 from wce.core.settings import CenvSettings
 from wce.sandbox.calls import Kept
 from wce.store.session import Session
-from wce.web import conditional, endpoints, limits, responses
+from wce.web import conditional, cors, endpoints, limits, responses
 from wce.web.headers import ID_KEY
 from wce.web.quick import Answer, Found, Shelf, lasting
 from wce.web.services import Services
@@ -53,7 +53,7 @@ class QuickEndpoints:
                 self._shelf.put(key, found)
             limits.spend(app.counters, found.config, cenv, address, environ=environ)
         found.note(time.perf_counter() - started, environ.get(ID_KEY, ""))
-        endpoints.share(environ, endpoints.EXPOSED)
+        cors.share(environ, endpoints.EXPOSED)
         held = conditional.unchanged(environ, found.answer.headers) if found.answer.status == _OK else None
         return found.answer if held is None else Answer(_ROUTE, responses.status_line(304), held, b"")
 

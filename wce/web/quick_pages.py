@@ -8,7 +8,7 @@ from wce.core import pages
 from wce.core.pages import Page
 from wce.sandbox.answers import HIT
 from wce.store.session import Session
-from wce.web import conditional, limits, visits
+from wce.web import conditional, cors, limits, visits
 from wce.web.quick import Answer, Found, Shelf, lasting
 from wce.web.services import Services
 
@@ -43,6 +43,8 @@ class QuickPages:
                 if not asks and page.changed_at <= app.now() and app.pages.memory.settled(cenv, path):
                     self._shelf.put(key, found)
             limits.spend(app.counters, found.config, cenv, environ.get("REMOTE_ADDR") or "", environ=environ)
+        if found.config.cors_origins:
+            cors.vary(environ)
         found.note(0.0, "")
         return found.answer
 
