@@ -305,6 +305,18 @@ def test_a_scope_opens_nothing_that_its_user_has_not(owner: Caller, invite: Call
     assert run(holder, "SELECT * FROM secrets")[1] == "no_such_table"
 
 
+def test_a_first_answer_is_not_given_again_to_a_key_of_another_scope(owner: Caller) -> None:
+    notes(owner)
+    wide, narrow, twin = (with_key(owner, {"tables": names}) for names in (["notes", "secrets"], ["notes"], ["notes", "secrets"]))
+    statement = {"sql": "INSERT INTO notes (text) SELECT text FROM secrets RETURNING text"}
+
+    told = [caller.post("/query", statement, headers={"Idempotency-Key": "1"}) for caller in (wide, narrow, twin)]
+
+    assert [answer.status_code for answer in told] == [200, 422, 200]
+    assert told[1].json["code"] == "idempotency_mismatch"
+    assert told[2].headers["Idempotent-Replayed"] == "true"
+
+
 def test_a_right_that_is_taken_away_is_gone_from_the_key(owner: Caller, invite: Callable[..., Caller]) -> None:
     notes(owner)
     user = invite("user", "viewer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 
-from wce.core import permissions, tables, users
+from wce.core import keys, permissions, tables, users
 from wce.core.layout import lay_out
 from wce.core.once import Once
 from wce.core.query import Answer, Statement
@@ -151,7 +152,9 @@ def _once(form: str, encode: Encode) -> Once | None:
         raise invalid("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
     if form == XLSX:
         raise invalid("Idempotency-Key", "goes with JSON, CSV and NDJSON only: a first answer is kept as text")
-    digest = hashlib.sha256(f"{current.request().path}\n{form}\n".encode() + bodies.raw(bodies.JSON_BYTES))
+    scope = who().actor.scope
+    power = "" if scope is None else json.dumps(keys.plain(scope))  # what one key was told, another one may not be told again
+    digest = hashlib.sha256(f"{current.request().path}\n{form}{power}\n".encode() + bodies.raw(bodies.JSON_BYTES))
     return Once(key, digest.hexdigest(), lambda results: (200, encode(results).decode()))
 
 
