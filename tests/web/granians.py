@@ -62,36 +62,20 @@ class Exchange:
         self.answered = threading.Event()
         self.answer: tuple[int, Headers, bytes] | None = None
         self.thread = 0
+        self.file = ""
 
     def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:
         self.answer, self.thread = (status, headers, body), threading.get_ident()
         self.answered.set()
 
-    def response_stream(self, status: int, headers: Headers) -> Stream:
-        return Stream(self, status, headers)
-
     def response_file(self, status: int, headers: Headers, file: str) -> None:
+        self.file = file
         self.response_bytes(status, headers, Path(file).read_bytes())
 
     def wait(self) -> tuple[int, Headers, bytes]:
         assert self.answered.wait(SECONDS)
         assert self.answer is not None
         return self.answer
-
-
-class Stream:
-    """Keeps the pieces, and answers with them when it is let go of."""
-
-    def __init__(self, exchange: Exchange, status: int, headers: Headers) -> None:
-        self._answer = exchange, status, headers
-        self._pieces: list[bytes] = []
-
-    def send_bytes(self, data: bytes) -> None:
-        self._pieces.append(data)
-
-    def __del__(self) -> None:
-        exchange, status, headers = self._answer
-        exchange.response_bytes(status, [*headers, ("pieces", str(len(self._pieces)))], b"".join(self._pieces))
 
 
 class Coming:

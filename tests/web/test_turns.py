@@ -18,6 +18,7 @@ from werkzeug.wsgi import ClosingIterator, FileWrapper
 
 from tests.web.granians import SECONDS, Exchange, Headers, Pool, wait_for
 from wce import lane
+from wce.web import outgoing
 from wce.web import turns as turns_module
 from wce.web.turns import Turns
 
@@ -227,13 +228,22 @@ def test_of_threads_that_gave_kept_answers_one_receives_and_the_others_rest(make
     assert made.call().wait()[2] == b"done"
 
 
-@pytest.mark.parametrize(("size", "pieces"), [(512 * 1024, None), (512 * 1024 + 1, "5")])
-def test_a_large_answer_is_handed_over_piece_by_piece(make: Callable[..., Pool], size: int, pieces: str | None) -> None:
+@pytest.mark.parametrize(("size", "from_file"), [(512 * 1024, False), (512 * 1024 + 1, True)])
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_a_large_answer_keeps_no_memory_until_its_client_has_taken_it(
+    make: Callable[..., Pool], size: int, from_file: bool, at_hand: bool
+) -> None:
     body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
 
-    status, headers, sent = make().call(lambda: [body]).wait()
+    def whole(_: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
+        start_response("201 Created", [("A", "b")])
+        return [body]
 
-    assert (status, sent == body, dict(headers).get("pieces")) == (201, True, pieces)
+    asked = make(in_place=whole if at_hand else None).call(lambda: [body], path=KEPT)
+
+    status, headers, sent = asked.wait()
+    assert (status, headers, sent == body) == (201, [("A", "b"), ("Server", "")], True)
+    assert bool(asked.file) is from_file
 
 
 def test_what_is_not_at_hand_goes_the_way_of_all_others(make: Callable[..., Pool]) -> None:
@@ -357,11 +367,20 @@ class TestFiles:
         wait_for(lambda: not made.turns._awake.is_set())
         assert not file.closed
 
-        monkeypatch.setattr(turns_module, "_OPENED_SECONDS", 0.0)
+        monkeypatch.setattr(outgoing, "_OPENED_SECONDS", 0.0)
         wait_for(lambda: file.closed)
 
         assert os.read(opened, 100) == b"content"
         os.close(opened)
+
+    def test_one_that_is_read_is_closed(self, make: Callable[..., Pool], file: IO[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(turns_module, "_FILES_SECONDS", 0.001)
+        made = make()
+
+        made.call(lambda: FileWrapper(file)).wait()
+        made.call().wait()
+
+        wait_for(lambda: file.closed)
 
     def test_a_stop_closes_them(self, file: IO[bytes]) -> None:
         made = pool()

@@ -41,12 +41,6 @@ class Waiting(Protocol):
     def result(self) -> Any: ...
 
 
-class Stream(Protocol):
-    """Takes an answer piece by piece, however fast the client reads; the answer ends when this is let go of."""
-
-    def send_bytes(self, data: bytes) -> object: ...
-
-
 class Exchange(Protocol):
     """granian's end of a request: where its body comes from, and where the answer goes, from any thread, once."""
 
@@ -60,8 +54,6 @@ class Exchange(Protocol):
         """The next piece of the body, empty where there is none; StopAsyncIteration after that."""
 
     def response_bytes(self, status: int, headers: Headers, body: bytes) -> None: ...
-
-    def response_stream(self, status: int, headers: Headers) -> Stream: ...
 
     def response_file(self, status: int, headers: Headers, file: str) -> None:
         """Answer with the file at a path, which is opened a little later and read as fast as the client does."""

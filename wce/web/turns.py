@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -20,23 +19,22 @@ from werkzeug.wsgi import FileWrapper
 
 from wce import lane
 from wce.log import LOGGER
-from wce.web.bounds import PIECE_BYTES
 from wce.web.dispatch import PATIENCE_SECONDS, SWITCH_SECONDS
 from wce.web.exchange import Exchange
 from wce.web.headers import NO_BANNER, Headers, InPlace, refusal
 from wce.web.limits import PAID_KEY
+from wce.web.outgoing import Outgoing, spooled
 from wce.web.quick import QUICK
 from wce.web.shares import Shares, cenv_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-_OPENED_SECONDS: Final = 30.0
 _WATCH_SECONDS: Final = 0.1  # for which the watcher stays awake after a request
 _FILES_SECONDS: Final = 1.0  # between two looks at them when nothing else is to be watched
 _SHORTEST_SECONDS: Final = 0.0005
 _STOP_SECONDS: Final = 5.0
-_AT_ONCE: Final = 512 * 1024  # bytes of an answer that is handed over whole
+_AT_ONCE: Final = 512 * 1024  # bytes of an answer that granian keeps in memory until the client has taken them
 
 
 class _Errand:
@@ -54,23 +52,12 @@ class _Errand:
         """Do it and answer."""
         try:
             answer = self._turns.application(self._environ, self._start)  # type: ignore[arg-type]
-            if isinstance(answer, FileWrapper):  # a whole file does not fit in memory
-                self._turns.send_file(self._exchange, self._status, self._headers, answer)
-            else:
-                self._send(_whole(answer))
+            self._turns.send(self._exchange, self._status, self._headers, answer if isinstance(answer, FileWrapper) else _whole(answer))
         except BaseException:  # noqa: BLE001  # whatever a request does, the thread goes on
             LOGGER.exception("request failed outside of the application")
             self._refuse("internal", 500)
         finally:
             self._forget()
-
-    def _send(self, body: bytes) -> None:
-        if len(body) <= _AT_ONCE:
-            self._exchange.response_bytes(self._status, self._headers, body)
-            return
-        stream = self._exchange.response_stream(self._status, self._headers)
-        for start in range(0, len(body), PIECE_BYTES):  # granian copies it, and nobody else can work while it copies ten megabytes
-            stream.send_bytes(body[start : start + PIECE_BYTES])
 
     def cancel(self) -> None:
         """The server stops before the request has begun."""
@@ -116,7 +103,7 @@ class Turns:
         self._since = 0.0
         self._queue: Shares[_Errand] = Shares(threads)
         self._resting: list[threading.Lock] = []  # last in, first out: the warmest comes back first
-        self._files: deque[tuple[float, FileWrapper]] = deque()
+        self._outgoing = Outgoing()
         self._closing = threading.Event()
         self._awake = threading.Event()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -144,11 +131,13 @@ class Turns:
             self._receiving -= 1
         self._work(me, errand)
 
-    def send_file(self, exchange: Exchange, status: int, headers: Headers, answer: FileWrapper) -> None:
-        """Answer with a file, which stays open until granian has surely opened it for itself: by then it may have no name any more."""
-        self._files.append((time.monotonic(), answer))
+    def send(self, exchange: Exchange, status: int, headers: Headers, body: bytes | FileWrapper) -> None:
+        """Answer; all that is not small goes out of a file, which is closed when granian has opened it for itself."""
+        if isinstance(body, bytes) and len(body) <= _AT_ONCE:
+            exchange.response_bytes(status, headers, body)
+            return
+        self._outgoing.send(exchange, status, headers, spooled(body) if isinstance(body, bytes) else body)
         self._awake.set()
-        exchange.response_file(status, headers, f"/proc/self/fd/{answer.file.fileno()}")
 
     def close(self) -> None:
         """Let what runs finish, and all threads go back to granian."""
@@ -164,8 +153,7 @@ class Turns:
         deadline = time.monotonic() + _STOP_SECONDS
         while self._working and time.monotonic() < deadline:
             time.sleep(0.001)
-        while self._files:
-            self._files.popleft()[1].close()
+        self._outgoing.close()
 
     def _join(self, me: int) -> None:
         lane.on_waiting(partial(self._step_aside, me))
@@ -181,7 +169,7 @@ class Turns:
         if body is None:
             return False
         status, headers = told[0]
-        exchange.response_bytes(int(status[:3]), [*headers, NO_BANNER], b"".join(body))
+        self.send(exchange, int(status[:3]), [*headers, NO_BANNER], b"".join(body))
         return True
 
     def _rest_beside_others(self, me: int) -> None:
@@ -253,7 +241,7 @@ class Turns:
     def _watch(self) -> None:
         """See to it that no slow request keeps the others, and that files are closed."""
         while not self._closing.is_set():
-            self._awake.wait(_FILES_SECONDS if self._files else None)
+            self._awake.wait(_FILES_SECONDS if self._outgoing else None)
             left = self._patience_seconds
             if self._runner:  # who began after the last look is looked at in time
                 left = min(left, max(_SHORTEST_SECONDS, self._since + left - time.monotonic()))
@@ -265,8 +253,7 @@ class Turns:
                     self._call()
                 if not self._runner and not self._queue.ready and now - self._since > _WATCH_SECONDS:
                     self._awake.clear()
-            while self._files and now - self._files[0][0] > _OPENED_SECONDS:
-                self._files.popleft()[1].close()
+            self._outgoing.let_go()
 
 
 def _whole(answer: Iterable[bytes]) -> bytes:
