@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wce.core import audit
+from wce.core import audit, permissions
 from wce.core.permissions import (
     GrantsCache,
     ceiling,
@@ -128,6 +128,20 @@ def test_giving_and_taking_are_audited(shop):
 
 
 # Passing on
+
+
+@pytest.mark.parametrize(("bound", "most"), [("MAX_PERMISSIONS", 1), ("MAX_NAMES", len("Songs"))])
+def test_there_are_so_many_and_what_is_there_can_be_changed(shop, monkeypatch, bound, most):
+    first, second = shop.add("first", Role.EDITOR), shop.add("second", Role.EDITOR)
+    give(shop, shop.owner, first, READ)
+    monkeypatch.setattr(permissions, bound, most)
+
+    assert refused(give, shop, shop.owner, second, READ) == "quota_exceeded"
+    give(shop, shop.owner, first, READ_WRITE)
+    take(shop, shop.owner, first)
+    give(shop, shop.owner, second, READ)
+
+    assert [item.username for item in list_permissions(shop.session, shop.owner)] == ["second"]
 
 
 def test_who_holds_can_grant_passes_on_what_he_holds(shop):

@@ -20,6 +20,9 @@ from wce.store.sqlite import fold
 from wce.store.transaction import Transaction
 
 PUBLIC: Final = "public"
+# All of them are one list, which stands in memory several times while it is sent. An import takes as many.
+MAX_PERMISSIONS: Final = 100_000  # of a cenv
+MAX_NAMES: Final = 16_000_000  # characters of the names of their tables
 _COLUMNS: Final = "p.id, p.table_name, p.user_id, u.username, p.can_read, p.can_write, p.can_delete, p.can_grant"
 _FROM: Final = "FROM _wce_table_permissions p JOIN _wce_users u ON u.user_id = p.user_id"
 _ENTRY_BYTES: Final = 500  # of a right or a policy, besides its condition
@@ -107,6 +110,8 @@ def grant(session: Session, catalogue: Catalogue, actor: Actor, user_id: int, ta
         target = _find_principal(transaction, user_id)
         held = _find(transaction, "p.table_name = ? AND p.user_id = ?", name, user_id)
         _require_may_pass(transaction, now, name, target, rights, held)
+        if held is None:
+            _require_room(transaction, name)
         (permission_id,) = transaction.execute(
             "INSERT INTO _wce_table_permissions"
             " (table_name, user_id, can_read, can_write, can_delete, can_grant, granted_at, granted_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -245,6 +250,14 @@ def _require_may_pass(transaction: Transaction, actor: Actor, table: str, target
     else:
         return
     raise WceError("forbidden", reason)
+
+
+def _require_room(transaction: Transaction, name: str) -> None:
+    """Raise `quota_exceeded` unless one more permission may be there."""
+    sql = "SELECT count(*), coalesce(sum(length(table_name)), 0) FROM _wce_table_permissions"
+    count, characters = transaction.execute(sql).fetchone()
+    if count >= MAX_PERMISSIONS or characters + len(name) > MAX_NAMES:
+        raise WceError("quota_exceeded", f"A cenv may have {MAX_PERMISSIONS} permissions, and {MAX_NAMES} characters of names in them.")
 
 
 def _find_principal(transaction: Transaction, user_id: int) -> Actor:
