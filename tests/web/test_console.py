@@ -38,6 +38,19 @@ def test_the_history_forgets_the_oldest(owner: Caller, monkeypatch: pytest.Monke
     assert [item["sql"] for item in owner.get("/console").json["history"]] == ["SELECT 3", "SELECT 2"]
 
 
+def test_what_a_user_without_rights_keeps_has_a_bound_in_bytes(owner: Caller, invite: Callable[..., Caller]) -> None:
+    viewer, long = invite("viewer", "viewer"), "\u20ac" * 100_000
+
+    ran = [viewer.post("/console/history", {"sql": long, "duration_ms": 1, "row_count": 1}).status_code for _ in range(5)]
+    saved = [viewer.post("/console/saved", {"name": f"q{number}", "sql": long}) for number in range(8)]
+
+    assert ran == [201] * 5
+    assert [answer.status_code for answer in saved] == [201] * 6 + [507] * 2
+    assert saved[-1].json["code"] == "quota_exceeded"
+    assert viewer.post("/console/saved", {"name": "Q0", "sql": long}).status_code == 200
+    assert [len(viewer.get("/console").json[part]) for part in ("history", "saved")] == [3, 6]
+
+
 def test_the_history_is_cleared(owner: Caller, invite: Callable[..., Caller]) -> None:
     looker = invite("looker", "viewer")
     looker.post("/console/history", {"sql": "SELECT 1"})

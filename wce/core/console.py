@@ -12,6 +12,9 @@ from wce.store.session import Session
 MAX_HISTORY: Final = 200  # of one user
 MAX_SAVED: Final = 200
 MAX_SQL: Final = 100_000  # characters
+# Bytes of all of one user, who may hold no rights at all: with more, he would take the room that others have for their data.
+MAX_HISTORY_BYTES: Final = 1024 * 1024
+MAX_SAVED_BYTES: Final = 2 * 1024 * 1024
 MAX_NAME: Final = 100
 _MAX_ERROR: Final = 500
 
@@ -48,7 +51,7 @@ def list_history(session: Session, actor: Actor) -> list[Ran]:
 
 
 def add_history(session: Session, actor: Actor, sql: str, *, duration_ms: float | None, row_count: int | None, error: str | None) -> Ran:
-    """Keep a statement that ran, and forget the oldest beyond MAX_HISTORY."""
+    """Keep a statement that ran, and forget the oldest beyond those that there may be."""
     sql = _statement(sql)
     error = None if error is None else error[:_MAX_ERROR]
     with session.transaction(actor) as transaction:
@@ -58,9 +61,10 @@ def add_history(session: Session, actor: Actor, sql: str, *, duration_ms: float 
             (actor.user_id, sql, transaction.at, duration_ms, row_count, error),
         ).fetchone()[0]
         transaction.execute(
-            "DELETE FROM _wce_query_history WHERE user_id = ?1 AND id <="
-            " (SELECT id FROM _wce_query_history WHERE user_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-            (actor.user_id, MAX_HISTORY),
+            "DELETE FROM _wce_query_history WHERE user_id = ?1 AND id <= (SELECT id FROM (SELECT id, row_number() OVER newest AS place,"
+            " sum(length(CAST(sql AS BLOB))) OVER newest AS bytes FROM _wce_query_history WHERE user_id = ?1"
+            " WINDOW newest AS (ORDER BY id DESC)) WHERE place > ?2 OR bytes > ?3 ORDER BY id DESC LIMIT 1)",
+            (actor.user_id, MAX_HISTORY, MAX_HISTORY_BYTES),
         )
         return Ran(added, sql, transaction.at, duration_ms, row_count, error)
 
@@ -85,11 +89,13 @@ def save(session: Session, actor: Actor, name: str, sql: str) -> tuple[Saved, bo
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
         raise invalid("name", f"must have 1 to {MAX_NAME} printable characters")
     with session.transaction(actor) as transaction:
-        count, known = transaction.execute(
-            "SELECT count(*), max(name = ?2) FROM _wce_saved_queries WHERE user_id = ?1", (actor.user_id, name)
+        count, known, others = transaction.execute(
+            "SELECT count(*), max(name = ?2), coalesce(sum(length(CAST(sql AS BLOB))) FILTER (WHERE name <> ?2), 0)"
+            " FROM _wce_saved_queries WHERE user_id = ?1",
+            (actor.user_id, name),
         ).fetchone()
-        if not known and count >= MAX_SAVED:
-            raise WceError("quota_exceeded", f"A user keeps at most {MAX_SAVED} statements.")
+        if (not known and count >= MAX_SAVED) or others + len(sql.encode()) > MAX_SAVED_BYTES:
+            raise WceError("quota_exceeded", f"A user keeps at most {MAX_SAVED} statements, and {MAX_SAVED_BYTES} bytes of them.")
         row = transaction.execute(
             "INSERT INTO _wce_saved_queries (user_id, name, sql, modified_at) VALUES (?, ?, ?, ?) ON CONFLICT (user_id, name) DO UPDATE"
             " SET name = excluded.name, sql = excluded.sql, modified_at = excluded.modified_at RETURNING id, name, sql, modified_at",
