@@ -128,6 +128,12 @@ def test_a_header_that_lies_is_refused(bench: Bench, plain: Make, at: int, conte
     refused(bench, patched(plain(NOTES), at, content))
 
 
+def test_a_definition_that_nobody_can_read_is_refused(bench: Bench, plain: Make) -> None:
+    path = plain(NOTES)
+
+    refused(bench, patched(path, path.read_bytes().index(b"CREATE TABLE") + 5, b"\xff"), said="not UTF-8")
+
+
 def test_a_file_of_a_newer_server_is_refused_as_such(bench: Bench, cenv_file: Make) -> None:
     refused(bench, cenv_file("PRAGMA user_version = 9999;"), "newer_schema")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -78,7 +78,7 @@ class Importer:
         header = read_header(path, max_bytes=max_bytes, newest_schema=newest())
         report = Report("cenv" if header.is_cenv else "data", bytes=header.size, sha256=sha256(path))
         deadline = time.monotonic() + self.seconds
-        with Foreign(path, header, deadline) as foreign:
+        with Foreign(path, header, deadline) as foreign, _decoded():
             foreign.check()
             builder = self.guard.builder(draft.cenv, draft.path, max_bytes=2 * max_bytes, seconds=self.seconds)
             with builder, self.store.drafting(builder.link, actor) as transaction:
@@ -86,13 +86,19 @@ class Importer:
         return report
 
     def _take(self, foreign: Foreign, builder: Builder, report: Report, owner: Owner | None, now: int) -> None:
-        try:
-            Data(foreign, builder, report).take()
-            System(foreign, builder, report, self.check, self.least_rounds, now).take(owner)
-            for name in left_behind(foreign):
-                report.drop("table", name, "not known to this server")
-        except Undecodable as error:
-            raise bad("A name or a definition in it is not UTF-8.") from error
+        Data(foreign, builder, report).take()
+        System(foreign, builder, report, self.check, self.least_rounds, now).take(owner)
+        for name in left_behind(foreign):
+            report.drop("table", name, "not known to this server")
+
+
+@contextmanager
+def _decoded() -> Iterator[None]:
+    """`with` what reads names and definitions, which SQLite also repeats where it says what is wrong with them."""
+    try:
+        yield
+    except Undecodable as error:
+        raise bad("A name or a definition in it is not UTF-8.") from error
 
 
 def _present_owner(session: Session) -> Owner:
