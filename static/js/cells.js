@@ -51,6 +51,7 @@ export function condition(column, text, type) {
   if (/^null$/i.test(asked)) return [`(${column} IS NULL OR ${infinite})`, []];
   if (/^not null$/i.test(asked)) return [`(${column} IS NOT NULL AND NOT (${infinite}))`, []];
   if (operator && typed(operator[2], type) === null) return ['true', []]; // whoever types has come no further yet
+  if (operator && /^(any)?$/i.test(type) && Number.isFinite(Number(operator[2] || NaN))) return [`CASE WHEN typeof(${column}) IN ('integer', 'real') THEN ${column} ${operator[1]} CAST(? AS NUMERIC) ELSE ${column} ${operator[1]} ? END`, [operator[2], operator[2]]]; // as what a view works out, it holds the one or the other
   if (operator) return [`${column} ${operator[1]} ?`, [typed(operator[2], type)]];
   return [`${column} LIKE ? ESCAPE '\\'`, [`%${asked.replace(/[\\%_]/g, '\\$&')}%`]];
 }

@@ -22,8 +22,11 @@ function conditionSql(left, type, { operator, value }) {
   if (operator === 'some') return `${left} IS NOT NULL`;
   if (operator === 'contains') return `${left} LIKE ${like(value, '%')}`;
   if (operator === 'begins') return `${left} LIKE ${like(value, '')}`;
-  if (operator === 'in') return `${left} IN (${value.split(',').map(part => literal(part.trim(), type)).join(', ')})`;
-  return `${left} ${operator} ${literal(value, type)}`;
+  const parts = operator === 'in' ? value.split(',').map(part => part.trim()) : [value];
+  // What a view works out has no type, and SQLite holds no number in it equal to a text.
+  const [of, as] = /^(any)?$/i.test(type) && parts.every(part => isNumber(part.trim())) ? [`CAST(${left} AS NUMERIC)`, 'NUMERIC'] : [left, type];
+  const compared = parts.map(part => literal(part, as)).join(', ');
+  return `${of} ${operator === 'in' ? `IN (${compared})` : `${operator} ${compared}`}`;
 }
 
 /** Several expressions: in the line of their word, or each in one of its own where that would be long. */

@@ -14,8 +14,8 @@ const name = decoded(location.pathname.slice(`${CENV}/data/`.length));
 const asked = new URLSearchParams(location.search);
 let table, rows = [], more = false, page = Math.min(Math.max(Math.trunc(Number(asked.get('page'))), 0) || 0, LAST), sort = asked.get('sort') ?? '', search = asked.get('search') ?? '';
 const filters = new Map([...asked].filter(([key]) => key.startsWith('f.')).map(([key, text]) => [key.slice(2), text]));
-const chosen = new Set();
-let drawn = 0, loads = 0;
+const chosen = new Set(), open = new Set(); // rows to delete; cells in which somebody types
+let drawn = 0, loads = 0, at = 0, late = false; // the page that is shown; whether it waits for the open cells
 
 const column = wanted => table.columns.find(item => item.name === wanted);
 const key = () => (table.rowid ? [table.rowid] : table.key); // a rowid stands behind the columns of its row
@@ -60,6 +60,8 @@ async function load() {
   const [condition_, params] = where(), mine = ++loads;
   const found = await query(`${select(...(table.rowid ? [table.rowid] : []))} LIMIT ${PAGE + 1} OFFSET ${page * PAGE}`, params, { max_rows: PAGE + 1 });
   if (mine !== loads) return; // what was asked for since is already on its way
+  late = open.size > 0; // drawing now would end an edit in the middle
+  if (late) return;
   const count = async () => (await query(`SELECT count(*) FROM ${ident(table.name)}${condition_}`, params)).rows[0][0];
   if (page && !found.rows.length) { // there are fewer rows by now
     page = Math.max(Math.min(Math.ceil(await count() / PAGE), page) - 1, 0);
@@ -68,14 +70,18 @@ async function load() {
   }
   more = found.rows.length > PAGE;
   rows = found.rows.slice(0, PAGE);
+  at = page;
   chosen.clear();
   remember();
   body();
   const total = await count();
-  if (mine === loads) fill($('#count'), total ? `${num(page * PAGE + 1)}–${num(page * PAGE + rows.length)} of ${plural(total, 'row')}` : 'No rows');
+  if (mine === loads) fill($('#count'), total ? `${num(at * PAGE + 1)}–${num(at * PAGE + rows.length)} of ${plural(total, 'row')}` : 'No rows');
 }
 
-const reload = () => act(load);
+const reload = () => act(async () => {
+  if ($('#grid .cell-input[aria-invalid]')) toast('A cell holds what is not saved: mend it, or press Escape in it. Then the rows follow.', { kind: 'error' });
+  try { await load(); } catch (error) { page = at; throw error; }
+});
 const restart = () => { page = 0; return reload(); };
 
 async function write(row, item, text) {
@@ -84,14 +90,23 @@ async function write(row, item, text) {
   const params = [typed(text, typeof old === 'number' ? 'NUMERIC' : item.type), ...keyOf(row), ...exact];
   const { changes } = await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${into} = ? WHERE ${whereKey()}${exact.length ? ` AND ${same}` : ''}`, params });
   if (!changes) throw new Problem(409, { detail: 'This was changed or removed meanwhile, or is not yours to change. Escape shows what is there now.' });
+  [row[table.columns.indexOf(item)]] = params;
 }
 
 const mayChange = (row, item) => mayEdit() && !item.generated && !isBlob(valueOf(row, item.name));
 
 /** Turn a cell into an input, with what is there or with a text in its place. */
-function edit(cell, row, item, text) {
-  if (!mayChange(row, item) || $('.cell-input', cell)) return;
-  editCell(cell, { name: item.name, type: item.type, value: valueOf(row, item.name), text, write: typing => write(row, item, typing), leave: stale => (stale ? reload().then(body) : body()) });
+function edit(el, row, item, text) {
+  if (!mayChange(row, item) || open.has(el)) return;
+  open.add(el);
+  editCell(el, { name: item.name, type: item.type, value: valueOf(row, item.name), text, write: typing => write(row, item, typing), leave: stale => leave(el, row, item, stale) });
+}
+
+/** Put a cell back. While somebody types in another one, only this one. */
+function leave(el, row, item, stale) {
+  open.delete(el);
+  late ||= stale;
+  if (open.size) el.replaceWith(cell(row, item)); else if (late) act(load).then(body); else body();
 }
 
 async function clear(row, item) {
@@ -121,27 +136,28 @@ function cell(row, item) {
   return el;
 }
 
-function line(row, at) {
-  const box = mayDelete() && h('input', { type: 'checkbox', 'aria-label': `Choose row ${page * PAGE + at + 1}`, onchange: event => { if (event.target.checked) chosen.add(row); else chosen.delete(row); $('#delete').hidden = !chosen.size; } });
-  return h('tr', {}, h('td', { class: 'rn' }, box || String(page * PAGE + at + 1)), table.columns.map(item => cell(row, item)));
+function line(row, i) {
+  const number = at * PAGE + i + 1;
+  const box = mayDelete() && h('input', { type: 'checkbox', 'aria-label': `Choose row ${number}`, checked: chosen.has(row), onchange: event => { if (event.target.checked) chosen.add(row); else chosen.delete(row); $('#delete').hidden = !chosen.size; } });
+  return h('tr', {}, h('td', { class: 'rn' }, box || String(number)), table.columns.map(item => cell(row, item)));
 }
 
 function body() {
   const old = $('#grid tbody'), held = document.activeElement.closest('#grid tbody td');
   if (!old) return;
-  const at = held && [held.parentElement.sectionRowIndex, held.cellIndex]; // whoever walks by keys stays where he was
-  const soon = at ? rows.length : IN_VIEW, mine = ++drawn;
+  const place = held && [held.parentElement.sectionRowIndex, held.cellIndex]; // whoever walks by keys stays where he was
+  const soon = place ? rows.length : IN_VIEW, mine = ++drawn;
   fill(old, rows.slice(0, soon).map(line));
   if (rows.length > soon) setTimeout(() => { if (mine === drawn) old.append(...rows.slice(soon).map((row, i) => line(row, soon + i))); }); // when those in view are drawn
   $('#nothing')?.remove();
   if (!rows.length) $('#grid').append(h('div', { id: 'nothing' }, filters.size || search ? empty('list-filter', 'No row fits', 'Change the filters, or clear them.') : empty('rows-3', 'No rows yet', table.can_write ? 'Insert the first one, or load a file.' : 'Rows that you may see appear here.')));
-  const first = (at && old.rows[Math.min(at[0], rows.length - 1)]?.cells[at[1]]) ?? $('tbody td:not(.rn)');
+  const first = (place && old.rows[Math.min(place[0], rows.length - 1)]?.cells[place[1]]) ?? $('tbody td:not(.rn)');
   first?.setAttribute('tabindex', '0');
-  if (at) first?.focus();
-  $('#back').disabled = !page;
+  if (place) first?.focus();
+  $('#back').disabled = !at;
   $('#next').disabled = !more;
   $('#clear').hidden = !filters.size && !search;
-  $('#delete').hidden = true;
+  $('#delete').hidden = !chosen.size;
 }
 
 function head() {
@@ -216,11 +232,13 @@ $('#delete').addEventListener('click', () => act(remove));
 $('#query').href = `${CENV}/console?${new URLSearchParams({ build: name })}`;
 $('#columns').addEventListener('click', () => structure(table));
 $('#export').addEventListener('click', () => act(download));
-$('#back').addEventListener('click', () => { page -= 1; reload(); });
+$('#back').addEventListener('click', () => { page = Math.max(page - 1, 0); reload(); });
 $('#next').addEventListener('click', () => { page += 1; reload(); });
 $('#clear').addEventListener('click', () => { filters.clear(); search = ''; $('#search').value = ''; head(); restart(); });
 $('#search').value = search;
 $('#search').addEventListener('input', debounce(() => { search = $('#search').value.trim(); restart(); }));
+
+addEventListener('beforeunload', event => { if (open.size) event.preventDefault(); });
 
 /** What the page is about, as its head, in the path and as its title. */
 function call(text) {

@@ -52,3 +52,22 @@ def test_a_filter_that_compares_with_no_number_says_so(readings: Page) -> None:
 
     expect(box).to_have_accessible_description("A part of it, = 5, > 3, null, not null")
     expect(readings.locator("#grid tbody td:nth-child(2)")).to_have_text(["1", "2"])
+
+
+def test_numbers_that_a_view_works_out_are_compared_as_numbers(readings: Page, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE VIEW worked AS SELECT id * 10 AS tens, id || '0' AS text FROM readings"})
+    readings.goto(f"{place.url}/data/worked")
+    tens = readings.locator("#grid tbody td:nth-child(2)")
+    for column, asked, found in (("tens", "= 20", ["20"]), ("tens", "<> 20", ["10", "30", "40"]), ("text", "> 20", ["30", "40"])):
+        readings.get_by_label(f"Filter {column}").fill(asked)
+        expect(tens).to_have_text(found)
+        readings.get_by_role("button", name="Clear filters").click()
+        expect(tens).to_have_count(4)
+
+    readings.get_by_role("link", name="Query").click()
+    dialog = readings.get_by_role("dialog", name="Build a query")
+    dialog.get_by_role("button", name="Add a condition").click()
+    dialog.get_by_label("Value of condition 1").fill("20")
+    expect(readings.get_by_label("The query in SQL")).to_contain_text("CAST(tens AS NUMERIC) = 20")
+
+    place.made("/query", {"sql": "DROP VIEW worked"})
