@@ -31,7 +31,11 @@ export class Text {
   set model(model) { this.#model = model; model.onDidChangeContent(() => this.#changed()); }
   get value() { return this.#model ? this.#model.getValue() : this.#value; }
   set value(value) {
-    if (this.#model) { this.#model.setValue(value); return; }
+    if (this.#model) {
+      this.#model.pushEOL(value.includes('\r\n') ? 1 : 0);
+      this.#model.pushEditOperations([], [{ range: this.#model.getFullModelRange(), text: value }], () => null); // can be undone
+      return;
+    }
     this.#value = value;
     this.redraw?.();
     this.#changed();

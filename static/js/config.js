@@ -1,6 +1,6 @@
 // The settings of a cenv, each with what it means and where its value comes from.
-import { get, put } from './api.js';
-import { $, button, fill, h, icon } from './dom.js';
+import { CENV, get, put } from './api.js';
+import { $, $$, button, fill, h, icon } from './dom.js';
 import { act, begin, showErrors, toast } from './ui.js';
 
 const GROUPS = [['Accounts', /^(session|allow|registration|max_users|max_sessions|totp)/], ['Limits of requests', /^rate_/], ['Queries', /^(query|max_connections|max_database|max_assets)/], ['Scripts and pages', /^(script|page)/], ['Backups', /^backup/], ['Other', /./]];
@@ -34,10 +34,18 @@ const same = (el, value) => el.disabled || JSON.stringify(read(el)) === JSON.str
 /** The controls in which something stands that is not saved. */
 const typed = () => Object.entries(known).map(([key, { value }]) => [$(`#c-${key}`), value]).filter(([el, value]) => el && !same(el, value)).map(([el]) => el);
 
+/** Write a new title into the frame of this page. */
+function call(title) {
+  for (const el of $$('.project-name b, .crumbs a')) el.textContent = title;
+  $('.project-mark').textContent = title.replace(/^cenv /, '').charAt(0).toUpperCase();
+  document.title = document.title.replace(/ · .*$/s, ` · ${title}`);
+}
+
 /** Save, and keep what was typed at other settings. */
 async function save(changes) {
   const { config } = await put('/admin/config', changes);
   toast(`${Object.keys(changes).map(words).join(', ')}: saved.`);
+  if ('title' in changes) call(config.title.value || `cenv ${CENV.slice(1, 9)}`);
   const kept = typed().filter(el => !(el.name in changes));
   show(config);
   for (const { id, value, checked } of kept) {

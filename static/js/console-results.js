@@ -70,6 +70,7 @@ export function showFailure(problem) {
   fill($('#meta'), icon('circle-x', 'bad'), h('b', { class: 'bad' }, 'Failed'));
   const at = problem.position && ` (line ${problem.position.line}, column ${problem.position.column})`;
   fill($('#grid'), h('div', { class: 'alert', role: 'alert' }, icon('circle-alert'), h('div', {}, h('b', {}, problem.title || 'No answer'), h('p', {}, problem.message, at), problem.code && h('small', {}, h('a', { class: 'link', href: `/docs/errors#${problem.code}` }, problem.code)))));
+  for (const id of ['chart', 'json']) fill($(`#${id}`)); // what is there is of another statement
   view('grid');
 }
 

@@ -12,13 +12,17 @@ import { wireSplit } from './split.js';
 import { name, proposals, statements } from './sql.js';
 import { act, begin, formDialog, menu, toast } from './ui.js';
 
-const KEY = `console ${CENV} ${document.body.dataset.user}`, WRITES = /^\s*(?:CREATE|ALTER|DROP)/i;
+const KEY = `console ${CENV} ${document.body.dataset.user}`, CHANGES = /\b(?:CREATE|ALTER|DROP)\b/i;
 
 // Documents; their texts are kept in this browser, and first of all for this tab, so that another one does not take its place.
-let docs = [], active = null;
+let docs = [], active = null, full = false;
 const persist = debounce(() => {
   const kept = JSON.stringify({ docs: docs.map(doc => ({ name: doc.name, sql: doc.text.value })), active: docs.indexOf(active) });
-  for (const place of [sessionStorage, localStorage]) place.setItem(KEY, kept);
+  try { for (const place of [sessionStorage, localStorage]) place.setItem(KEY, kept); full = false; } catch (error) {
+    if (error.name !== 'QuotaExceededError') throw error;
+    if (!full) toast('This browser keeps no more: what you type from now on is gone when the page is closed. Close statements that you need no longer.', { kind: 'error' });
+    full = true;
+  }
 }, 400);
 const pane = new CodePane($('#editor'), { language: 'sql', label: 'SQL editor', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), run: () => run(), save: () => act(saveAs) });
 
@@ -96,32 +100,44 @@ function busy(now) {
   runButton.classList.toggle('danger', now);
   fill(runButton, icon(now ? 'circle-stop' : 'play', now ? '' : 'play'), h('span', {}, now ? 'Stop' : 'Run'), h('kbd', {}, now ? 'Esc' : 'Ctrl ⏎'));
 }
-async function run() {
+/** Send statements, of which Stop and Escape end the run. `told` is called with the parsed answer; what is noted of them in the history comes of it, or of what went wrong. */
+async function perform(path, sql, body, from, told) {
   if (running) return;
-  const piece = chosen();
-  if (!piece) { toast('There is no statement to run.'); return; }
   pane.mark(null);
-  const id = crypto.randomUUID?.() ?? `q${Date.now()}-${Math.floor(Math.random() * 1e9)}`;
+  const id = crypto.randomUUID?.() ?? `q${Date.now()}-${Math.floor(Math.random() * 1e9)}`, doc = active;
   running = { id, abort: new AbortController() };
   busy(true);
-  const body = { sql: piece.sql, format: 'arrays', max_rows: Number($('#limit').value), read_only: readOnly.getAttribute('aria-pressed') === 'true', ...asUser() };
-  let told = { error: 'stopped' };
+  let note = { error: 'stopped' };
   try {
-    const answer = await send('POST', '/query', body, { signal: running.abort.signal, headers: { 'X-Query-ID': id } });
-    const result = parse(await answer.text());
-    showResult(result, piece.sql, asUser());
-    act(() => showPolicies(piece.sql));
-    told = { duration_ms: result.duration_ms, row_count: result.columns.length ? result.row_count : result.changes };
-    if (WRITES.test(piece.sql)) act(refreshSchema);
+    const answer = await send('POST', path, body, { signal: running.abort.signal, headers: { 'X-Query-ID': id } });
+    note = told(parse(await answer.text()));
+    if (CHANGES.test(sql)) act(refreshSchema);
   } catch (error) {
     showPolicies();
     if (error.name === 'AbortError') showFailure({ title: 'Stopped', message: 'You stopped the statement; nothing of it stays.' });
-    else if (error instanceof Problem) { pane.mark(error, piece.from); showFailure(inText(error, piece.from)); told = { error: error.message }; } else throw error;
+    else if (error instanceof Problem) {
+      const at = from(error);
+      if (doc === active) pane.mark(error, at);
+      showFailure(inText(error, at));
+      note = { error: error.message };
+    } else throw error;
   } finally {
     running = null;
     busy(false);
   }
-  post('/console/history', { sql: piece.sql, ...told }, { quiet: true }).then(item => { known.history.unshift(item); if (known.kind === 'history') drawSide(); }, () => toast('This statement is missing in the history.', { kind: 'error' }));
+  post('/console/history', { sql, ...note }, { quiet: true }).then(item => { known.history.unshift(item); if (known.kind === 'history') drawSide(); }, () => toast('This statement is missing in the history.', { kind: 'error' }));
+}
+const options = () => ({ format: 'arrays', max_rows: Number($('#limit').value) });
+const isReadOnly = () => readOnly.getAttribute('aria-pressed') === 'true';
+async function run() {
+  const piece = chosen();
+  if (!piece) { toast('There is no statement to run.'); return; }
+  const as = asUser();
+  await perform('/query', piece.sql, { sql: piece.sql, ...options(), read_only: isReadOnly(), ...as }, () => piece.from, result => {
+    showResult(result, piece.sql, as);
+    act(() => showPolicies(piece.sql));
+    return { duration_ms: result.duration_ms, row_count: result.columns.length ? result.row_count : result.changes };
+  });
 }
 function stop() {
   if (!running) return;
@@ -132,21 +148,16 @@ runButton.addEventListener('click', () => (running ? stop() : run()));
 document.addEventListener('keydown', event => { if (event.key === 'Escape' && running) stop(); });
 
 async function runAll() {
-  const text = active.text.value, all = statements(text);
+  const text = active.text.value, all = statements(text), texts = all.map(piece => text.slice(piece.start, piece.end));
   if (!all.length) { toast('There is no statement to run.'); return; }
-  pane.mark(null);
-  try {
-    const { results } = await post('/transaction', { statements: all.map(piece => ({ sql: text.slice(piece.start, piece.end) })), format: 'arrays', max_rows: Number($('#limit').value) });
+  if (isReadOnly() || asUser().as_user) { toast('All in one transaction run as yourself and may write: switch Read-only off and choose yourself first, or run one statement after the other.', { kind: 'error' }); return; }
+  await perform('/transaction', text, { statements: texts.map(sql => ({ sql })), ...options() }, error => (error.statement === undefined ? placeOf(text, 0) : placeOf(text, all[error.statement].start)), ({ results }) => {
     const last = results.findLast(result => result.columns.length) ?? results.at(-1);
-    const at = results.indexOf(last);
-    showResult(last, text.slice(all[at].start, all[at].end));
+    showResult(last, texts[results.indexOf(last)]);
+    showPolicies();
     toast(`${results.length} statements ran in one transaction.`);
-    await refreshSchema();
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    showFailure(error);
-    if (error.statement !== undefined) pane.mark(error, placeOf(text, all[error.statement].start));
-  }
+    return { duration_ms: results.reduce((sum, result) => sum + result.duration_ms, 0), row_count: last.columns.length ? last.row_count : last.changes };
+  });
 }
 
 async function saveAs() {
@@ -166,9 +177,10 @@ async function saveAs() {
 
 const doExplain = () => act(async () => { const piece = chosen(); if (piece) { await explain(pane, piece.sql, piece.from); view('plan'); } });
 const doFormat = () => act(async () => {
-  const text = active.text.value, laid = [];
+  const { text: of } = active, text = of.value, laid = [];
   for (const piece of statements(text)) laid.push((await post('/query/explain', { sql: text.slice(piece.start, piece.end) })).formatted.trim());
-  if (laid.length) pane.replace(laid.join(';\n\n') + ';\n');
+  if (active.text !== of || of.value !== text) toast('The text has been changed or closed meanwhile, so it stays as it is.');
+  else if (laid.length) pane.replace(laid.join(';\n\n') + ';\n');
 });
 const doBuild = table => act(() => buildQuery((sql, runIt) => open(sql, 'Built query', runIt), table));
 for (const id of ['build', 'build-first']) $('#' + id).addEventListener('click', () => doBuild());

@@ -1,7 +1,7 @@
 // A file of rows into a table: first what it would become, then the rows, all or none.
-import { post } from './api.js';
+import { Problem, post } from './api.js';
 import { shown } from './cells.js';
-import { $, fill, h } from './dom.js';
+import { $, button, fill, h } from './dom.js';
 import { plural } from './format.js';
 import { dialog, field, fail, showErrors, toastNext } from './ui.js';
 
@@ -21,7 +21,7 @@ function form(file, table, mode, columns, preview) {
 /** Ask for a file and load it; resolves to the table's name, or undefined. `into` fixes the table. */
 export function importFile(tables, into = NEW) {
   return new Promise(resolve => {
-    let found, done, heads = [], looks = 0, guess = '';
+    let found, done, sending, heads = [], looks = 0, guess = '';
     const choice = field({ name: 'into', label: 'Into', value: into, options: [[NEW, 'A new table'], ...tables.map(name => [name, name])] });
     const file = field({ name: 'file', label: 'CSV, JSON or NDJSON file', type: 'file', required: true, hint: 'In UTF-8. A CSV file begins with the names of its columns.' });
     const name = field({ name: 'table', label: 'Name of the new table', mono: true });
@@ -71,14 +71,13 @@ export function importFile(tables, into = NEW) {
         draw(keep && heads.length > 0);
       } catch (error) {
         if (mine !== looks) return;
-        if (!keep) picture.replaceChildren();
-        if (!error.status) { fail(error); return; }
+        if (!(error instanceof Problem)) { fail(error); return; }
+        if (!keep) fill(picture, !error.status && button('Look at it again', { icon: 'rotate-ccw', kind: 'sm fit', onclick: () => look() }));
         showErrors(box, error);
       }
     }
 
-    box.addEventListener('submit', async event => {
-      event.preventDefault();
+    async function load() {
       go.disabled = true;
       try {
         const { table, rows } = await post('/admin/tables/import', form(chosen(), target(), mode(), kinds(), false));
@@ -86,14 +85,15 @@ export function importFile(tables, into = NEW) {
         done = table;
         el.close();
       } catch (error) {
-        if (!error.status) { fail(error); return; }
-        showErrors(box, error);
         go.disabled = false;
+        if (error instanceof Problem && el.isConnected) showErrors(box, error); else fail(error);
       }
-    });
+    }
+
+    box.addEventListener('submit', event => { event.preventDefault(); sending = load(); });
     $('input', file).addEventListener('change', () => look());
     $('select', choice).addEventListener('change', () => look());
     $('input', name).addEventListener('change', () => look(true));
-    const el = dialog('Import a file', box, { wide: true, onclose: () => resolve(done) });
+    const el = dialog('Import a file', box, { wide: true, onclose: () => Promise.allSettled([sending]).then(() => resolve(done)) });
   });
 }

@@ -162,18 +162,22 @@ async function remove() {
 function versions() {
   const box = h('div', { class: 'dialog-body' });
   const el = dialog(`Versions of ${current.name}`, box, { wide: true });
-  act(() => listVersions(box, { path: route(current), field: 'content', language: LANGUAGES[current.syntax], text: () => textOf(current).value, restored: item => { const text = textOf(current); el.close(); text.base = text.value = item.content; take(item); draw(); } }));
+  act(() => listVersions(box, { path: route(current), field: 'content', language: LANGUAGES[current.syntax], text: () => textOf(current).value, dirty: () => isDirty(current), restored: item => { const text = textOf(current); el.close(); text.base = text.value = item.content; take(item); draw(); } }));
 }
 
 async function upload(list) {
-  for (const file of list) {
-    const form = new FormData();
-    form.append('file', file);
-    form.append('path', file.name);
-    await send('POST', '/admin/assets', form);
+  try {
+    for (const file of list) {
+      const form = new FormData();
+      form.append('file', file);
+      form.append('path', file.name);
+      await send('POST', '/admin/assets', form);
+    }
+  } finally { // those before one that failed are there
+    $('#upload').value = ''; // or the same file, mended, could not be chosen again
+    files = await get('/admin/assets');
+    draw();
   }
-  files = await get('/admin/assets');
-  draw();
   if (list.length) toast(list.length === 1 ? `${list[0].name} is here.` : `${list.length} files are here.`);
 }
 function fileMenu(file, anchor) {

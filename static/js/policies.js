@@ -28,17 +28,18 @@ function trial() {
   const hint = 'How many rows it leaves is counted while you write.', told = h('p', { class: 'dim', role: 'status' }, hint);
   const who = h('select', { id: 'try-as' }, people().map(user => h('option', { value: user.user_id }, user.username)));
   const box = h('div', { class: 'field' }, h('label', { for: 'try-as' }, 'Try it as'), who, told);
+  let asks = 0;
   const tell = debounce(async () => {
-    const form = box.closest('form'), user = people().find(person => String(person.user_id) === who.value);
+    const mine = ++asks, form = box.closest('form'), user = people().find(person => String(person.user_id) === who.value);
     if (!form) return;
     const { table_name: table, policy_type: type, user_id: bound, sql_condition: condition } = values(form);
     if (!condition.trim()) { fill(told, hint); return; }
     try {
       const binds = bound === '' || bound === String(user.user_id), { seen, there } = await left(table, user, [...binding(table, type, user), ...(binds ? [condition] : [])]);
-      fill(told, h('b', {}, user.username), ` ${{ read: 'would see', write: 'might write', delete: 'might delete' }[type]} ${plural(seen, 'row')} of ${there}${binds ? '' : ': it binds somebody else'}.`);
+      if (mine === asks) fill(told, h('b', {}, user.username), ` ${{ read: 'would see', write: 'might write', delete: 'might delete' }[type]} ${plural(seen, 'row')} of ${there}${binds ? '' : ': it binds somebody else'}.`);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      fill(told, h('span', { class: 'bad' }, problem.message));
+      if (mine === asks) fill(told, h('span', { class: 'bad' }, problem.message));
     }
   }, 350);
   return [box, tell];

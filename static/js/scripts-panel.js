@@ -34,12 +34,12 @@ function answer(found, problem) {
 
 export async function tryIt() {
   if (panel !== 'try') show('try');
-  const form = $('#trial');
+  const form = $('#trial'), of = current;
   showErrors(form, null);
   $('.form-error', form).hidden = true;
   hooks.mark(null);
   try {
-    const given = values(form), script = hooks.text();
+    const given = values(form), script = hooks.text(of);
     let body = { script };
     if (current.kind === 'endpoint') {
       const request = { method: given.method, path: given.path, query: pairs(given.query) };
@@ -47,9 +47,11 @@ export async function tryIt() {
       if (given.body.trim()) request.json = parse(given.body, 'body');
       body = { script, request };
     } else body = { script, event: parse(given.event, 'event') };
-    answer(await post(`${routes[current.kind]}/test`, body));
+    const found = await post(`${routes[of.kind]}/test`, body);
+    if (form.isConnected) answer(found); // nothing else is shown there by now
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
+    if (!form.isConnected) return;
     if (error.errors.some(item => form.querySelector(`[data-field="${CSS.escape(item.field)}"]`))) showErrors(form, error);
     else answer(null, error);
   }
@@ -67,9 +69,9 @@ function drawTry() {
   fill($('#panel'), h('div', { class: 'trial' }, form, h('div', { id: 'answer', class: 'stack', role: 'status' }, empty('bug', 'Try what stands in the editor', 'It runs as it would, with you as the caller, and nothing of what it does is kept.'))));
 }
 
-async function drawRuns() {
+async function drawRuns(box) {
   const { runs } = await get(`${route(current)}/runs?limit=50`);
-  fill($('#panel'), h('div', { class: 'panel-head' }, button('Read again', { kind: 'sm', icon: 'refresh-cw', onclick: () => act(drawRuns) })), runs.length ? h('ul', { class: 'rows runs' }, runs.map(run => h('li', {}, icon(run.error ? 'circle-x' : 'circle-check', run.error ? 'bad' : 'good'), h('div', { class: 'grow' }, h('b', {}, run.error ? run.error.title ?? run.error.code : run.status === null ? 'done' : String(run.status)), h('small', { title: run.request_id }, `${ago(run.started_at)} · ${date(run.started_at)} · ${duration(run.duration_ms)}`),
+  fill(box, h('div', { class: 'panel-head' }, button('Read again', { kind: 'sm', icon: 'refresh-cw', onclick: () => act(() => drawRuns(box)) })), runs.length ? h('ul', { class: 'rows runs' }, runs.map(run => h('li', {}, icon(run.error ? 'circle-x' : 'circle-check', run.error ? 'bad' : 'good'), h('div', { class: 'grow' }, h('b', {}, run.error ? run.error.title ?? run.error.code : run.status === null ? 'done' : String(run.status)), h('small', { title: run.request_id }, `${ago(run.started_at)} · ${date(run.started_at)} · ${duration(run.duration_ms)}`),
     run.error && h('p', { class: 'mono pre bad' }, run.error.detail), run.prints.length ? h('ul', { class: 'prints' }, run.prints.map(print => h('li', {}, h('small', {}, `line ${print.line}`), h('code', {}, print.text)))) : null)))) : empty('activity', 'No runs yet', 'The last 200 calls are listed here, with what they printed and how they ended.'));
 }
 
@@ -77,9 +79,11 @@ export function show(name) {
   panel = name;
   for (const tab of $$('[data-panel]')) tab.setAttribute('aria-selected', tab.dataset.panel === name);
   if (!current) return;
-  if (name === 'try') drawTry();
-  if (name === 'runs') act(drawRuns);
-  if (name === 'versions') act(() => listVersions($('#panel'), { path: route(current), field: 'script', language: 'starlark', text: hooks.text, restored: hooks.restored }));
+  if (name === 'try') { drawTry(); return; }
+  const box = h('div'), of = current; // what comes late comes into a box that is not shown any more
+  fill($('#panel'), box);
+  if (name === 'runs') act(() => drawRuns(box));
+  else act(() => listVersions(box, { path: route(of), field: 'script', language: 'starlark', text: () => hooks.text(of), dirty: () => hooks.dirty(of), restored: item => hooks.restored(of, item) }));
 }
 /** The script that the panel is about. */
 export function about(item) { current = item; show(panel); }

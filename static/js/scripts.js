@@ -167,7 +167,12 @@ whenLoaded(({ complete, monaco }) => {
   } });
 });
 
-startPanel({ text: () => textOf(current).value, mark: problem => pane.mark(problem && { ...problem, message: problem.detail ?? problem.message }), restored: item => { const kind = current.kind, text = textOf(current); text.base = text.value = item.script; choose(take(item, kind)); show('versions'); } });
+startPanel({ text: item => textOf(item).value, dirty: isDirty, mark: problem => pane.mark(problem && { ...problem, message: problem.detail ?? problem.message }), restored: (item, found) => {
+  const text = textOf(item), here = item === current;
+  text.base = text.value = found.script;
+  const made = take(found, item.kind);
+  if (here) { choose(made); show('versions'); }
+} });
 begin(async () => {
   const found = await get('/editor/scripts');
   ({ names, request } = found);

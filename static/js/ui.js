@@ -185,19 +185,25 @@ export function wire(form, submit) {
   });
 }
 
-/** A dialog with fields; `submit(values)` may throw a Problem, which is shown at its fields, or answer false to stay. Answers what submit answered, or undefined. */
+/** A dialog with fields; `submit(values)` may throw a Problem, which is shown at its fields, or answer false to stay. Answers what submit answered, or undefined; where it was closed meanwhile, too, for what was sent is done. */
 export function formDialog({ title, text, fields, action, danger = false, submit, wide }) {
   return new Promise(resolve => {
-    let answer;
+    let answer, sending;
     const form = h('form', { class: 'form' }, h('div', { class: 'dialog-body' }, text && h('p', {}, text), fields.map(item => (item instanceof Element ? item : field(item))), h('p', { class: 'form-error', role: 'alert', hidden: true })),
       h('footer', {}, button('Cancel', { onclick: () => el.close() }), h('button', { type: 'submit', class: `btn primary${danger ? ' danger' : ''}` }, action)));
-    wire(form, async given => {
-      const found = (await submit(given)) ?? true;
+    const sent = async given => {
+      let found;
+      try { found = (await submit(given)) ?? true; } catch (error) {
+        if (el.isConnected) throw error;
+        fail(error); // its fields are gone
+        return;
+      }
       if (found === false) return;
       answer = found;
       el.close();
-    });
-    const el = dialog(title, form, { wide, onclose: () => resolve(answer) });
+    };
+    wire(form, given => (sending = sent(given)));
+    const el = dialog(title, form, { wide, onclose: () => Promise.allSettled([sending]).then(() => resolve(answer)) });
     ($('input:not([type="checkbox"], [type="hidden"]), select, textarea', form) ?? $('input', form))?.focus();
   });
 }

@@ -17,12 +17,12 @@ export async function showDiff(title, language, before, after, footer) {
   editor.setModel({ original: models[0], modified: models[1] });
 }
 
-/** List the versions of `path` (…/{id}) in `box`; `text` is the text now, `field` its name in a version, `restored` is called after one came back. */
-export async function listVersions(box, { path, field, language, text, restored }) {
+/** List the versions of `path` (…/{id}) in `box`; `text` is the text now, `dirty` says whether it is not saved, `field` its name in a version, `restored` is called after one came back. */
+export async function listVersions(box, { path, field, language, text, dirty, restored }) {
   const { versions } = await get(`${path}/versions`);
   const names = version => `version of ${date(version.created_at)}`;
   const back = version => act(async () => {
-    if (!await confirm({ title: `Bring the ${names(version)} back`, text: 'It becomes the newest version; nothing is lost.', action: 'Bring it back', danger: false })) return;
+    if (!await confirm({ title: `Bring the ${names(version)} back`, text: dirty() ? 'It becomes the newest version. What you typed and have not saved goes from the editor; Undo there brings it back.' : 'It becomes the newest version; nothing is lost.', action: 'Bring it back', danger: false })) return;
     const item = await post(`${path}/versions/${version.id}/restore`);
     toast(`The ${names(version)} is back.`);
     restored(item);

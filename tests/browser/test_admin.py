@@ -159,6 +159,13 @@ def test_a_setting_is_changed_refused_and_taken_back(open_page: Open, place: Pla
 
     expect(page.get_by_label("Query max rows")).to_have_value("10000")
     expect(page.get_by_label("Max users")).to_have_value("77")
+
+    title = page.locator(".project-name b")
+    for name in ("Corner Shop", "Acme Store"):
+        page.get_by_label("Title", exact=True).fill(name)
+        page.get_by_label("Title", exact=True).press("Enter")
+        expect(title).to_have_text(name)
+        expect(page).to_have_title(f"Configuration · {name}")
     with page.expect_event("dialog") as asked:
         page.evaluate("setTimeout(() => location.reload())")
     assert asked.value.type == "beforeunload"

@@ -54,11 +54,18 @@ def test_the_statement_at_the_cursor_runs_and_is_remembered(console: Page) -> No
 
 def test_an_error_stands_at_its_place(console: Page) -> None:
     write(console, "SELECT 1;\nSELECT *\nFROM nowhere")
+    console.keyboard.press("Control+Home")
+    console.keyboard.press("Control+Enter")
+    expect(console.locator("#meta")).to_contain_text("1 row")
+    console.keyboard.press("Control+End")
     console.keyboard.press("Control+Enter")
 
     expect(console.get_by_role("alert").filter(visible=True)).to_contain_text("no such table: nowhere (line 3, column 6)")
     expect(console.locator(".squiggly-error")).to_have_count(1)
     assert_accessible(console)
+
+    console.get_by_role("tab", name="JSON").click()
+    expect(console.locator("#json")).to_have_text("")  # what an earlier statement answered would look like an answer to this one
 
 
 def test_the_schema_is_proposed_while_one_types(console: Page) -> None:
@@ -176,12 +183,23 @@ def test_a_long_statement_is_stopped(console: Page) -> None:
     expect(console.get_by_role("alert").filter(visible=True)).to_contain_text("You stopped the statement")
 
 
-def test_read_only_refuses_and_says_so(console: Page) -> None:
+def test_read_only_refuses_and_says_so_and_all_statements_can_be_stopped(console: Page) -> None:
     console.get_by_role("button", name="Read-only").click()
     write(console, "DELETE FROM products")
     console.keyboard.press("Control+Enter")
 
     expect(console.get_by_role("alert").filter(visible=True)).to_contain_text("only reading was asked for")
+
+    console.get_by_role("button", name="More").click()
+    console.get_by_role("menuitem", name="Run all").click()
+
+    expect(console.locator(".toast")).to_contain_text("switch Read-only off")
+    console.get_by_role("button", name="Read-only").click()
+    write(console, f"SELECT 1; {ENDLESS}")
+    console.get_by_role("button", name="More").click()
+    console.get_by_role("menuitem", name="Run all").click()
+    console.get_by_role("button", name="Stop").click()
+    expect(console.get_by_role("alert").filter(visible=True)).to_contain_text("You stopped the statement")
 
 
 def test_an_administrator_sees_what_a_rule_does_to_somebody(console: Page) -> None:
@@ -212,6 +230,9 @@ def test_two_tabs_keep_each_its_own_texts(console: Page) -> None:
     console.reload()
 
     expect(console.locator("#editor .view-line").first).to_contain_text("'first'")
+    console.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceededError'); }; }")
+    write(console, "SELECT 'more than it keeps'")
+    expect(console.locator(".toast")).to_contain_text("This browser keeps no more")
 
 
 def test_who_may_not_see_a_table_does_not_see_it_here(open_page: Open) -> None:

@@ -58,6 +58,23 @@ def test_a_page_is_written_looked_at_and_published(pages: Page, place: Place) ->
     assert "<em>fresh</em>" in text
     assert '<meta name="description" content="All: of it">' in text
     assert text.startswith("<!doctype html>")  # the layout came with the first page
+    for _ in range(2):  # the same file again, as it has been mended meanwhile
+        pages.locator("#upload").set_input_files({"name": "a.css", "mimeType": "text/css", "buffer": b"em { color: red }"})
+        expect(pages.locator(".toast").last).to_have_text("a.css is here.")
+        expect(pages.locator("#upload")).to_have_value("")
+        pages.get_by_role("button", name="Dismiss").last.click()
+    pages.locator("#editor .view-lines").click()
+    pages.keyboard.insert_text("not saved ")
+    pages.get_by_role("button", name="More").click()
+    pages.get_by_role("menuitem", name="Versions").click()
+    pages.get_by_role("button", name="Bring back").last.click()
+    expect(pages.get_by_role("dialog").last).to_contain_text("Undo there brings it back")
+    pages.get_by_role("button", name="Bring it back").click()
+    expect(pages.locator("#editor .view-lines")).not_to_contain_text("not saved")
+    pages.locator("#editor .view-lines").click()
+    pages.keyboard.press("Control+z")
+    expect(pages.locator("#editor .view-lines")).to_contain_text("saved")
+    pages.keyboard.press("Control+Shift+z")
     for name in ("shop/hello", "layouts/base"):
         pages.get_by_role("button", name="More").click()
         pages.get_by_role("menuitem", name="Delete").click()

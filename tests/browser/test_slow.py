@@ -11,6 +11,20 @@ from tests.browser.conftest import Open
 from tests.browser.place import Place
 
 
+def hold(page: Page, where: str, part: str = "") -> list[Route]:
+    """The first request to an address with a part in its body, which waits until it is continued."""
+    held: list[Route] = []
+
+    def take(route: Route) -> None:
+        if held or part not in (route.request.post_data or ""):
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(where, take)
+    return held
+
+
 @pytest.fixture
 def tools(open_page: Open, place: Place) -> Iterator[Page]:
     place.made("/query", {"sql": "CREATE TABLE tools (id INTEGER PRIMARY KEY, name TEXT, weight REAL)"})
@@ -24,15 +38,7 @@ def cell(page: Page, text: str) -> Locator:
 
 
 def test_a_cell_that_comes_back_ends_no_other_one_in_the_middle(tools: Page, place: Place) -> None:
-    held: list[Route] = []
-
-    def hold_first(route: Route) -> None:
-        if held or "UPDATE" not in route.request.post_data_json["sql"]:
-            route.continue_()
-        else:
-            held.append(route)
-
-    tools.route("**/query", hold_first)
+    held = hold(tools, "**/query", "UPDATE")
     cell(tools, "saw").dblclick()
     tools.keyboard.type("drill")
     with tools.expect_request("**/query"):
@@ -87,3 +93,58 @@ def test_a_page_of_rows_that_did_not_come_is_not_passed_over(open_page: Open) ->
     page.get_by_role("button", name="Next page").click()
 
     expect(page.locator("#count")).to_have_text("101\u2013200 of 1\u202f400 rows")
+
+
+def test_what_a_closed_dialog_has_sent_is_told_when_it_is_done(open_page: Open, place: Place) -> None:
+    page = open_page("/admin/users")
+    expect(page.locator("#users")).to_contain_text("vera")
+    held = hold(page, "**/admin/users")
+    page.get_by_role("button", name="Invite").click()
+    asked = page.get_by_role("dialog")
+    asked.get_by_label("User name").fill("ida")
+    asked.get_by_label("First password").fill("correct horse")
+    with page.expect_request("**/admin/users"):
+        asked.get_by_role("button", name="Create the account").click()
+    asked.get_by_role("button", name="Cancel").click()
+    expect(asked).to_have_count(0)
+
+    held[0].continue_()
+
+    expect(page.locator(".toast")).to_contain_text("ida may sign in now")
+    expect(page.locator("#users")).to_contain_text("ida")
+    made = next(user for user in place.send("GET", "/admin/users").json()["users"] if user["username"] == "ida")
+    place.send("DELETE", f"/admin/users/{made['user_id']}")
+
+
+def test_what_a_trial_answers_late_or_a_list_tells_late_disturbs_nothing(open_page: Open) -> None:
+    page = open_page("/editor/scripts")
+    trial, versions = hold(page, "**/test"), hold(page, "**/versions")
+    with page.expect_request("**/test"):
+        page.get_by_role("button", name="Try", exact=False).first.click()
+    page.get_by_role("tab", name="Runs").click()
+    expect(page.locator("#panel")).to_contain_text("No runs yet")
+    with page.expect_request("**/versions"):
+        page.get_by_role("tab", name="Versions").click()
+    page.get_by_role("tab", name="Try").click()
+
+    for one in (trial, versions):
+        with page.expect_response(one[0].request.url):
+            one[0].continue_()
+
+    page.evaluate("new Promise(requestAnimationFrame)")
+    expect(page.locator("#trial")).to_be_visible()
+    expect(page.locator(".toast")).to_have_count(0)
+
+
+def test_a_statement_that_is_laid_out_late_takes_the_place_of_no_other_text(open_page: Open) -> None:
+    page = open_page("/console?sql=select 1")
+    page.locator("#editor .view-line").first.wait_for()
+    held = hold(page, "**/explain")
+    with page.expect_request("**/explain"):
+        page.get_by_role("button", name="Format").click()
+    page.get_by_role("button", name="New statement").click()
+
+    held[0].continue_()
+
+    expect(page.locator(".toast")).to_contain_text("so it stays as it is")
+    expect(page.locator("#editor .view-lines")).to_have_text("")
