@@ -126,6 +126,22 @@ def test_the_palette_goes_everywhere_by_keys(open_page: Open, place: Place) -> N
     page.wait_for_url(f"{place.url}/sessions")
 
 
+def test_what_is_chosen_can_be_seen_where_the_system_chooses_the_colors(open_page: Open) -> None:
+    page = open_page("/admin/permissions", forced_colors="active")
+    expect(page.locator("#matrix .rights .on").first).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option", selected=True)).to_have_count(1)
+
+    pairs = (
+        ("#matrix .rights .on", "#matrix .rights i:not(.on)"),
+        ("#side [aria-current]", "#side ul a:not([aria-current])"),
+        ("#palette [aria-selected=true]", "#palette [aria-selected=false]"),
+    )
+    for pair in pairs:
+        grounds = [page.locator(each).first.evaluate("el => getComputedStyle(el).backgroundColor") for each in pair]
+        assert len(set(grounds)) == 2, pair
+
+
 def test_the_choice_of_dark_stays(open_page: Open) -> None:
     page = open_page("/")
     page.get_by_role("button", name="Toggle dark mode").click()
