@@ -62,7 +62,7 @@ export async function createEditor(el, { language, label, vim: { box, bar } = {}
   const editor = monaco.editor.create(el, {
     model: null, wordWrap, useShadowDOM: false, automaticLayout: true, fontFamily: '"JetBrains Mono", monospace', fontSize: 13, lineHeight: 21, fontLigatures: false, tabSize: language === 'sql' ? 2 : 4,
     minimap: { enabled: false }, scrollBeyondLastLine: false, padding: { top: 10, bottom: 10 }, lineNumbersMinChars: 3, renderFinalNewline: 'on', lineDecorationsWidth: 12, folding: true, glyphMargin: false, renderLineHighlightOnlyWhenFocus: false,
-    overviewRulerLanes: 0, hideCursorInOverviewRuler: true, scrollbar: { verticalScrollbarSize: 10, horizontalScrollbarSize: 10, useShadows: false }, fixedOverflowWidgets: true, accessibilitySupport: 'auto', ariaLabel: label, stickyScroll: { enabled: false }, bracketPairColorization: { enabled: false }, guides: { indentation: language !== 'sql' }, contextmenu: true,
+    overviewRulerLanes: 0, hideCursorInOverviewRuler: true, scrollbar: { verticalScrollbarSize: 10, horizontalScrollbarSize: 10, useShadows: false }, fixedOverflowWidgets: true, accessibilitySupport: 'auto', ariaLabel: `${label}; Ctrl M lets the key Tab leave it`, stickyScroll: { enabled: false }, bracketPairColorization: { enabled: false }, guides: { indentation: language !== 'sql' }, contextmenu: true,
   });
   // Before Vim starts: it leaves alone the keys whose default has been prevented.
   editor.onKeyDown(e => {

@@ -23,7 +23,8 @@ function tellOnce(users, onclose) {
 const forms = {
   async new({ username, password, example }) {
     const { cenv_id: id, users = {} } = await post('/new', { username, password, ...(example ? { example } : {}) });
-    await api('POST', `/${id}/login`, { username, password });
+    // The cenv is there now: where signing in fails its own page asks once more, and nobody makes a second one.
+    try { await api('POST', `/${id}/login`, { username, password }); } catch (error) { if (!(error instanceof Problem)) throw error; }
     const goOn = () => location.assign(`/${id}/`);
     if (Object.keys(users).length) tellOnce(users, goOn); else goOn();
   },

@@ -87,7 +87,7 @@ const restart = () => { page = 0; return reload(); };
 async function write(row, item, text) {
   const into = ident(item.name), old = valueOf(row, item.name), exact = typeof old === 'string' && /^-?\d{16,}$/.test(old) ? [] : [old]; // digits that stand for an integer are not what is there
   const same = old === null ? `(${into} IS ? OR ${into} IN (9e999, -9e999))` : `${into} IS ?`; // JSON has no infinite numbers
-  const params = [typed(text, typeof old === 'number' ? 'NUMERIC' : item.type), ...keyOf(row), ...exact];
+  const params = [text === null ? null : typed(text, typeof old === 'number' ? 'NUMERIC' : item.type), ...keyOf(row), ...exact];
   const { changes } = await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${into} = ? WHERE ${whereKey()}${exact.length ? ` AND ${same}` : ''}`, params });
   if (!changes) throw new Problem(409, { detail: 'This was changed or removed meanwhile, or is not yours to change. Escape shows what is there now.' });
   [row[table.columns.indexOf(item)]] = params;
@@ -99,7 +99,7 @@ const mayChange = (row, item) => mayEdit() && !item.generated && !isBlob(valueOf
 function edit(el, row, item, text) {
   if (!mayChange(row, item) || open.has(el)) return;
   open.add(el);
-  editCell(el, { name: item.name, type: item.type, value: valueOf(row, item.name), text, write: typing => write(row, item, typing), leave: stale => leave(el, row, item, stale) });
+  editCell(el, { name: item.name, type: item.type, value: valueOf(row, item.name), text, nullable: !item.not_null && !item.primary_key && valueOf(row, item.name) !== null, write: typing => write(row, item, typing), leave: stale => leave(el, row, item, stale) });
 }
 
 /** Put a cell back. While somebody types in another one, only this one. */

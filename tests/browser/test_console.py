@@ -50,6 +50,10 @@ def test_the_statement_at_the_cursor_runs_and_is_remembered(console: Page) -> No
     console.get_by_role("tab", name="History").click()
 
     expect(console.locator(".remembered code").first).to_have_text("SELECT 1 AS one")
+    console.get_by_role("textbox", name="SQL editor; Ctrl M lets the key Tab leave it").focus()
+    console.keyboard.press("Control+m")
+    console.keyboard.press("Tab")
+    expect(console.get_by_role("separator", name="Size of the editor")).to_be_focused()
 
 
 def test_an_error_stands_at_its_place(console: Page) -> None:

@@ -228,6 +228,11 @@ def test_what_is_refused_stays_in_its_cell_and_says_why(open_page: Open, place: 
     typing.press("Escape")
     expect(cell(page, "file")).to_be_visible()
 
+    cell(page, "axe").dblclick()
+    page.get_by_role("button", name="Set name to NULL").click()
+    expect(cell(page, "NULL")).to_be_visible()
+    assert place.send("POST", "/query", {"sql": "SELECT name FROM bench WHERE id = 2"}).json()["rows"] == [{"name": None}]
+
     place.made("/query", {"sql": "DROP TABLE bench"})
 
 

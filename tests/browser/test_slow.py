@@ -27,10 +27,10 @@ def hold(page: Page, where: str, part: str = "") -> list[Route]:
 
 @pytest.fixture
 def tools(open_page: Open, place: Place) -> Iterator[Page]:
-    place.made("/query", {"sql": "CREATE TABLE tools (id INTEGER PRIMARY KEY, name TEXT, weight REAL)"})
-    place.made("/query", {"sql": "INSERT INTO tools VALUES (1, 'saw', 1.5), (2, 'axe', 2), (3, 'file', 0.5)"})
-    yield open_page("/data/tools")
-    place.made("/query", {"sql": "DROP TABLE tools"})
+    place.made("/query", {"sql": "CREATE TABLE workshop (id INTEGER PRIMARY KEY, name TEXT, weight REAL)"})
+    place.made("/query", {"sql": "INSERT INTO workshop VALUES (1, 'saw', 1.5), (2, 'axe', 2), (3, 'file', 0.5)"})
+    yield open_page("/data/workshop")
+    place.made("/query", {"sql": "DROP TABLE workshop"})
 
 
 def cell(page: Page, text: str) -> Locator:
@@ -52,7 +52,7 @@ def test_a_cell_that_comes_back_ends_no_other_one_in_the_middle(tools: Page, pla
     tools.keyboard.press("Enter")
     expect(tools.locator(".cell-input")).to_have_count(0)
     expect(cell(tools, "hatchet")).to_be_visible()
-    assert place.send("POST", "/query", {"sql": "SELECT name FROM tools", "format": "arrays"}).json()["rows"] == [
+    assert place.send("POST", "/query", {"sql": "SELECT name FROM workshop", "format": "arrays"}).json()["rows"] == [
         ["drill"],
         ["hatchet"],
         ["file"],
