@@ -92,6 +92,19 @@ def test_an_array_may_be_empty_and_have_space_around_everything(tmp_path: Path) 
     assert [item.line for item in read(tmp_path, "json", '\n[\n{"a":\n1} ,\n{"a": 2}\n]\n\n')] == [3, 5]
 
 
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+def test_a_row_with_a_name_twice_is_told_and_loses_no_value_without_a_word(tmp_path: Path, form: str) -> None:
+    rows = ['{"a": 1, "b": 2}', '{"a": 1, "b": 2, "a": 3}', '{"a": [{"c": 1, "c": 2}]}', '{"a": {"a": 1}}']
+    text = "\n".join(rows) if form == "ndjson" else "[" + ",\n".join(rows) + "]"
+
+    found = read(tmp_path, form, text)
+
+    assert [(item.line, item.message) for item in found if isinstance(item, Fault)] == [
+        (2, "the row has 'a' twice"),
+        (3, "the row has 'c' twice"),
+    ]
+
+
 @pytest.mark.parametrize(("form", "text"), [("json", '[{"a": "' + "x" * 2 * MAX_RECORD), ("ndjson", "x" * 2 * MAX_RECORD)])
 def test_a_row_that_never_ends_is_given_up(tmp_path: Path, form: str, text: str) -> None:
     (fault,) = read(tmp_path, form, text)

@@ -189,6 +189,8 @@ def _object(line: int, value: Any) -> Record | Fault:
         return Fault(line, "each row must be an object")
     if _deeper(value, MAX_DEPTH):
         return Fault(line, f"a row may be nested {MAX_DEPTH} deep")
+    if (name := _repeated(value)) is not None:
+        return Fault(line, f"the row has {name!r} twice")
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -203,6 +205,28 @@ def _deeper(value: Any, levels: int) -> bool:
     return not levels or any(_deeper(item, levels - 1) for item in (value.values() if isinstance(value, dict) else value))
 
 
+class _Repeating(dict[str, Any]):
+    """An object with a name twice, of which Python would keep the last value without a word."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        names = [name for name, _ in pairs]
+        self.name = next(name for place, name in enumerate(names) if name in names[:place])
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Repeating(pairs)
+
+
+def _repeated(value: Any) -> str | None:
+    """A name that an object in a value has twice."""
+    if isinstance(value, _Repeating):
+        return value.name
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((name for name in map(_repeated, inside) if name is not None), None)
+
+
 def _finite(text: str) -> float:
     value = float(text)
     if value - value != 0:
@@ -210,5 +234,5 @@ def _finite(text: str) -> float:
     return value
 
 
-_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_finite)
 _READERS: Final[dict[str, Callable[[IO[str]], Records]]] = {"csv": _delimited, "json": _array, "ndjson": _lines}
