@@ -300,3 +300,15 @@ def told(person, batch: list[str]) -> object:
         return [(result.columns, result.rows, result.changes) for result in person.run_all([(sql, ()) for sql in batch])]
     except WceError as error:
         return error.code
+
+
+@pytest.mark.parametrize("kind", ["read", "delete"])
+@pytest.mark.parametrize("top", ["orgs", "projects"])
+def test_a_policy_that_wants_nothing_closed_above_holds_when_that_goes(office, kind: str, top: str) -> None:
+    office.execute("CREATE TABLE closed (project_id REFERENCES projects ON DELETE CASCADE)", "INSERT INTO closed VALUES (10), (20)")
+    still = "NOT EXISTS (SELECT 1 FROM projects AS p JOIN closed AS x ON x.project_id = p.id WHERE p.id = notes.p)"
+    ann = office.person(dict.fromkeys(("orgs", "projects", "tasks", "notes", "closed"), ALL), [("notes", kind, still)])
+
+    assert code(ann, f"DELETE FROM {top} WHERE id IN (1, 10)") == "row_policy"
+    assert ann.run(f"DELETE FROM {top} WHERE id IN (3, 30)").changes == 1
+    assert office.all("SELECT id FROM notes") == [(1,), (2,), (3,), (4,)]

@@ -228,3 +228,19 @@ def test_an_index_out_of_step_tells_no_name() -> None:
     assert told.code == "sql_error"
     assert "w0123456789abcdefd" not in told.detail
     assert "notes" not in told.detail
+
+
+def test_a_trigger_that_does_not_work_tells_nothing_of_its_table_to_who_guesses_the_name(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE items (x)",
+        "CREATE TABLE hidden (a, b, c)",
+        "CREATE TRIGGER t AFTER INSERT ON items BEGIN INSERT INTO hidden VALUES (1, 2); END",
+    )
+    ann = cenv.person({"items": ALL}, definers=["t"])
+    told = []
+    for name in ("hidden", "absent"):
+        with pytest.raises(WceError) as caught:
+            ann.run(f"INSERT INTO items VALUES (1) RETURNING x AS {name}")
+        told.append(caught.value.detail)
+
+    assert told[0] == told[1]

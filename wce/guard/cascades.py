@@ -1,8 +1,8 @@
 """Rows that go with their parent by ON DELETE CASCADE.
 
 When SQLite comes to them the parent is gone, and a policy that looks it up finds nothing; as little does that of their own children, or
-one that looks up what goes with them, as the members of a team. So just before it goes, all below it that may be removed are noted, and
-noted ones pass the net. What it removes is then what one could have removed one by one.
+one that looks up what goes with them, as the members of a team, while one that wants something not to be there is content. So just
+before it goes, all below it is noted, and whether it may be removed: that counts. What goes is then what one could have removed one by one.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ class Cascades:
         """The table in TEMP for the keys of a child's rows; "" where there is none."""
         return self._own + "c_" + child if child in self._noted else ""
 
-    def is_noted(self, child: str, row: str) -> str:
-        """Whether a row of the child, OLD or NEW, is among them."""
+    def may_go(self, child: str) -> str:
+        """What the first note of the row OLD of a child says; NULL where there is none."""
         scope = quote(self._own + "c")
-        return f"EXISTS(SELECT 1 FROM {quote(self.noted(child))} AS {scope} WHERE {self._same(child, scope, row)})"
+        noted = f"{quote(self.noted(child))} AS {scope} WHERE {self._same(child, scope, 'OLD')}"
+        return f"(SELECT {scope}.may FROM {noted} ORDER BY {scope}.rowid LIMIT 1)"
 
     def made(self, child: str) -> list[str]:
         """The statements that make it; `by` is the parent whose removal takes the row along.
@@ -58,7 +59,7 @@ class Cascades:
         table, columns, own = quote(self.noted(child)), [quote(name) for _, name in keys(principal, child)], self._own
         type_ = "" if principal.table(child).without_rowid else " INTEGER"  # as OLD.rowid has it, else no index is used
         found = [
-            f"CREATE TABLE IF NOT EXISTS temp.{table} ({','.join(column + type_ for column in columns)}, by)",
+            f"CREATE TABLE IF NOT EXISTS temp.{table} ({','.join(column + type_ for column in columns)}, by, may)",
             f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'ck_' + child)} ON {table} ({','.join(columns)})",
             f"CREATE INDEX IF NOT EXISTS temp.{quote(own + 'cb_' + child)} ON {table} (by)",
         ]
@@ -74,7 +75,7 @@ class Cascades:
         row = f"{quote(principal.hidden.schema)}.{quote(principal.table(parent).name)} AS {scope}"
         pairs = [(f"{scope}.{column}", f"NEW.{quote(name)}") for column, name in keys(principal, parent)]
         step = self._note(key, "NEW.by", f", {row} WHERE {same_row(principal, parent, pairs)} AND {self._refers(key, scope)}")
-        made = {"i": f"AFTER INSERT ON {noted} BEGIN {step}; END"}
+        made = {"i": f"AFTER INSERT ON {noted} WHEN NEW.may BEGIN {step}; END"}
         if key.child != parent:
             last = f"WHEN NOT EXISTS(SELECT 1 FROM {noted} AS {scope} WHERE {scope}.by = OLD.by)"
             made["d"] = f"AFTER DELETE ON {noted} {last} BEGIN DELETE FROM {quote(self.noted(key.child))} WHERE by = OLD.by; END"
@@ -86,7 +87,7 @@ class Cascades:
             if (parent, number) in self._starts:
                 by = " || '/' || ".join([literal(f"{parent}/{number}"), *(f"OLD.{quote(other)}" for other in self._targets(key))])
                 # Where it is noted itself, so is what lies below it.
-                when = f"WHEN NOT {self.is_noted(parent, 'OLD')}" if (parent, number) in self._goes_on else ""
+                when = f"WHEN {self.may_go(parent)} IS NULL" if (parent, number) in self._goes_on else ""
                 yield f"bc{number}_", "BEFORE DELETE", when, self._note(key, by, f" WHERE {self._refers(key, 'OLD')}")
                 yield f"ac{number}_", "AFTER DELETE", "", f"DELETE FROM {quote(self.noted(key.child))} WHERE by = {by}"
 
@@ -129,18 +130,18 @@ class Cascades:
         return self._principal.catalogue.reaches.gone_with(edge[0])[edge[1]]
 
     def _note(self, key: ForeignKey, by: str, rest: str) -> str:
-        """A step that notes the rows of a child that may be removed, unless they are: rows may be parents of each other."""
+        """A step that notes the rows of a child, unless they are: rows may be parents of each other."""
         principal = self._principal
         scope, found = quote(self._own + "s"), keys(principal, key.child)
         kept = ",".join(f"{scope}.{quote(name)}" for _, name in found)
+        may = quote(self._own + "y")
         columns = ",".join([*(f"{column} AS {quote(name)}" for column, name in found), *map(quote, key.columns)])
-        # By + SQLite begins with the few rows of the parent, and not with those that the condition would lead to by an index.
-        rows = f"SELECT {columns} FROM {source(principal, key.child)} WHERE +({principal.condition(key.child).delete or 1})"
+        rows = f"SELECT {columns},({principal.condition(key.child).delete or 1}) IS TRUE AS {may} FROM {source(principal, key.child)}"
         before = quote(self._own + "c")
         pairs = [(f"{before}.{quote(name)}", f"{scope}.{quote(name)}") for _, name in found]
         table = quote(self.noted(key.child))
         new = f"NOT EXISTS(SELECT 1 FROM {table} AS {before} WHERE {same_row(principal, key.child, pairs)} AND {before}.by = {by})"
-        return f"INSERT INTO {table} SELECT {kept}, {by} FROM ({rows}) AS {scope}{rest} AND {new}"
+        return f"INSERT INTO {table} SELECT {kept}, {by}, {scope}.{may} FROM ({rows}) AS {scope}{rest} AND {new}"
 
     def _refers(self, key: ForeignKey, row: str) -> str:
         """Whether a row of the child is one of a parent's. The parent stands first, whose collation counts."""

@@ -22,8 +22,8 @@ _NAMED: Final = re.compile(
     r":? (?P<name>[^():]+)",
     re.S,
 )
-# SQLite tells of the target of an INSERT with its schema, whose name is ours.
-_TARGET: Final = re.compile(r"table (?P<schema>\w+)\.(?P<name>.+?) has (?:no column named |\d+ columns but )", re.S)
+# SQLite tells of the target of an INSERT with its schema, whose name is ours; of that of a trigger's step without one.
+_TARGET: Final = re.compile(r"table (?P<name>.+?) has (?:no column named |\d+ columns but )", re.S)
 # Bounds that docs/sql.md tells of; a trigger that calls itself without an end is no matter of the statement's size.
 _TOO_MUCH: Final = re.compile(
     r"too many (?:SQL variables|columns (?:in|on) |terms in |FROM clause terms|arguments on function )|Expression tree is too large"
@@ -131,10 +131,13 @@ class Faults:
         tokens = scanned(plan.text)
         names = names_in(tokens)
         target = _TARGET.match(message)
-        if target is not None and target["schema"] == self._schema and fold(target["name"]) in names:
-            message = f"table {message[target.start('name') :]}"
-        if self._discloses(message, plan):
-            return self._broken("")
+        spelled = target["name"].removeprefix(f"{self._schema}.") if target is not None else ""
+        if target is not None:
+            message = f"table {spelled}{message[target.end('name') :]}"
+        # The client may have a name that is the same as one of a trigger by chance, or by guessing.
+        disclosed = self._discloses(message, plan)
+        if disclosed or (target is not None and fold(spelled) != plan.target_name):
+            return self._broken("" if disclosed else message)
         if message == "incomplete input":
             return WceError("syntax_error", message, position=place(plan.text, len(plan.text.rstrip())))
         unread = _UNREAD.fullmatch(message)

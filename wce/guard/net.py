@@ -119,8 +119,8 @@ class Net:
             yield self._trigger("bd_", "BEFORE DELETE", table, "")
         elif conditions.delete:
             when = self._unless("OLD", table, conditions.delete)
-            if self._cascades.noted(table):  # asked first: it is cheap
-                when = when.replace("WHEN", f"WHEN NOT {self._cascades.is_noted(table, 'OLD')} AND", 1)
+            if self._cascades.noted(table):
+                when = f"WHEN NOT coalesce({self._cascades.may_go(table)}, {when.removeprefix('WHEN NOT ')})"
             yield self._trigger("bd_", "BEFORE DELETE", table, when)
         for tag, event, when, step in self._cascades.notes(table):
             yield self._trigger(tag, event, table, when, step)
