@@ -312,3 +312,22 @@ def test_a_policy_that_wants_nothing_closed_above_holds_when_that_goes(office, k
     assert code(ann, f"DELETE FROM {top} WHERE id IN (1, 10)") == "row_policy"
     assert ann.run(f"DELETE FROM {top} WHERE id IN (3, 30)").changes == 1
     assert office.all("SELECT id FROM notes") == [(1,), (2,), (3,), (4,)]
+
+
+@pytest.mark.parametrize("how", ["ON DELETE SET NULL", "ON DELETE SET DEFAULT", "ON UPDATE CASCADE", "ON UPDATE SET NULL"])
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_a_row_that_may_not_be_changed_as_long_as_its_parent_stands_keeps_the_key_of_that(new_cenv, how: str, kind: str) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, closed)",
+        f"CREATE TABLE lines (order_id REFERENCES orders {how})",
+        "INSERT INTO orders VALUES (1, 1), (2, 0)",
+        "INSERT INTO lines VALUES (1), (2)",
+    )
+    still = "NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.id = lines.order_id AND o.closed)"
+    ann = cenv.person({"orders": ALL, "lines": ALL}, [("lines", kind, still)])
+    sql = "DELETE FROM orders WHERE id = {}" if "DELETE" in how else "UPDATE orders SET id = id + 10 WHERE id = {}"
+
+    assert code(ann, sql.format(1)) == "row_policy"
+    assert ann.run("UPDATE orders SET id = 1, closed = 2 WHERE id = 1").changes == 1
+    assert ann.run(sql.format(2)).changes == 1
+    assert cenv.all("SELECT count(*) FROM lines WHERE order_id = 1") == [(1,)]

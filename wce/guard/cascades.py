@@ -14,7 +14,7 @@ from typing import Final
 
 from wce.guard.policies import literal
 from wce.guard.principal import Principal
-from wce.guard.references import ForeignKey
+from wce.guard.references import CHANGES, ForeignKey
 from wce.guard.shadows import keys, same_row, source
 from wce.store.sqlite import fold, quote
 
@@ -32,6 +32,8 @@ class Cascades:
         self._goes_on: set[Edge] = set()
         self._above: dict[str, list[Edge]] = {}
         named = re.compile(re.escape(quote(principal.hidden.schema)) + r'\."((?:[^"]|"")*)"')
+        # A foreign key changes rows when the parent has gone, or has its new key: too late for what looks that up.
+        self._looking = {table for table, condition in principal.conditions.items() if named.search(condition.update)}
         found = {table: named.findall(condition.delete) for table, condition in principal.conditions.items()}
         if any(found.values()):
             self._above = self._edges()
@@ -90,6 +92,21 @@ class Cascades:
                 when = f"WHEN {self.may_go(parent)} IS NULL" if (parent, number) in self._goes_on else ""
                 yield f"bc{number}_", "BEFORE DELETE", when, self._note(key, by, f" WHERE {self._refers(key, 'OLD')}")
                 yield f"ac{number}_", "AFTER DELETE", "", f"DELETE FROM {quote(self.noted(key.child))} WHERE by = {by}"
+
+    def keeps(self, parent: str) -> Iterator[tuple[str, str, str]]:
+        """(tag, event, condition) of the triggers that keep a parent whose rows would change by a foreign key and may not."""
+        scope, may = quote(self._own + "s"), quote(self._own + "y")
+        for number, key in enumerate(self._principal.catalogue.reaches.changed_with(parent)):
+            if key.child not in self._looking or not self._targets(key):
+                continue
+            condition = self._principal.condition(key.child).update
+            rows = f"SELECT {','.join(map(quote, key.columns))},({condition}) IS TRUE AS {may} FROM {source(self._principal, key.child)}"
+            found = f"EXISTS(SELECT 1 FROM ({rows}) AS {scope} WHERE {self._refers(key, 'OLD')} AND NOT {scope}.{may})"
+            if key.on_delete in CHANGES and key.on_delete != "CASCADE":
+                yield f"kd{number}_", "BEFORE DELETE", f"WHEN {found}"
+            if key.on_update in CHANGES:
+                moves = " OR ".join(f"OLD.{quote(column)} IS NOT NEW.{quote(column)}" for column in self._targets(key))
+                yield f"ku{number}_", "BEFORE UPDATE", f"WHEN ({moves}) AND {found}"
 
     def _edges(self) -> dict[str, list[Edge]]:
         """Those that lead to each table."""

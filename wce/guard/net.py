@@ -122,6 +122,8 @@ class Net:
             if self._cascades.noted(table):
                 when = f"WHEN NOT coalesce({self._cascades.may_go(table)}, {when.removeprefix('WHEN NOT ')})"
             yield self._trigger("bd_", "BEFORE DELETE", table, when)
+        for tag, event, when in self._cascades.keeps(table):
+            yield self._trigger(tag, event, table, when)
         for tag, event, when, step in self._cascades.notes(table):
             yield self._trigger(tag, event, table, when, step)
 

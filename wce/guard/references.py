@@ -37,7 +37,7 @@ class Reach:
     deletes: frozenset[str]
 
 
-_CHANGES: Final = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
+CHANGES: Final = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 _MAX_KEPT: Final = 64  # tables, those that were written last
 
 
@@ -65,6 +65,10 @@ class Reaches:
     def gone_with(self, table: str) -> list[ForeignKey]:
         """The keys by which rows are removed with one of a table."""
         return [key for key in self._keys.get(table, ()) if key.parent == table and _deletes(key)]
+
+    def changed_with(self, table: str) -> list[ForeignKey]:
+        """The keys by which rows are updated with one of a table."""
+        return [key for key in self._keys.get(table, ()) if key.parent == table and _updates(key)]
 
     def parents(self, table: str) -> set[str]:
         """The tables that a table's keys point to."""
@@ -95,7 +99,7 @@ def _deletes(key: ForeignKey) -> bool:
 
 
 def _updates(key: ForeignKey) -> bool:
-    return key.on_delete in _CHANGES - {"CASCADE"} or key.on_update in _CHANGES
+    return key.on_delete in CHANGES - {"CASCADE"} or key.on_update in CHANGES
 
 
 def _targets(key: ForeignKey, tables: Mapping[str, Keyed]) -> list[str]:
