@@ -95,18 +95,20 @@ class Cascades:
 
     def keeps(self, parent: str) -> Iterator[tuple[str, str, str]]:
         """(tag, event, condition) of the triggers that keep a parent whose rows would change by a foreign key and may not."""
-        scope, may = quote(self._own + "s"), quote(self._own + "y")
+        scope = quote(self._own + "s")
         for number, key in enumerate(self._principal.catalogue.reaches.changed_with(parent)):
-            if key.child not in self._looking or not self._targets(key):
+            targets = [quote(column) for column in self._targets(key)]
+            if key.child not in self._looking or not targets:
                 continue
             condition = self._principal.condition(key.child).update
-            rows = f"SELECT {','.join(map(quote, key.columns))},({condition}) IS TRUE AS {may} FROM {source(self._principal, key.child)}"
-            found = f"EXISTS(SELECT 1 FROM ({rows}) AS {scope} WHERE {self._refers(key, 'OLD')} AND NOT {scope}.{may})"
-            if key.on_delete in CHANGES and key.on_delete != "CASCADE":
-                yield f"kd{number}_", "BEFORE DELETE", f"WHEN {found}"
+            rows = f"SELECT {','.join(map(quote, key.columns))} FROM {source(self._principal, key.child)} WHERE ({condition}) IS NOT TRUE"
+            found = f"WHEN EXISTS(SELECT 1 FROM ({rows}) AS {scope} WHERE {self._refers(key, 'OLD')}"
+            if key.on_delete in CHANGES - {"CASCADE"}:
+                yield f"kd{number}_", "BEFORE DELETE", f"{found})"
             if key.on_update in CHANGES:
-                moves = " OR ".join(f"OLD.{quote(column)} IS NOT NEW.{quote(column)}" for column in self._targets(key))
-                yield f"ku{number}_", "BEFORE UPDATE", f"WHEN ({moves}) AND {found}"
+                # UPDATE OF would not fire where the key is called rowid.
+                moves = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in targets)
+                yield f"ku{number}_", "BEFORE UPDATE", f"{found} AND ({moves}))"
 
     def _edges(self) -> dict[str, list[Edge]]:
         """Those that lead to each table."""
