@@ -73,7 +73,7 @@ def settle(server: str) -> Place:
         place.made("/admin/permissions", {"user_id": int(place.tokens["vera.id"]), "table_name": table, "can_read": True})
     place.made("/admin/policies", {"table_name": "customers", "policy_type": "read", "sql_condition": "agent = $username"})
     place.made("/admin/endpoints", {"path": "/customers", "method": "GET", "script": SCRIPT, "access": "user"})
-    place.send("PUT", "/admin/config", {"title": "Acme Store"})
+    place.send("PUT", "/admin/config", {"title": "Acme Store", "max_users": 50})  # room for those whom tests invite
     return place
 
 
