@@ -31,7 +31,8 @@ def test_a_visitor_begins_with_an_example_and_is_told_its_passwords_once(open_pa
     assert_accessible(page)
     told.get_by_role("button", name="Go on").click()
 
-    page.get_by_label("User name").fill("newcomer")  # the cenv was made, and its own page asks where signing in failed
+    page.wait_for_url(re.compile(r"/[0-9a-f-]{36}/"))  # the cenv was made, and its own page asks where signing in failed
+    page.get_by_label("User name").fill("newcomer")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
