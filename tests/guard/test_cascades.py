@@ -331,3 +331,51 @@ def test_a_row_that_may_not_be_changed_as_long_as_its_parent_stands_keeps_the_ke
     assert ann.run("UPDATE orders SET id = 1, closed = 2 WHERE id = 1").changes == 1
     assert ann.run(sql.format(2)).changes == 1
     assert cenv.all("SELECT count(*) FROM lines WHERE order_id = 1") == [(1,)]
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_a_row_that_may_not_be_changed_keeps_what_lies_two_keys_above(office, kind: str) -> None:
+    office.execute(
+        "ALTER TABLE orgs ADD COLUMN closed",
+        "CREATE TABLE hints (project_id REFERENCES projects ON DELETE SET NULL)",
+        "INSERT INTO hints VALUES (10), (30)",
+        "UPDATE orgs SET closed = 1 WHERE id = 1",
+    )
+    still = "NOT EXISTS (SELECT 1 FROM projects AS p JOIN orgs AS o ON o.id = p.org_id WHERE p.id = hints.project_id AND o.closed)"
+    ann = office.person(dict.fromkeys(("orgs", "projects", "tasks", "notes", "hints"), ALL), [("hints", kind, still)])
+
+    assert code(ann, "DELETE FROM orgs WHERE id = 1") == code(ann, "REPLACE INTO orgs(id) VALUES (1)") == "row_policy"
+    assert ann.run("DELETE FROM orgs WHERE id = 3").changes == 1
+    assert office.all("SELECT project_id FROM hints") == [(10,), (None,)]
+
+
+@pytest.mark.parametrize("how", ["CASCADE", "SET NULL"])
+def test_a_row_that_may_not_be_changed_keeps_a_key_that_reaches_it_over_others(new_cenv, how: str) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE orgs (code TEXT PRIMARY KEY, closed)",
+        "CREATE TABLE projects (org REFERENCES orgs ON UPDATE CASCADE ON DELETE SET NULL, number, UNIQUE (org, number))",
+        f"CREATE TABLE tasks (org, number, FOREIGN KEY (org, number) REFERENCES projects (org, number) ON UPDATE {how})",
+        "INSERT INTO orgs VALUES ('a', 1), ('b', 0)",
+        "INSERT INTO projects VALUES ('a', 1), ('b', 1)",
+        "INSERT INTO tasks VALUES ('a', 1), ('b', 1)",
+    )
+    still = "NOT EXISTS (SELECT 1 FROM orgs AS o WHERE o.code = tasks.org AND o.closed)"
+    ann = cenv.person(dict.fromkeys(("orgs", "projects", "tasks"), ALL), [("tasks", "read", still)])
+
+    for sql in ("UPDATE orgs SET code = code || 'x' WHERE code = '{}'", "DELETE FROM orgs WHERE code LIKE '{}%'"):
+        assert code(ann, sql.format("a")) == "row_policy"
+        assert ann.run(sql.format("b")).changes == 1
+    assert cenv.all("SELECT org FROM tasks WHERE org LIKE 'a%'") == [("a",)]
+
+
+def test_rows_that_are_parents_of_each_other_by_their_keys_keep_each_other(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE nodes (tenant, id, up, closed, PRIMARY KEY (tenant, id), "
+        "FOREIGN KEY (tenant, up) REFERENCES nodes (tenant, id) ON UPDATE CASCADE)",
+        "INSERT INTO nodes VALUES ('a', 1, NULL, 1), ('a', 2, 1, 0), ('a', 3, 2, 0), ('b', 1, NULL, 0)",
+    )
+    still = "NOT EXISTS (SELECT 1 FROM nodes AS n WHERE n.tenant = nodes.tenant AND n.id = nodes.id - 2 AND n.closed)"
+    ann = cenv.person({"nodes": ALL}, [("nodes", "read", still)])
+
+    assert code(ann, "UPDATE nodes SET tenant = 'c' WHERE id = 1 AND tenant = 'a'") == "row_policy"
+    assert cenv.all("SELECT DISTINCT tenant FROM nodes ORDER BY 1") == [("a",), ("b",)]

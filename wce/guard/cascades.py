@@ -7,16 +7,16 @@ before it goes, all below it is noted, and whether it may be removed: that count
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
+from wce.guard.keeping import REFUSE, Keeping, looked_up, refers, targets
 from wce.guard.policies import literal
 from wce.guard.principal import Principal
-from wce.guard.references import CHANGES, ForeignKey
+from wce.guard.references import ForeignKey
 from wce.guard.shadows import keys, same_row, source
-from wce.store.sqlite import fold, quote
+from wce.store.sqlite import quote
 
 _MOST: Final = 32  # tables above one that are looked at: so many lie in no chain that somebody would make by hand
 Edge = tuple[str, int]  # a parent, and which of the keys by which rows go with it
@@ -25,21 +25,20 @@ Edge = tuple[str, int]  # a parent, and which of the keys by which rows go with 
 class Cascades:
     """Those that one principal's policies make a note of: `starts` where the parent is looked up, `goes_on` what lies below that."""
 
-    def __init__(self, principal: Principal) -> None:
+    def __init__(self, principal: Principal, keeping: Keeping) -> None:
         self._principal = principal
         self._own = principal.hidden.own
         self._starts: set[Edge] = set()
         self._goes_on: set[Edge] = set()
         self._above: dict[str, list[Edge]] = {}
-        named = re.compile(re.escape(quote(principal.hidden.schema)) + r'\."((?:[^"]|"")*)"')
-        # A foreign key changes rows when the parent has gone, or has its new key: too late for what looks that up.
-        self._looking = {table for table, condition in principal.conditions.items() if named.search(condition.update)}
-        found = {table: named.findall(condition.delete) for table, condition in principal.conditions.items()}
-        if any(found.values()):
+        self._keeping = keeping
+        found = [(table, looked_up(principal, condition.delete)) for table, condition in principal.conditions.items()]
+        found += [(table, keeping.names(table)) for table in principal.catalogue.tables]
+        if any(names for _, names in found):
             self._above = self._edges()
-        for table, names in found.items():
+        for table, names in found:
             if names:
-                self._follow(table, {fold(name.replace('""', '"')) for name in names})
+                self._follow(table, names)
         self._noted = {self._key(edge).child for edge in self._starts | self._goes_on}
 
     def noted(self, child: str) -> str:
@@ -68,47 +67,43 @@ class Cascades:
         for number, key in enumerate(principal.catalogue.reaches.gone_with(child)):
             if (child, number) in self._goes_on:
                 found += self._following(key, f"{number}_{child}")
+        kept = self._keeping.gone(child, quote(self._own + "p"))
+        if kept:
+            when = f"WHEN EXISTS(SELECT 1 FROM {self._noted_row(child)} AND ({kept}))"
+            found.append(self._trigger("n_" + child, f"AFTER INSERT ON {table} {when} BEGIN {REFUSE}; END"))
         return found
 
     def _following(self, key: ForeignKey, tag: str) -> list[str]:
         """The triggers on notes of a parent that note and forget its children."""
-        principal, parent = self._principal, key.parent
+        parent = key.parent
         noted, scope = quote(self.noted(parent)), quote(self._own + "p")
-        row = f"{quote(principal.hidden.schema)}.{quote(principal.table(parent).name)} AS {scope}"
-        pairs = [(f"{scope}.{column}", f"NEW.{quote(name)}") for column, name in keys(principal, parent)]
-        step = self._note(key, "NEW.by", f", {row} WHERE {same_row(principal, parent, pairs)} AND {self._refers(key, scope)}")
+        step = self._note(key, "NEW.by", f", {self._noted_row(parent)} AND {self._refers(key, scope)}")
         made = {"i": f"AFTER INSERT ON {noted} WHEN NEW.may BEGIN {step}; END"}
         if key.child != parent:
             last = f"WHEN NOT EXISTS(SELECT 1 FROM {noted} AS {scope} WHERE {scope}.by = OLD.by)"
             made["d"] = f"AFTER DELETE ON {noted} {last} BEGIN DELETE FROM {quote(self.noted(key.child))} WHERE by = OLD.by; END"
-        return [f"CREATE TRIGGER IF NOT EXISTS temp.{quote(f'{self._own}c{letter}{tag}')} {rest}" for letter, rest in made.items()]
+        return [self._trigger(letter + tag, rest) for letter, rest in made.items()]
+
+    def _noted_row(self, table: str) -> str:
+        """The row of a table of which NEW is the note."""
+        principal, scope = self._principal, quote(self._own + "p")
+        same = same_row(principal, table, [(f"{scope}.{column}", f"NEW.{quote(name)}") for column, name in keys(principal, table)])
+        return f"{quote(principal.hidden.schema)}.{quote(principal.table(table).name)} AS {scope} WHERE {same}"
+
+    def _trigger(self, tag: str, rest: str) -> str:
+        return f"CREATE TRIGGER IF NOT EXISTS temp.{quote(f'{self._own}c{tag}')} {rest}"
 
     def notes(self, parent: str) -> Iterator[tuple[str, str, str, str]]:
         """(tag, event, condition, step) of the triggers on a parent that note what lies below it and forget that."""
         for number, key in enumerate(self._principal.catalogue.reaches.gone_with(parent)):
             if (parent, number) in self._starts:
-                by = " || '/' || ".join([literal(f"{parent}/{number}"), *(f"OLD.{quote(other)}" for other in self._targets(key))])
+                by = " || '/' || ".join(
+                    [literal(f"{parent}/{number}"), *(f"OLD.{quote(other)}" for other in targets(self._principal, key))]
+                )
                 # Where it is noted itself, so is what lies below it.
                 when = f"WHEN {self.may_go(parent)} IS NULL" if (parent, number) in self._goes_on else ""
                 yield f"bc{number}_", "BEFORE DELETE", when, self._note(key, by, f" WHERE {self._refers(key, 'OLD')}")
                 yield f"ac{number}_", "AFTER DELETE", "", f"DELETE FROM {quote(self.noted(key.child))} WHERE by = {by}"
-
-    def keeps(self, parent: str) -> Iterator[tuple[str, str, str]]:
-        """(tag, event, condition) of the triggers that keep a parent whose rows would change by a foreign key and may not."""
-        scope = quote(self._own + "s")
-        for number, key in enumerate(self._principal.catalogue.reaches.changed_with(parent)):
-            targets = [quote(column) for column in self._targets(key)]
-            if key.child not in self._looking or not targets:
-                continue
-            condition = self._principal.condition(key.child).update
-            rows = f"SELECT {','.join(map(quote, key.columns))} FROM {source(self._principal, key.child)} WHERE ({condition}) IS NOT TRUE"
-            found = f"WHEN EXISTS(SELECT 1 FROM ({rows}) AS {scope} WHERE {self._refers(key, 'OLD')}"
-            if key.on_delete in CHANGES - {"CASCADE"}:
-                yield f"kd{number}_", "BEFORE DELETE", f"{found})"
-            if key.on_update in CHANGES:
-                # UPDATE OF would not fire where the key is called rowid.
-                moves = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in targets)
-                yield f"ku{number}_", "BEFORE UPDATE", f"{found} AND ({moves}))"
 
     def _edges(self) -> dict[str, list[Edge]]:
         """Those that lead to each table."""
@@ -117,7 +112,7 @@ class Cascades:
         for parent in catalogue.tables:
             for number, key in enumerate(catalogue.reaches.gone_with(parent)):
                 child = catalogue.tables[key.child]
-                if self._targets(key) and (child.rowid is not None or child.without_rowid):
+                if targets(self._principal, key) and (child.rowid is not None or child.without_rowid):
                     found[key.child].append((parent, number))
         return found
 
@@ -162,15 +157,8 @@ class Cascades:
         new = f"NOT EXISTS(SELECT 1 FROM {table} AS {before} WHERE {same_row(principal, key.child, pairs)} AND {before}.by = {by})"
         return f"INSERT INTO {table} SELECT {kept}, {by}, {scope}.{may} FROM ({rows}) AS {scope}{rest} AND {new}"
 
-    def _refers(self, key: ForeignKey, row: str) -> str:
-        """Whether a row of the child is one of a parent's. The parent stands first, whose collation counts."""
-        scope = quote(self._own + "s")
-        # Where they are not as many as the columns, SQLite refuses to remove the parent.
-        pairs = zip(self._targets(key), key.columns, strict=False)
-        return " AND ".join(f"{row}.{quote(other)} = {scope}.{quote(own)}" for other, own in pairs)
-
-    def _targets(self, key: ForeignKey) -> list[str]:
-        return key.targets or [fold(column) for column in self._principal.table(key.parent).key]
+    def _refers(self, key: ForeignKey, parent: str) -> str:
+        return refers(self._principal, key, parent, quote(self._own + "s"))
 
     def _same(self, child: str, scope: str, row: str) -> str:
         found = keys(self._principal, child)

@@ -8,7 +8,7 @@ from typing import Final
 
 from wce.errors import Position, WceError
 from wce.guard.definitions import names_in
-from wce.guard.net import MESSAGE
+from wce.guard.keeping import MESSAGE
 from wce.guard.plan import Plan
 from wce.guard.tokens import NAMES, Token, place, scanned
 from wce.store.sqlite import fold, primary, sqlite3

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from wce.guard.cascades import Cascades
+from wce.guard.keeping import REFUSE, Keeping
 from wce.guard.principal import Principal
 from wce.guard.shadows import keys, same_row, source
 from wce.store.sqlite import quote
 
-MESSAGE: Final = "wce-policy"  # what RAISE says; `faults` knows it again
-_REFUSE: Final = f"SELECT RAISE(ABORT, '{MESSAGE}')"
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
 
@@ -33,9 +32,13 @@ class Net:
         self._version = -1
 
     @cached_property
+    def _keeping(self) -> Keeping:
+        return Keeping(self._principal)
+
+    @cached_property
     def _cascades(self) -> Cascades:
         """Found at the first write: most sessions only read."""
-        return Cascades(self._principal)
+        return Cascades(self._principal, self._keeping)
 
     def ensure(self, target: str) -> bool:
         """Cover every table that a write to `target` can reach; False when there was nothing to do.
@@ -122,12 +125,12 @@ class Net:
             if self._cascades.noted(table):
                 when = f"WHEN NOT coalesce({self._cascades.may_go(table)}, {when.removeprefix('WHEN NOT ')})"
             yield self._trigger("bd_", "BEFORE DELETE", table, when)
-        for tag, event, when in self._cascades.keeps(table):
+        for tag, event, when in self._keeping.triggers(table):
             yield self._trigger(tag, event, table, when)
         for tag, event, when, step in self._cascades.notes(table):
             yield self._trigger(tag, event, table, when, step)
 
-    def _trigger(self, tag: str, event: str, table: str, when: str, step: str = _REFUSE) -> tuple[str, str]:
+    def _trigger(self, tag: str, event: str, table: str, when: str, step: str = REFUSE) -> tuple[str, str]:
         hidden = self._principal.hidden
         name = hidden.own + tag + table
         on = f"{quote(hidden.schema)}.{quote(self._principal.table(table).name)}"

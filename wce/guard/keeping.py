@@ -1,0 +1,104 @@
+"""Rows whose foreign key changes with their parent: by SET NULL, SET DEFAULT or ON UPDATE CASCADE.
+
+When SQLite comes to them the parent has gone, or has its new key, and a policy that wants something not to be there is content. So they are
+looked at just before, and one that may not be changed keeps the parent, as do those whose key changes with theirs in turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from wce.guard.principal import Principal
+from wce.guard.references import CHANGES, ForeignKey
+from wce.guard.shadows import source
+from wce.store.sqlite import fold, quote
+
+MESSAGE: Final = "wce-policy"  # what RAISE says; `faults` knows it again
+REFUSE: Final = f"SELECT RAISE(ABORT, '{MESSAGE}')"
+_NULLS: Final = CHANGES - {"CASCADE"}
+
+
+def looked_up(principal: Principal, condition: str) -> set[str]:
+    """The folded names of the tables that a condition of a policy looks into."""
+    found = re.findall(re.escape(quote(principal.hidden.schema)) + r'\."((?:[^"]|"")*)"', condition)
+    return {fold(name.replace('""', '"')) for name in found}
+
+
+def refers(principal: Principal, key: ForeignKey, parent: str, child: str) -> str:
+    """Whether a row of the child is one of a parent's. The parent stands first, whose collation counts."""
+    # Where they are not as many as the columns, SQLite refuses to remove the parent.
+    pairs = zip(targets(principal, key), key.columns, strict=False)
+    return " AND ".join(f"{parent}.{quote(other)} = {child}.{quote(own)}" for other, own in pairs)
+
+
+def targets(principal: Principal, key: ForeignKey) -> list[str]:
+    """The folded columns of the parent that a key points to."""
+    return key.targets or [fold(column) for column in principal.table(key.parent).key]
+
+
+class Keeping:
+    """What keeps a parent for one principal."""
+
+    def __init__(self, principal: Principal) -> None:
+        self._principal = principal
+        # Whose policy looks nowhere else is asked when its row changes.
+        self._looking = {table for table, condition in principal.conditions.items() if looked_up(principal, condition.update)}
+
+    def names(self, parent: str) -> set[str]:
+        """The tables that the policies look up of what would change when a row of this one goes."""
+        changed = self._changed(parent)
+        return {name for table in changed & self._looking for name in looked_up(self._principal, self._principal.condition(table).update)}
+
+    def gone(self, parent: str, row: str) -> str:
+        """Whether something below a row may not be changed, which would be if it went; "" where nothing would."""
+        return " OR ".join(found for key in self._keys(parent) if key.on_delete in _NULLS for found in self._below(key, row, ()))
+
+    def triggers(self, parent: str) -> Iterator[tuple[str, str, str]]:
+        """(tag, event, condition) of those that keep a row of a parent."""
+        gone = self.gone(parent, "OLD")
+        if gone:
+            yield "kd_", "BEFORE DELETE", f"WHEN {gone}"
+        for number, key in enumerate(self._keys(parent)):
+            found = " OR ".join(self._below(key, "OLD", ())) if key.on_update in CHANGES else ""
+            if found:
+                # UPDATE OF would not fire where the key is called rowid.
+                moves = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in map(quote, targets(self._principal, key)))
+                yield f"ku{number}_", "BEFORE UPDATE", f"WHEN ({found}) AND ({moves})"
+
+    def _keys(self, parent: str) -> list[ForeignKey]:
+        """Those by which rows may change with one of a parent."""
+        return [key for key in self._principal.catalogue.reaches.changed_with(parent) if targets(self._principal, key)]
+
+    def _onward(self, key: ForeignKey) -> list[ForeignKey]:
+        """Those by which rows change with one that this key has changed."""
+        return [
+            other
+            for other in self._keys(key.child)
+            if other.on_update in CHANGES and not set(key.columns).isdisjoint(targets(self._principal, other))
+        ]
+
+    def _changed(self, parent: str) -> set[str]:
+        """The tables whose rows change when one of a parent goes."""
+        waiting = [key for key in self._keys(parent) if key.on_delete in _NULLS]
+        for key in waiting:
+            waiting += [other for other in self._onward(key) if other not in waiting]
+        return {key.child for key in waiting}
+
+    def _below(self, key: ForeignKey, row: str, path: tuple[str, ...]) -> Iterator[str]:
+        """Whether a row that refers to this one, or one that refers to that, may not be changed."""
+        principal, child = self._principal, key.child
+        scope = quote(f"{principal.hidden.own}s{len(path)}")
+        same = refers(principal, key, row, scope)
+        if child in self._looking:
+            # Rows that are parents of each other by the very columns of their key: one of any of them keeps all.
+            again = " AND ".join(f"{scope}.{quote(column)} IS NOT NULL" for column in key.columns)
+            rows = f"SELECT {','.join(map(quote, key.columns))} FROM {source(principal, child)}"
+            bad = f"({rows} WHERE ({principal.condition(child).update}) IS NOT TRUE) AS {scope}"
+            yield f"EXISTS(SELECT 1 FROM {bad} WHERE {again if child in path else same})"
+        if child not in path:
+            for other in self._onward(key):
+                table = f"{quote(principal.hidden.schema)}.{quote(principal.table(child).name)}"
+                for found in self._below(other, scope, (*path, child)):
+                    yield f"EXISTS(SELECT 1 FROM {table} AS {scope} WHERE {same} AND {found})"
