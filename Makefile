@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON_M := .venv/bin/python -m
 SECONDS_TO_FUZZ ?= 60
+# Without compiled modules each of the many servers that tests start would compile all of them anew.
+export PYTHONDONTWRITEBYTECODE :=
 # One more than there are cores, as tests with servers and browsers wait for much of their time.
 TESTERS ?= $(shell expr $$(nproc) + 1)
 

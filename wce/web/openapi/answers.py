@@ -19,7 +19,7 @@ Seconds = Annotated[int, Field(description="Unix seconds.")]
 class Answer(BaseModel):
     """What a view answers. A field with a default may be missing."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class FieldProblem(Answer):
