@@ -25,6 +25,8 @@ from wce.store import walindex
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
 STOP_SECONDS = 35  # the server gives running requests 30
+# What these ask runs in other processes, or tests that stand nearer to it cover it with less; without coverage they take half as long.
+UNCOVERED = frozenset({"browser", "e2e", "examples", "security"})
 # Without these Chromium asks hosts of its maker for news, which a closed network refuses, many at a time.
 BROWSER = [
     "--no-sandbox",
@@ -50,6 +52,12 @@ class Server:
 # The same examples in every run; deadlines say nothing on a machine that others use, too.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").parts[0] in UNCOVERED:
+            item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_collection_finish() -> None:

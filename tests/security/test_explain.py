@@ -16,8 +16,6 @@ from wce.errors import WceError
 from wce.guard.explain import explain
 from wce.model import Actor
 
-pytestmark = pytest.mark.no_cover  # tests/guard covers it with less
-
 # Names that alice may not learn of from an explanation, unless she wrote them.
 UNKNOWN = ("vault", "members", "stock", "phantom", "twigs", "v_hidden", "vault_fts", "_wce_", "sqlite_autoindex_vault", "strasse")
 SECRET = re.compile(r"[wv](?!0{24})[0-9a-f]{24}")

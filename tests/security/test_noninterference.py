@@ -18,8 +18,6 @@ from wce.guard.guard import Guard
 from wce.store.sqlite import quote
 from wce.store.store import Store
 
-pytestmark = pytest.mark.no_cover  # what is random says nothing about coverage, and runs twice as fast without it
-
 # 16 parts of 7 pairs of worlds with 180 statements each: 20,160, always the same.
 PARTS = 16
 WORLDS = 7

@@ -17,7 +17,6 @@ from wce.guard import selftest
 from wce.guard.guard import Guard
 from wce.store.store import Store
 
-pytestmark = pytest.mark.no_cover  # a guard with a hole says nothing about coverage
 STATEMENTS = 150
 WORLDS = 30
 BROKEN = [pytest.param(plant, classes, start, id=plant.__name__) for plant, classes, start in ALL]
