@@ -6,10 +6,12 @@ PYTHON_M := .venv/bin/python -m
 SECONDS_TO_FUZZ ?= 60
 # Without compiled modules each of the many servers that tests start would compile all of them anew.
 export PYTHONDONTWRITEBYTECODE :=
+# What only waits for a network, or has one thread, goes on beside the others.
+MAKEFLAGS += --jobs=3
 # One more than there are cores, as tests with servers and browsers wait for much of their time.
 TESTERS ?= $(shell expr $$(nproc) + 1)
 
-.PHONY: help install run demo test frontend screens fuzz bench lint types check format clean
+.PHONY: help install run demo test packages frontend screens fuzz bench lint types check format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +27,12 @@ demo: ## load the Chinook music shop into the running server and show what its t
 	@.ci/setup requirements.txt
 	@.venv/bin/python examples/demo.py $(ARGS)
 
-test: install ## lint, types and every test, with branch coverage
+test: lint types packages ## lint, types and every test, with branch coverage
+	@$(PYTHON_M) pytest -n $(TESTERS) --cov --cov-report=term:skip-covered $(ARGS)
+
+packages: ## have Debian install what the tests need
 	@.ci/system redis-server:redis-server
 	@.ci/system chromium-headless-shell:chromium-headless-shell || .ci/system chromium:chromium
-	@$(PYTHON_M) ruff check
-	@$(PYTHON_M) ruff format --check
-	@$(PYTHON_M) mypy
-	@$(PYTHON_M) pytest -n $(TESTERS) --cov --cov-report=term:skip-covered $(ARGS)
 
 frontend: ## build static/vendor anew from its pinned npm packages (needs Node 20)
 	@cd frontend && npm ci --ignore-scripts --no-audit --no-fund && npm run build
