@@ -17,6 +17,7 @@ from tests.web.callers import PASSWORD, Caller, Clock, sign_in
 from tests.web.granians import Exchange, Pool
 from wce.config import Settings
 from wce.peers import peers
+from wce.web import quick
 from wce.web.factory import IN_PLACE
 from wce.web.server import Server
 from wce.web.turns import Turns
@@ -52,7 +53,8 @@ def settings_of_server() -> dict[str, Any]:
 
 
 @pytest.fixture
-def house(make_app: Callable[..., Flask], settings_of_server: dict[str, Any]) -> Iterator[House]:
+def house(make_app: Callable[..., Flask], settings_of_server: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setattr(quick, "_SLOW_SECONDS", SECONDS)  # a machine with much to do is no slow file
     app = make_app(sandbox_workers=1)
     client = app.test_client(use_cookies=False)
     owner = sign_in(client, client.post("/new", json={"username": "owner", "password": PASSWORD}).json["cenv_id"], "owner")
