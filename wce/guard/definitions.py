@@ -146,7 +146,7 @@ def unqualified(tokens: Sequence[Token]) -> list[Token] | None:
     A name that stood after a qualifier gets the space of the qualifier. `depth` stays right, `match` does not. Where the text calls
     something `main` by itself, `main.x` may be a column of that, and stays where no table can stand.
     """
-    if not any(token.keyword == "." for token in tokens):
+    if not any(token.name in ("main", "temp") for token in tokens):
         return list(tokens)
     aliased = any(token.name == "main" and not _dotted(tokens, index) for index, token in enumerate(tokens))
     kept: list[Token] = []
