@@ -52,3 +52,15 @@ def test_a_backup_that_is_not_there_changes_nothing(run, store, damaged):
     assert run("restore", damaged, "20260101T000000Z-manual-00000000").exit_code == 1
 
     assert store.path(damaged).read_bytes() == broken
+
+
+def test_it_is_deleted_and_comes_back_as_it_was(ask, run, store, damaged):
+    broken = store.path(damaged).read_bytes()
+
+    assert ask("delete", damaged, "--yes")["cenv_id"] == damaged
+
+    assert store.cenvs() == []
+    assert [item["cenv_id"] for item in ask("undelete")["deleted"]] == [damaged]
+    assert ask("undelete", damaged)["cenv_id"] == damaged
+    assert store.path(damaged).read_bytes() == broken
+    assert run("delete", damaged, "--yes").exit_code == 0

@@ -171,3 +171,42 @@ def test_free_bytes_is_the_disks(folder):
     disk = os.statvfs(folder.path)
 
     assert folder.free_bytes() == pytest.approx(disk.f_bavail * disk.f_frsize, rel=0.2)
+
+
+def contents(folder: Folder) -> dict[str, bytes]:
+    return {path.name.partition(".")[2]: path.read_bytes() for path in folder.path.glob(f"{NAME}.*")}
+
+
+def test_a_damaged_file_is_laid_aside_with_its_log_and_comes_back_with_it(folder: Folder) -> None:
+    held = {"db": b"broken", "db-wal": b"its log", "db-shm": b"the index of that"}
+    for ending, content in held.items():
+        (folder.path / f"{NAME}.{ending}").write_bytes(content)
+
+    folder.park_damaged(NAME, 1_000.0)
+    assert (folder.cenvs(), folder.parked(), folder.parked_at(NAME)) == ([], [NAME], 1_000.0)
+    folder.unpark(NAME)
+
+    assert contents(folder) == held
+
+
+def test_nothing_of_a_damaged_file_outlives_its_time(folder: Folder) -> None:
+    for ending in ("db", "db-wal"):
+        (folder.path / f"{NAME}.{ending}").write_bytes(b"x")
+    folder.park_damaged(NAME, 1_000.0)
+
+    folder.drop_parked(NAME)
+
+    assert contents(folder) == {}
+
+
+def test_a_log_whose_file_is_gone_is_swept_and_is_no_part_of_what_is_laid_aside_later(folder: Folder) -> None:
+    for ending in ("deleted-wal", "copy"):
+        (folder.path / f"{NAME}.{ending}").write_bytes(b"x")
+
+    folder.park(NAME, folder.path / f"{NAME}.copy", 1_000.0)
+    assert contents(folder) == {"deleted": b"x"}
+    folder.drop_parked(NAME)
+    (folder.path / f"{NAME}.deleted-wal").write_bytes(b"x")
+    folder.sweep()
+
+    assert contents(folder) == {}

@@ -88,6 +88,15 @@ def test_it_is_meant(owner: Caller, body: dict[str, Any], code: str) -> None:
     assert owner.get("/me").status_code == 200
 
 
+def test_where_what_was_laid_aside_is_damaged_its_owner_is_told(owner: Caller, tmp_path: Path) -> None:
+    gone(owner)
+    parked = tmp_path / "cenvs" / f"{owner.cenv}.deleted"
+    parked.write_bytes(b"\xa5" * parked.stat().st_size)
+
+    assert come_back(owner).json["code"] == "cenv_damaged"
+    assert parked.exists()
+
+
 def test_after_the_days_of_grace_it_is_gone_for_good(app: Flask, owner: Caller, clock: Clock, tmp_path: Path) -> None:
     gone(owner)
     keeper = app.extensions["wce"].keeper

@@ -137,8 +137,13 @@ def delete(desk: Desk, cenv: str, yes: bool) -> None:
     named = desk.cenv(cenv)
     if not yes:
         click.confirm(f"Delete {named}?", abort=True)
-    with desk.store.session(named) as session:
-        found = deletion.delete(desk.store, session, OPERATOR)
+    try:
+        with desk.store.session(named) as session:
+            found = deletion.delete(desk.store, session, OPERATOR)
+    except WceError as error:
+        if error.code != "cenv_damaged":
+            raise
+        found = deletion.delete_damaged(desk.store, named)
     desk.show(asdict(found), lambda: [f"{named} is deleted"])
 
 

@@ -14,7 +14,7 @@ from wce.errors import WceError
 from wce.model import Actor, AuditEntry
 from wce.store.copies import clean_copy
 from wce.store.session import Session
-from wce.store.sqlite import connect
+from wce.store.sqlite import connect, told
 from wce.store.store import Store
 
 _DAY: Final = 86_400
@@ -49,6 +49,14 @@ def delete(store: Store, session: Session, actor: Actor, proof: str | None = Non
     return find(store, cenv)
 
 
+def delete_damaged(store: Store, cenv: str) -> Deleted:
+    """The same where the file is damaged, so that nothing can be asked of it nor copied: it is laid aside as it is."""
+    with store.exclusive(cenv):
+        store.connections.close_cenv(cenv)
+        store.folder.park_damaged(cenv, store.now())
+    return find(store, cenv)
+
+
 def find(store: Store, cenv: str) -> Deleted:
     """One that was deleted; raises `no_such_cenv`."""
     found = _find(store, cenv)
@@ -69,16 +77,23 @@ def bring_back(store: Store, cenv: str, actor: Actor) -> None:
         store.folder.unpark(cenv)
     except FileNotFoundError as error:  # somebody else has just done it
         raise WceError("no_such_cenv") from error
-    with store.session(cenv) as session, session.transaction(actor) as transaction:
-        audit.record(transaction, AuditEntry("cenv.undelete", "cenv", cenv))
+    try:
+        with store.session(cenv) as session, session.transaction(actor) as transaction:
+            audit.record(transaction, AuditEntry("cenv.undelete", "cenv", cenv))
+    except WceError as error:
+        if error.code != "cenv_damaged":  # as one that was when it was deleted is again: its log takes no entry
+            raise
 
 
 def prove_owner(store: Store, passwords: Passwords, cenv: str, username: str, password: str) -> str:
-    """The owner's name, where these are his name and password; raises `bad_credentials`, also where there is no such cenv."""
+    """The owner's name, where these are his name and password; raises `bad_credentials`, also where there is no such cenv.
+
+    `cenv_damaged`: nobody can be found in it, so the operator brings it back.
+    """
     path = store.folder.parked_path(cenv)
     row = None
     if path is not None and store.folder.identity(cenv) is None:
-        with closing(connect(path, mode="ro", immutable=True)) as connection:
+        with told(), closing(connect(path, mode="ro", immutable=True)) as connection:
             sql = "SELECT username, password_hash FROM _wce_users WHERE role = 'owner' AND enabled AND username = ? COLLATE NOCASE"
             row = connection.execute(sql, (username.encode("utf-8", "replace").decode(),)).fetchone()
     if not passwords.verify(password, row[1] if row else None) or row is None:

@@ -101,9 +101,20 @@ class Folder:
 
     def park(self, cenv: str, copy: Path, at: float) -> None:
         """Lay a finished file of the folder aside as what is left of a cenv."""
+        parked = self.path / (cenv + _PARKED)
         os.utime(copy, (at, at))
         sync(copy)
-        os.rename(copy, self.path / (cenv + _PARKED))
+        _delete(parked, _COMPANIONS)  # of a damaged one from before: no part of this one
+        os.rename(copy, parked)
+        sync(self.path)
+
+    def park_damaged(self, cenv: str, at: float) -> None:
+        """Lay the file of a cenv itself aside, with what belongs to it; FileNotFoundError where somebody else has just done it."""
+        with self._alone():
+            parked, path = self.path / (cenv + _PARKED), self.path / (cenv + _SUFFIX)
+            os.utime(path, (at, at))
+            _delete(parked)
+            _move(path, parked)
         sync(self.path)
 
     def unpark(self, cenv: str) -> None:
@@ -115,7 +126,7 @@ class Folder:
             parked, path = self.path / (cenv + _PARKED), self.path / (cenv + _SUFFIX)
             parked.stat()
             _delete(path, _COMPANIONS)
-            os.rename(parked, path)
+            _move(parked, path)
         sync(self.path)
 
     def exchange(self, cenv: str, copy: Path) -> None:
@@ -126,9 +137,7 @@ class Folder:
             sync(copy)
             _delete(Path(aside))
             os.link(path, aside)  # so that at no moment there is none
-            for ending in _COMPANIONS:
-                with suppress(FileNotFoundError):
-                    os.rename(f"{path}{ending}", f"{aside}{ending}")
+            _move(path, aside, _COMPANIONS)
             os.rename(copy, path)
         sync(self.path)
 
@@ -162,7 +171,7 @@ class Folder:
 
     def drop_parked(self, cenv: str) -> None:
         """Remove it for good."""
-        (self.path / (cenv + _PARKED)).unlink(missing_ok=True)
+        _delete(self.path / (cenv + _PARKED))
 
     def identity(self, cenv: str) -> tuple[int, int] | None:
         """What tells a file from another one of the same name; None where there is none."""
@@ -203,7 +212,7 @@ class Folder:
             owner = name
             for ending in _COMPANIONS:
                 owner = owner.removesuffix(ending)
-            is_orphan = name != owner and owner not in names and _UUID.fullmatch(owner.removesuffix(_SUFFIX))
+            is_orphan = name != owner and owner not in names and _UUID.fullmatch(owner.removesuffix(_SUFFIX).removesuffix(_PARKED))
             if is_orphan or _for_now(owner):
                 (self.path / name).unlink()
 
@@ -238,6 +247,16 @@ def _delete(path: Path, endings: tuple[str, ...] = ("", *_COMPANIONS)) -> None:
     for ending in endings:
         with suppress(FileNotFoundError):
             os.unlink(f"{path}{ending}")
+
+
+def _move(path: Path, target: Path | str, endings: tuple[str, ...] = (*_COMPANIONS, "")) -> None:
+    """The file itself is the last to go, so that it is not missed before all of it is there."""
+    for ending in endings:
+        try:
+            os.rename(f"{path}{ending}", f"{target}{ending}")
+        except FileNotFoundError:
+            if not ending:
+                raise
 
 
 def sync(path: Path) -> None:
