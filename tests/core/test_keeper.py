@@ -203,6 +203,7 @@ def test_writers_do_not_wait_for_a_slow_store_when_a_backup_is_brought_back(
 ) -> None:
     made = backups.create(world.session, world.owner)
     seen: list[int] = []
+    world.clock.now += 1
     for name in ("get", "put", "write"):
         watch(monkeypatch, name, lambda: seen.append(len(world.store.writers)))
 
@@ -216,6 +217,7 @@ def test_what_is_written_while_a_slow_store_takes_its_copy_is_in_the_copy_that_s
     world: World, backups: Backups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = backups.create(world.session, world.owner)
+    world.clock.now += 1
     late = ["INSERT INTO _wce_users (username, role, created_at) VALUES ('late', 'viewer', 1)"]
 
     def write() -> None:  # by another process, and counted nowhere

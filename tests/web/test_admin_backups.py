@@ -33,6 +33,16 @@ def test_a_backup_tells_what_is_in_it(notes: Caller, invite: Callable[..., Calle
     assert notes.get("/admin/audit?action=backup.create").json["entries"][0]["resource_id"] == made.json["id"]
 
 
+def test_those_of_one_second_stand_in_their_order(notes: Caller, app: Flask, clock: Clock) -> None:
+    made = []
+    with app.extensions["wce"].store.session(notes.cenv) as session:
+        for kind in ("schedule", "manual", "restore", "import", "manual"):
+            made.append(app.extensions["wce"].backups.create(session, OPERATOR, kind).id)
+            clock.seconds += 0.01
+
+    assert [item["id"] for item in notes.get("/admin/backups").json["backups"]] == made[::-1]
+
+
 def test_a_cenv_becomes_what_it_was_and_what_it_is_now_is_kept(notes: Caller, clock: Clock) -> None:
     backup = notes.post("/admin/backups").json["id"]
     clock.seconds += 10

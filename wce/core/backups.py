@@ -94,7 +94,7 @@ class Backups:
         """All that are whole, newest first."""
         names = [name.removesuffix(_FACTS) for name in self._vault.names(cenv) if name.endswith(_FACTS)]
         found = []
-        for name in sorted(filter(_ID.fullmatch, names), reverse=True):
+        for name in sorted(filter(_ID.fullmatch, names), key=_when, reverse=True):
             try:
                 found.append(self.find(cenv, name))
             except WceError as error:
@@ -225,11 +225,18 @@ class Backups:
         self._vault.delete(cenv, backup_id + _DATA)
 
     def _new_id(self, kind: str) -> str:
-        return f"{time.strftime(_TIME, time.gmtime(self._store.now()))}-{kind}-{secrets.token_hex(4)}"
+        now = self._store.now()
+        return f"{time.strftime(_TIME, time.gmtime(now))}-{kind}-{int(now % 1 * 0x10000):04x}{secrets.token_hex(2)}"
 
     def _is_old(self, name: str) -> bool:
         """An hour: nobody writes for so long."""
         return name < time.strftime(_TIME, time.gmtime(self._store.now() - 3600))
+
+
+def _when(backup_id: str) -> tuple[str, str]:
+    """What puts them in order: the second, and the part of it that the last digits begin with."""
+    at, _, digits = backup_id.split("-")
+    return at, digits
 
 
 def _moment(session: Session) -> int:
