@@ -14,6 +14,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from tests.web.callers import PASSWORD, Caller, sign_in
+from wce.store.folder import Folder
 
 CHINOOK = Path(__file__).resolve().parents[2] / "examples" / "chinook" / "chinook.sqlite"
 
@@ -72,6 +73,19 @@ def test_a_file_takes_the_place_of_all_that_there_was(app: Flask, owner: Caller,
     assert again.sql("SELECT text FROM notes")["rows"] == [{"text": "first"}]
     (kept,) = again.get("/admin/backups").json["backups"]
     assert (kept["kind"], kept["rows"]) == ("import", 2)
+
+
+def test_what_would_fill_the_disk_takes_no_place(app: Flask, owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner.sql("CREATE TABLE notes (text TEXT)")
+    backup = owner.post("/admin/backups").json["id"]
+    floor = app.extensions["wce"].settings.min_free_mb << 20
+    monkeypatch.setattr(Folder, "free_bytes", lambda _: floor + (2 << 20))  # Chinook makes 1.3 MB, the cenv has a third of that
+
+    too_large = owner.post("/admin/import", **form(CHINOOK.read_bytes(), confirm=owner.cenv))
+
+    assert (too_large.status_code, too_large.json["code"]) == (507, "disk_full")
+    assert owner.sql("SELECT count(*) AS n FROM notes")["rows"] == [{"n": 0}]
+    assert owner.post(f"/admin/backups/{backup}/restore", {"password": PASSWORD}).status_code == 200
 
 
 def test_plain_data_keeps_the_owner_who_brings_it(owner: Caller) -> None:

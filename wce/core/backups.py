@@ -160,7 +160,7 @@ class Backups:
                 require_still(session, actor, proof)
             with self._made_ready(path, cenv, actor, backup_id, kept) as draft:
                 _drop_revoked(draft, session)
-            put_in_place(session, holder, path)
+            put_in_place(self._store, session, holder, path)
         return facts
 
     def restore_damaged(self, cenv: str, actor: Actor, backup_id: str) -> Backup:

@@ -9,13 +9,15 @@ from typing import Final
 from wce.store.copies import overwrite
 from wce.store.session import Session
 from wce.store.sqlite import Connection
+from wce.store.store import Store
 
 JUMP: Final = 1_000
 COUNTERS: Final = ("grants", "settings", "endpoints", "templates", "commits", "people")
 
 
-def put_in_place(session: Session, holder: Session, draft: Path) -> None:
-    """Make the draft's content that of the session's cenv, whose writers `holder` keeps out."""
+def put_in_place(store: Store, session: Session, holder: Session, draft: Path) -> None:
+    """Make the draft's content that of the session's cenv, whose writers `holder` keeps out. It goes into the log, then into the file."""
+    store.require_space(2 * draft.stat().st_size)
     held = session.one(f"SELECT {', '.join(COUNTERS)} FROM _wce_state WHERE id = 1") or (0,) * len(COUNTERS)
     overwrite(session, holder, draft, lambda connection: move_on(connection, held))
 
