@@ -12,7 +12,7 @@ import pytest
 from tests.core.conftest import away
 from wce.core import hooks, schedules
 from wce.core.hooks import HookQueue, NewHook
-from wce.core.jobs import BACK_OFF_SECONDS, MAX_ATTEMPTS, PATIENCE_SECONDS
+from wce.core.jobs import BACK_OFF_SECONDS, LEASE_SECONDS, MAX_ATTEMPTS, PATIENCE_SECONDS
 from wce.core.schedules import NewSchedule
 from wce.core.settings import Config
 from wce.core.users import UserChanges, update_user
@@ -244,6 +244,35 @@ def test_a_schedule_runs_as_its_author_when_its_time_comes(yard: Any) -> None:
     yard.jobs.run_one(yard.world.cenv)
 
     assert seen(yard) == [("Olivia", made.next_at)]
+
+
+def test_what_ran_while_the_clock_was_ahead_runs_again_when_it_is_due(yard: Any) -> None:
+    script = "def handler(event):\n    db.execute('INSERT INTO seen VALUES (?, ?)', [event['user']['username'], event['due_at']])"
+    for name, cron in (("minutes", "* * * * *"), ("days", "0 8 * * *")):
+        schedules.save_schedule(yard.world.session, yard.scripts.check, yard.world.owner, NewSchedule(name, cron, script))
+    right = {item.name: item.next_at for item in schedules.list_schedules(yard.world.session)}
+    yard.world.clock.now += 400 * 86_400
+    for _ in range(3):
+        yard.jobs.run_one(yard.world.cenv)
+    assert len(seen(yard)) == 2
+    yard.world.clock.now -= 400 * 86_400
+
+    assert yard.jobs.next_due(yard.world.cenv) == right["minutes"]
+
+    assert {item.name: item.next_at for item in schedules.list_schedules(yard.world.session)} == right
+
+
+def test_a_job_that_a_clock_ahead_has_put_off_waits_no_longer_than_one_may(yard: Any) -> None:
+    add_hook(yard, NOTE)
+    yard.world.clock.now += 86_400
+    write(yard)
+    yard.world.clock.now -= 86_400
+    yard.jobs.next_due(yard.world.cenv)
+
+    yard.world.clock.now += LEASE_SECONDS
+    yard.jobs.run_one(yard.world.cenv)
+
+    assert seen(yard) == [("Olivia", 1)]
 
 
 # In the background

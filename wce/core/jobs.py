@@ -21,7 +21,7 @@ from wce.store.transaction import Transaction
 TABLE: Final = "_wce_jobs"  # stands among the tables of a commit that queued some
 MAX_ATTEMPTS: Final = 5
 BACK_OFF_SECONDS: Final = (1, 5, 25, 125)  # before the second, third… attempt
-LEASE_SECONDS: Final = 180  # longer than any script may take
+LEASE_SECONDS: Final = 180  # longer than any script may take, and than any job is put off
 PATIENCE_SECONDS: Final = 3_600  # in which a job waits for the server's resources before that counts as a failure
 MAX_WAITING: Final = 10_000  # jobs of one cenv
 _COLUMNS: Final = "id, kind, item_id, payload, attempts, created_at"
@@ -105,6 +105,13 @@ def put_off(session: Session, held: Claim, now: float, seconds: int) -> int | No
             "UPDATE _wce_jobs SET due_at = ?, attempts = attempts - 1 WHERE id = ? AND attempts = ?", (due_at, held.id, held.attempt)
         )
     return due_at
+
+
+def bring_forward(session: Session, now: float) -> None:
+    """Let no job wait for longer than one may, as after a clock that was ahead; one that runs keeps its lease."""
+    if session.one("SELECT 1 FROM _wce_jobs WHERE due_at > ? LIMIT 1", (int(now) + LEASE_SECONDS,)) is not None:
+        with session.transaction(HOUSEKEEPER) as transaction:
+            transaction.execute("UPDATE _wce_jobs SET due_at = ?1 WHERE due_at > ?1", (int(now) + LEASE_SECONDS,))
 
 
 def next_due(session: Session) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
@@ -135,6 +136,23 @@ def queue_due(session: Session, now: float) -> int:
                 following = None
             transaction.execute("UPDATE _wce_schedules SET next_at = ? WHERE id = ?", (following, schedule_id))
         return len(due)
+
+
+def bring_forward(session: Session, now: float) -> None:
+    """Have run when they are due what a clock that was ahead has put off until it would be right. Costs one read where there is nothing.
+
+    The next time of a schedule is the first one after some moment that has been, so by a right clock it never lies beyond the next one.
+    """
+    late = []
+    for schedule_id, cron, zone, next_at in session.all("SELECT id, cron, timezone, next_at FROM _wce_schedules WHERE next_at > ?", (now,)):
+        with suppress(WceError):  # the file comes from a server that knew more
+            if (following := next_time(cron, zone, int(now))) < next_at:
+                late.append((following, schedule_id, next_at))
+    jobs.bring_forward(session, now)
+    if late:
+        with session.transaction(HOUSEKEEPER) as transaction:
+            for values in late:
+                transaction.execute("UPDATE _wce_schedules SET next_at = ? WHERE id = ? AND next_at = ?", values)
 
 
 def next_time(cron: str, zone: str, after: int) -> int:

@@ -44,6 +44,7 @@ class Jobs:
         """When the cenv has something to do; what has expired in it goes on the way."""
         with self.store.session(cenv) as session:
             upkeep.sweep(session, HOUSEKEEPER, self._config(session), self.now())
+            schedules.bring_forward(session, self.now())
             return jobs.next_due(session)
 
     def _config(self, session: Session) -> CenvSettings:
