@@ -14,6 +14,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from tests.web.callers import PASSWORD, Caller, sign_in
+from wce.core.jobs import TABLE
+from wce.model import Commit
 from wce.store.folder import Folder
 
 CHINOOK = Path(__file__).resolve().parents[2] / "examples" / "chinook" / "chinook.sqlite"
@@ -73,6 +75,29 @@ def test_a_file_takes_the_place_of_all_that_there_was(app: Flask, owner: Caller,
     assert again.sql("SELECT text FROM notes")["rows"] == [{"text": "first"}]
     (kept,) = again.get("/admin/backups").json["backups"]
     assert (kept["kind"], kept["rows"]) == ("import", 2)
+
+
+def test_schedules_that_come_with_a_file_or_come_back_are_looked_for_at_once(app: Flask, client: FlaskClient, owner: Caller) -> None:
+    looked_at: list[str] = []
+
+    def notice(commit: Commit) -> None:
+        if TABLE in commit.tables:
+            looked_at.append(commit.cenv)
+
+    taken = owner.get("/admin/export", buffered=True).data
+    backup = owner.post("/admin/backups").json["id"]
+    app.extensions["wce"].store.hooks.add("noticed", notice)
+
+    made = client.post("/new", **form(taken)).json["cenv_id"]
+    owner.post("/admin/import", **form(taken, confirm=owner.cenv))
+    again = sign_in(client, owner.cenv, "owner")
+    again.post(f"/admin/backups/{backup}/restore", {"password": PASSWORD})
+    again = sign_in(client, owner.cenv, "owner")
+    again.post("/admin/delete", {"password": PASSWORD, "confirm": owner.cenv})
+    assert looked_at == [made, owner.cenv, owner.cenv]
+    client.post("/undelete", json={"cenv_id": owner.cenv, "username": "owner", "password": PASSWORD})
+
+    assert looked_at == [made, owner.cenv, owner.cenv, owner.cenv]
 
 
 def test_what_would_fill_the_disk_takes_no_place(app: Flask, owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

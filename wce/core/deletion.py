@@ -9,6 +9,7 @@ from typing import Final
 from wce.core import audit
 from wce.core.exports import require_owner
 from wce.core.passwords import Passwords
+from wce.core.replacing import tell_of
 from wce.core.users import require_still
 from wce.errors import WceError
 from wce.model import Actor, AuditEntry
@@ -83,6 +84,7 @@ def bring_back(store: Store, cenv: str, actor: Actor) -> None:
     except WceError as error:
         if error.code != "cenv_damaged":  # as one that was when it was deleted is again: its log takes no entry
             raise
+    tell_of(store, cenv)
 
 
 def prove_owner(store: Store, passwords: Passwords, cenv: str, username: str, password: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from wce.core.jobs import TABLE
+from wce.model import HOUSEKEEPER, Commit
 from wce.store.copies import overwrite
 from wce.store.session import Session
 from wce.store.sqlite import Connection
@@ -20,6 +22,12 @@ def put_in_place(store: Store, session: Session, holder: Session, draft: Path) -
     store.require_space(2 * draft.stat().st_size)
     held = session.one(f"SELECT {', '.join(COUNTERS)} FROM _wce_state WHERE id = 1") or (0,) * len(COUNTERS)
     overwrite(session, holder, draft, lambda connection: move_on(connection, held))
+    tell_of(store, session.cenv)
+
+
+def tell_of(store: Store, cenv: str) -> None:
+    """Have whoever waits for commits look at a cenv whose whole content is new, as it may bring jobs and schedules that are due."""
+    store.announce(Commit(cenv, HOUSEKEEPER, {TABLE: 0}, int(store.now())))
 
 
 def move_on(connection: Connection, held: Sequence[int]) -> None:

@@ -18,7 +18,7 @@ from wce.core.importing.foreign import Foreign, Undecodable
 from wce.core.importing.header import bad, read_header
 from wce.core.importing.report import Report
 from wce.core.importing.system import Owner, System, left_behind
-from wce.core.replacing import put_in_place
+from wce.core.replacing import put_in_place, tell_of
 from wce.errors import WceError
 from wce.guard.builder import Builder
 from wce.guard.guard import Guard
@@ -50,7 +50,9 @@ class Importer:
         with self.store.draft(actor) as draft:
             report = self._build(draft, path, owner, max_bytes, actor)
             self._record(draft, actor, report.brief())
-            return self.store.publish(draft), report
+            made = self.store.publish(draft)
+            tell_of(self.store, made)
+            return made, report
 
     def replace(self, session: Session, path: Path, actor: Actor, replacing: Replacing, *, max_bytes: int) -> Report:
         """Put what the file holds in the place of all that the cenv holds."""
