@@ -35,6 +35,17 @@ def test_waiting_is_not_counted_as_a_failure(visitor: Caller, clock: Clock) -> N
     assert guess(visitor, PASSWORD)[0] == 200
 
 
+def test_what_a_clock_that_was_ahead_has_said_keeps_nobody_waiting(visitor: Caller, clock: Clock) -> None:
+    clock.seconds += 86_400
+    for _ in range(4):
+        guess(visitor)
+    assert guess(visitor, PASSWORD)[0] == 429
+
+    clock.seconds -= 86_400
+
+    assert guess(visitor, PASSWORD)[0] == 200
+
+
 def test_a_stranger_locks_nobody_out(visitor: Caller) -> None:
     for _ in range(4):
         guess(visitor)

@@ -170,6 +170,21 @@ def test_who_guesses_codes_waits_and_a_recovery_code_still_works(owner: Caller, 
     assert log_in(visitor, totp=code(secret, clock))[0] == 200
 
 
+def test_codes_that_a_clock_ahead_has_refused_keep_nobody_out_when_it_is_right_again(owner: Caller, visitor: Caller, clock: Clock) -> None:
+    secret, _ = turn_on(owner, clock)
+    right = code(secret, clock)
+    clock.seconds += 86_400
+    for number in range(10):
+        visitor.post(
+            "/login", {"username": "owner", "password": PASSWORD, "totp": right}, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"}
+        )
+    assert log_in(visitor, totp=code(secret, clock))[0] == 429
+
+    clock.seconds -= 86_400
+
+    assert log_in(visitor, totp=right)[0] == 200
+
+
 def test_failures_stand_in_the_log_and_codes_do_not(owner: Caller, visitor: Caller, clock: Clock) -> None:
     secret, recovery = turn_on(owner, clock)
     log_in(visitor, totp="000000")

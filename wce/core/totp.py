@@ -145,7 +145,7 @@ def judge(transaction: Transaction, user_id: int, given: Proof) -> WceError | No
         return _use_recovery_code(transaction, user_id, given.recovery_code)
     if given.totp is None:
         return WceError("totp_required")
-    if transaction.at < retry_at:
+    if transaction.at < retry_at <= transaction.at + WAIT_SECONDS:  # a later one is of a clock that was ahead, which refuses right codes
         return WceError("rate_limited", "Too many wrong codes; a recovery code still works.", retry_after=retry_at - transaction.at)
     step = _step(secret, given.totp, transaction.at, last_step)
     if step is None:
