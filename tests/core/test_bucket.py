@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,18 @@ def test_a_bucket_that_is_not_there_is_told(world: World, settings: Settings, ur
         backups.create(world.session, world.owner)
 
     assert caught.value.code == "busy"
+
+
+def test_nothing_is_left_to_threads_that_would_hold_up_the_end_of_the_server(settings: Settings, tmp_path: Path) -> None:
+    vault, file, threads = BucketVault(settings), tmp_path / "file", set()
+    file.write_bytes(b"x" * 9_000_000)  # sent in parts
+    vault._client.meta.events.register("before-send.s3", lambda **_: threads.add(threading.current_thread()))
+
+    vault.put("cenv", "name", file)
+    vault.get("cenv", "name", file)
+
+    assert threads == {threading.current_thread()}
+    assert file.read_bytes() == b"x" * 9_000_000
 
 
 @pytest.mark.parametrize(

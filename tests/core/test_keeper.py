@@ -249,6 +249,29 @@ def test_rounds_go_on_until_the_end(world: World, backups: Backups, keeper: Keep
     assert kinds(world, backups) == ["schedule"]
 
 
+def test_an_end_does_not_wait_for_a_store_that_does_not_answer(world: World, backups: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = Keeper(world.store, backups, Config({}), grace_seconds=0.1)
+    asked, answered = threading.Event(), threading.Event()
+
+    def look() -> None:
+        asked.set()
+        answered.wait(20)
+        answered.set()
+
+    watch(monkeypatch, "put", look)
+    ask_for(world, 1)
+    keeper.start()
+    assert asked.wait(20)
+
+    keeper.close()
+
+    assert not answered.is_set()
+    answered.set()
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "wce-keeper")
+    thread.join()
+    assert kinds(world, backups) == ["schedule"]
+
+
 def test_a_key_that_was_taken_back_stays_so(world: World, backups: Backups) -> None:
     world.sql("INSERT INTO _wce_api_keys (user_id, name, key_hash, created_at) VALUES (1, 'old', 'a', 1), (1, 'kept', 'b', 1)")
     made = backups.create(world.session, world.owner)

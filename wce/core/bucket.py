@@ -30,6 +30,8 @@ class BucketVault:
         config = importlib.import_module("botocore.config").Config(
             connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"max_attempts": 3}, s3={"addressing_style": "path"}
         )
+        # In the thread that asks: those of a pool have to come to their end before the process can.
+        self._transfer: Any = importlib.import_module("boto3.s3.transfer").TransferConfig(use_threads=False)
         self._failure: tuple[type[Exception], ...] = (
             importlib.import_module("botocore.exceptions").BotoCoreError,
             importlib.import_module("botocore.exceptions").ClientError,
@@ -48,7 +50,7 @@ class BucketVault:
     def put(self, cenv: str, name: str, source: Path) -> None:
         """In parts where the file is large."""
         with self._told():
-            self._client.upload_file(str(source), self._bucket, self._key(cenv, name))
+            self._client.upload_file(str(source), self._bucket, self._key(cenv, name), Config=self._transfer)
 
     def write(self, cenv: str, name: str, content: bytes) -> None:
         """A few bytes."""
@@ -58,7 +60,7 @@ class BucketVault:
     def get(self, cenv: str, name: str, target: Path) -> None:
         """Straight to the disk."""
         with self._told():
-            self._client.download_file(self._bucket, self._key(cenv, name), str(target))
+            self._client.download_file(self._bucket, self._key(cenv, name), str(target), Config=self._transfer)
 
     def read(self, cenv: str, name: str) -> bytes:
         """A small object."""

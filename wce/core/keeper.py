@@ -22,19 +22,29 @@ from wce.store.store import SYSTEM, Store
 SERVER: Final = Actor(PUBLIC_ID, "(server)", Role.OWNER)
 LOCK: Final = ".wce.keeper"
 _ROUND_SECONDS: Final = 300.0
+_GRACE_SECONDS: Final = 5.0  # for what runs when the end comes: a store for backups that does not answer would take minutes
 _PAUSE_SECONDS: Final = 0.02  # between two cenvs: a round is in no hurry
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
 
 
 class Keeper:
-    """`start` begins the rounds, `close` ends them and waits for what runs."""
+    """`start` begins the rounds, `close` ends them and gives what runs a moment; a backup that is broken off counts for nothing."""
 
-    def __init__(self, store: Store, backups: Backups, config: Config, *, round_seconds: float = _ROUND_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        backups: Backups,
+        config: Config,
+        *,
+        round_seconds: float = _ROUND_SECONDS,
+        grace_seconds: float = _GRACE_SECONDS,
+    ) -> None:
         self._store = store
         self._backups = backups
         self._config = config
         self._round_seconds = round_seconds
+        self._grace_seconds = grace_seconds
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -44,10 +54,11 @@ class Keeper:
         self._thread.start()
 
     def close(self) -> None:
-        """End; harmless where nothing was begun."""
+        """End; harmless where nothing was begun, and a second time."""
         self._closed.set()
-        if self._thread is not None:
-            self._thread.join()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(self._grace_seconds)
 
     def round(self) -> bool:
         """One look at all cenvs; False where another process is at it."""
