@@ -46,6 +46,12 @@ def test_its_backups_are_listed_and_one_is_brought_back_beside_a_running_server(
     assert store.cenvs() == [damaged]
 
 
+def test_what_is_wrong_with_it_is_told(run, damaged):
+    told = run("info", damaged).stderr.splitlines()[-1]
+
+    assert told == "wce: The file of this cenv is damaged (cenv_damaged): SQLITE_CORRUPT database disk image is malformed"
+
+
 def test_a_backup_that_is_not_there_changes_nothing(run, store, damaged):
     broken = store.path(damaged).read_bytes()
 

@@ -19,6 +19,8 @@ from tests.core.conftest import World
 from wce.config import Settings
 from wce.core.backups import Backups
 from wce.core.bucket import BucketVault, open_vault
+from wce.core.keeper import Keeper
+from wce.core.settings import Config
 from wce.core.vault import FolderVault
 from wce.errors import WceError
 
@@ -66,6 +68,15 @@ def test_a_bucket_that_is_not_there_is_told(world: World, settings: Settings, ur
         backups.create(world.session, world.owner)
 
     assert caught.value.code == "busy"
+
+
+def test_what_the_store_said_stands_in_the_log(world: World, settings: Settings, url: str, caplog: pytest.LogCaptureFixture) -> None:
+    backups = Backups(world.store, BucketVault(replace(settings, backup_s3_url=f"{url}/gone")))
+
+    Keeper(world.store, backups, Config({"backup_interval_hours": "1"})).round()
+
+    (line,) = (line for line in caplog.records if line.msg == "backup failed")
+    assert "NoSuchBucket" in line.evidence  # type: ignore[attr-defined]
 
 
 def test_nothing_is_left_to_threads_that_would_hold_up_the_end_of_the_server(settings: Settings, tmp_path: Path) -> None:

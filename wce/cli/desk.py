@@ -122,7 +122,7 @@ class Command(click.Command):
             return super().invoke(ctx)
         except WceError as error:
             if not desk.as_json:
-                fail(f"{error.detail} ({error.code})")
+                fail(f"{error.detail} ({error.code})" + (f": {' '.join(error.evidence.split())}" if error.evidence else ""))
             _refuse(error)
         except SettingError as error:
             fail(str(error), USAGE)

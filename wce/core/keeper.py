@@ -91,7 +91,7 @@ class Keeper:
             try:
                 self._back_up(cenv)
             except (WceError, OSError, sqlite3.Error) as error:
-                LOGGER.warning("backup failed", extra={"cenv": cenv, "reason": str(error)})
+                LOGGER.warning("backup failed", extra={"cenv": cenv, "reason": str(error), "evidence": getattr(error, "evidence", "")})
             except Exception:  # noqa: BLE001 # one cenv must not end the round for all behind it
                 LOGGER.exception("backup failed", extra={"cenv": cenv})
             finally:
