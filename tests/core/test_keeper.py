@@ -79,6 +79,23 @@ def test_one_is_made_when_it_is_due_and_the_oldest_goes(world: World, backups: B
     assert "backup.create" in world.actions()
 
 
+def test_a_round_looks_into_none_of_those_that_are_kept(
+    world: World, backups: Backups, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_for(world, 1)
+    keeper.round()
+    looked: list[str] = []
+    read = FolderVault.read
+    monkeypatch.setattr(FolderVault, "read", lambda self, cenv, name: looked.append(name) or read(self, cenv, name))
+
+    for _ in range(4):
+        world.clock.now += HOUR / 2
+        keeper.round()
+
+    assert looked == []
+    assert kinds(world, backups) == ["schedule"] * 2
+
+
 def test_of_several_processes_one_does_it(world: World, backups: Backups, keeper: Keeper) -> None:
     ask_for(world, 1)
     with (world.store.folder.path / LOCK).open("wb") as held:
@@ -120,6 +137,20 @@ def test_what_an_interruption_left_goes_with_the_next_backup_where_none_is_made_
     made = backups.create(world.session, world.owner)
 
     assert sorted(path.name for path in (tmp_path / "kept" / world.cenv).iterdir()) == [f"{made.id}.json", f"{made.id}.sqlite3"]
+
+
+def test_what_somebody_has_put_beside_the_backups_stays(world: World, backups: Backups, keeper: Keeper, tmp_path: Path) -> None:
+    ask_for(world, 1, keep=1)
+    keeper.round()
+    beside = tmp_path / "kept" / world.cenv / "2001-before-the-move.sqlite3"
+    beside.write_bytes(b"x")
+
+    for _ in range(3):
+        world.clock.now += 2 * HOUR
+        keeper.round()
+
+    assert beside.exists()
+    assert kinds(world, backups) == ["schedule"]
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "[]", "null", "{}", "[" * 100_000, '{"id": "another"}'])

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from wce.core import audit
+from wce.core import audit, labels
 from wce.core.digests import sha256
 from wce.core.exports import require_owner
 from wce.core.operator import OPERATOR
@@ -29,10 +27,6 @@ from wce.store.session import Session
 from wce.store.sqlite import APPLICATION_ID, Connection, connect, quote, sqlite3, told
 from wce.store.store import Store
 
-_BY_CLOCK: Final = "schedule"
-KINDS: Final = ("manual", _BY_CLOCK, "import", "restore")
-_ID: Final = re.compile(rf"([0-9]{{8}}T[0-9]{{6}}Z)-({'|'.join(KINDS)})-[0-9a-f]{{8}}")
-_TIME: Final = "%Y%m%dT%H%M%SZ"
 _DATA, _FACTS = ".sqlite3", ".json"
 MAX_KEPT: Final = 100  # of a cenv, besides those that the clock or the operator has made: each may take as much room as the cenv
 _CHECK_SECONDS: Final = 30.0  # to look through a backup, and a second more for each so many bytes
@@ -92,9 +86,8 @@ class Backups:
 
     def list(self, cenv: str) -> list[Backup]:
         """All that are whole, newest first."""
-        names = [name.removesuffix(_FACTS) for name in self._vault.names(cenv) if name.endswith(_FACTS)]
         found = []
-        for name in sorted(filter(_ID.fullmatch, names), key=_when, reverse=True):
+        for name in sorted(filter(labels.LABEL.fullmatch, _labels(self._vault.names(cenv))), key=labels.when, reverse=True):
             try:
                 found.append(self.find(cenv, name))
             except WceError as error:
@@ -105,7 +98,7 @@ class Backups:
 
     def find(self, cenv: str, backup_id: str) -> Backup:
         """One of them; raises `not_found`, and `bad_file` where what was written about it cannot be read."""
-        if not _ID.fullmatch(backup_id):
+        if not labels.LABEL.fullmatch(backup_id):
             raise missing()
         try:
             return _read_facts(self._vault.read(cenv, backup_id + _FACTS), backup_id)
@@ -114,26 +107,38 @@ class Backups:
 
     def delete(self, session: Session, actor: Actor, backup_id: str) -> None:
         """Let one go, a damaged one, too."""
-        if not _ID.fullmatch(backup_id) or backup_id + _FACTS not in self._vault.names(session.cenv):
+        if not labels.LABEL.fullmatch(backup_id) or backup_id + _FACTS not in self._vault.names(session.cenv):
             raise missing()
         with session.transaction(actor) as transaction:
             require_owner(transaction, actor)
             audit.record(transaction, AuditEntry("backup.delete", "backup", backup_id))
         self._discard(session.cenv, backup_id)
 
+    def is_due(self, cenv: str, hours: int) -> bool:
+        """Whether the clock has made none for so long; one of a clock that was ahead keeps no other away.
+
+        Told by names alone, and so is what goes: a bucket wants time and money for each look into a backup.
+        """
+        now = self._store.now()
+        before, until = labels.stamp(now - hours * 3600), labels.stamp(now)
+        return not any(before < labels.when(item)[0] <= until for item in labels.by_clock(_labels(self._vault.names(cenv))))
+
     def prune(self, cenv: str, keep: int) -> None:
         """Let go of all scheduled ones but so many, and of what an interruption has left."""
-        scheduled = [item for item in self.list(cenv) if item.kind == _BY_CLOCK]
-        scheduled.sort(key=lambda item: item.created_at > self._store.now())  # those of a clock that was wrong go first
+        names, until = self._vault.names(cenv), labels.stamp(self._store.now())
+        scheduled = sorted(labels.by_clock(_labels(names)), key=labels.when, reverse=True)
+        scheduled.sort(key=lambda item: labels.when(item)[0] > until)  # those of a clock that was wrong go first
         for item in scheduled[keep:]:
-            self._discard(cenv, item.id)
-        self._tidy(cenv)
+            self._discard(cenv, item)
+        self._tidy(cenv, names)
 
-    def _tidy(self, cenv: str) -> None:
-        """Let go of what an interruption has left."""
-        names = set(self._vault.names(cenv))
+    def _tidy(self, cenv: str, found: Sequence[str]) -> None:
+        """Let go of what an interruption has left among these names; an hour: nobody writes for so long."""
+        names, before = set(found), labels.stamp(self._store.now() - 3600)
         for name in names:
-            if name.endswith(_DATA) and name.removesuffix(_DATA) + _FACTS not in names and self._is_old(name):
+            label = name.removesuffix(_DATA)
+            is_ours = name.endswith(_DATA) and labels.LABEL.fullmatch(label)  # and not what the operator has put beside them
+            if is_ours and label + _FACTS not in names and label < before:
                 self._vault.delete(cenv, name)
 
     @contextmanager
@@ -186,17 +191,17 @@ class Backups:
 
     def _require_room(self, cenv: str, kind: str, username: str) -> None:
         """Raise `quota_exceeded` where users have made as many as may be kept."""
-        if kind == _BY_CLOCK or username == OPERATOR.username:
+        if kind == labels.BY_CLOCK or username == OPERATOR.username:
             return
-        names = [name for name in self._vault.names(cenv) if name.endswith(_FACTS) and f"-{_BY_CLOCK}-" not in name]
+        names = [name for name in self._vault.names(cenv) if name.endswith(_FACTS) and f"-{labels.BY_CLOCK}-" not in name]
         if len(names) < MAX_KEPT:
             return  # without a look into each
-        made = [item for item in self.list(cenv) if item.kind != _BY_CLOCK and item.created_by != OPERATOR.username]
+        made = [item for item in self.list(cenv) if item.kind != labels.BY_CLOCK and item.created_by != OPERATOR.username]
         if len(made) >= MAX_KEPT:
             raise WceError("quota_exceeded", f"A cenv may keep {MAX_KEPT} backups that were not made by the clock: let some go.")
 
     def _keep(self, cenv: str, new_id: str, kind: str, username: str) -> Backup:
-        self._tidy(cenv)
+        self._tidy(cenv, self._vault.names(cenv))
         with clean_copy(self._store, cenv) as path:
             facts = _facts(path, new_id, kind, int(self._store.now()), username)
             self._vault.put(cenv, new_id + _DATA, path)
@@ -225,18 +230,12 @@ class Backups:
         self._vault.delete(cenv, backup_id + _DATA)
 
     def _new_id(self, kind: str) -> str:
-        now = self._store.now()
-        return f"{time.strftime(_TIME, time.gmtime(now))}-{kind}-{int(now % 1 * 0x10000):04x}{secrets.token_hex(2)}"
-
-    def _is_old(self, name: str) -> bool:
-        """An hour: nobody writes for so long."""
-        return name < time.strftime(_TIME, time.gmtime(self._store.now() - 3600))
+        return labels.make(self._store.now(), kind)
 
 
-def _when(backup_id: str) -> tuple[str, str]:
-    """What puts them in order: the second, and the part of it that the last digits begin with."""
-    at, _, digits = backup_id.split("-")
-    return at, digits
+def _labels(names: Sequence[str]) -> list[str]:
+    """The ids of those that were finished."""
+    return [name.removesuffix(_FACTS) for name in names if name.endswith(_FACTS)]
 
 
 def _moment(session: Session) -> int:

@@ -24,8 +24,7 @@ LOCK: Final = ".wce.keeper"
 _ROUND_SECONDS: Final = 300.0
 _GRACE_SECONDS: Final = 5.0  # for what runs when the end comes: a store for backups that does not answer would take minutes
 _PAUSE_SECONDS: Final = 0.02  # between two cenvs: a round is in no hurry
-_HOUR: Final = 3600
-_DAY: Final = 24 * _HOUR
+_DAY: Final = 86_400
 
 
 class Keeper:
@@ -103,9 +102,6 @@ class Keeper:
             config = self._config.read(session, version)
             if not config.backup_interval_hours:
                 return
-            now = self._store.now()
-            made = (item.created_at for item in self._backups.list(cenv) if item.kind == "schedule")
-            last = max((at for at in made if at <= now), default=0)  # one of a clock that was ahead would keep all others away
-            if last + config.backup_interval_hours * _HOUR <= now:
+            if self._backups.is_due(cenv, config.backup_interval_hours):
                 self._backups.create(session, SERVER, "schedule")
             self._backups.prune(cenv, config.backup_keep)
