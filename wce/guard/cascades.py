@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from wce.guard.keeping import REFUSE, Keeping, looked_up, refers, targets
+from wce.guard.keeping import NULLS, REFUSE, Keeping, looked_up, refers, targets
 from wce.guard.policies import literal
 from wce.guard.principal import Principal
-from wce.guard.references import ForeignKey
+from wce.guard.references import CHANGES, ForeignKey
 from wce.guard.shadows import keys, same_row, source
 from wce.store.sqlite import quote
 
@@ -32,14 +32,20 @@ class Cascades:
         self._goes_on: set[Edge] = set()
         self._above: dict[str, list[Edge]] = {}
         self._keeping = keeping
-        found = [(table, looked_up(principal, condition.delete)) for table, condition in principal.conditions.items()]
-        found += [(table, keeping.names(table)) for table in principal.catalogue.tables]
-        if any(names for _, names in found):
-            self._above = self._edges()
-        for table, names in found:
-            if names:
-                self._follow(table, names)
+        self._find()
         self._noted = {self._key(edge).child for edge in self._starts | self._goes_on}
+
+    def _find(self) -> None:
+        principal = self._principal
+        judged = {table: looked_up(principal, found.delete) for table, found in principal.conditions.items() if found.delete}
+        below = {table: names for table in principal.catalogue.tables if (names := self._keeping.names(table))}
+        if judged or below:
+            self._above = self._edges()
+        for table, names in judged.items():
+            # A key of the row itself may be emptied before it goes, and its policy looks at what it holds.
+            self._follow(table, self._stirring(names) | self._changing(table))
+        for table, names in below.items():
+            self._follow(table, self._stirring(names))
 
     def noted(self, child: str) -> str:
         """The table in TEMP for the keys of a child's rows; "" where there is none."""
@@ -126,10 +132,26 @@ class Cascades:
                 found += [edge for edge in self._above.get(parent, ()) if edge not in found]
         return found
 
-    def _follow(self, table: str, looked_up: set[str]) -> None:
-        """Find the ways down to a table from those that its policy looks up, and from those with which these go."""
+    def _stirring(self, names: set[str]) -> set[str]:
+        """The tables with whose rows those of any of these go or change."""
+        return names.union(*({parent for parent, _ in self._reaching(name)} | self._changing(name) for name in names))
+
+    def _changing(self, table: str) -> set[str]:
+        """The tables with whose rows, when they go, rows of one change."""
+        reaches = self._principal.catalogue.reaches
+        found, waiting = set[str](), [table]
+        for changed in waiting:
+            keys_ = [key for parent in reaches.parents(changed) for key in reaches.changed_with(parent) if key.child == changed]
+            for key in keys_:
+                if key.on_delete in NULLS:
+                    found.update([key.parent], (parent for parent, _ in self._reaching(key.parent)))
+                if key.on_update in CHANGES and key.parent not in waiting and len(waiting) < _MOST:
+                    waiting.append(key.parent)
+        return found
+
+    def _follow(self, table: str, tops: set[str]) -> None:
+        """Find the ways down to a table from those with whose rows what its policy looks up may go or change."""
         edges = self._reaching(table)
-        tops = looked_up.union(*({parent for parent, _ in self._reaching(name)} for name in looked_up))
         first = [edge for edge in edges if edge[0] in tops]
         waiting = [self._key(edge).child for edge in first]
         met = set[Edge]()

@@ -17,7 +17,7 @@ from wce.store.sqlite import fold, quote
 
 MESSAGE: Final = "wce-policy"  # what RAISE says; `faults` knows it again
 REFUSE: Final = f"SELECT RAISE(ABORT, '{MESSAGE}')"
-_NULLS: Final = CHANGES - {"CASCADE"}
+NULLS: Final = CHANGES - {"CASCADE"}
 
 
 def looked_up(principal: Principal, condition: str) -> set[str]:
@@ -53,7 +53,7 @@ class Keeping:
 
     def gone(self, parent: str, row: str) -> str:
         """Whether something below a row may not be changed, which would be if it went; "" where nothing would."""
-        return " OR ".join(found for key in self._keys(parent) if key.on_delete in _NULLS for found in self._below(key, row, ()))
+        return " OR ".join(found for key in self._keys(parent) if key.on_delete in NULLS for found in self._below(key, row, ()))
 
     def triggers(self, parent: str) -> Iterator[tuple[str, str, str]]:
         """(tag, event, condition) of those that keep a row of a parent."""
@@ -65,7 +65,7 @@ class Keeping:
             if found:
                 # UPDATE OF would not fire where the key is called rowid.
                 moves = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in map(quote, targets(self._principal, key)))
-                yield f"ku{number}_", "BEFORE UPDATE", f"WHEN ({found}) AND ({moves})"
+                yield f"ku{number}_", "BEFORE UPDATE", f"WHEN ({moves}) AND ({found})"
 
     def _keys(self, parent: str) -> list[ForeignKey]:
         """Those by which rows may change with one of a parent."""
@@ -81,7 +81,7 @@ class Keeping:
 
     def _changed(self, parent: str) -> set[str]:
         """The tables whose rows change when one of a parent goes."""
-        waiting = [key for key in self._keys(parent) if key.on_delete in _NULLS]
+        waiting = [key for key in self._keys(parent) if key.on_delete in NULLS]
         for key in waiting:
             waiting += [other for other in self._onward(key) if other not in waiting]
         return {key.child for key in waiting}
