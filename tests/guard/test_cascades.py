@@ -437,3 +437,32 @@ def test_many_rows_that_are_parents_of_each_other_change_in_one_statement_that_m
     ann = cenv.person({"nodes": ALL}, [("nodes", "read", still)])
 
     assert ann.run("UPDATE nodes SET closed = 0").changes == 20001  # half a minute is too short where each looks through all
+
+
+def test_a_row_far_below_keeps_what_lies_above_it_by_many_keys(new_cenv) -> None:
+    tables = ["CREATE TABLE t0 (c0 INTEGER PRIMARY KEY, closed)", "INSERT INTO t0 VALUES (1, 0), (2, 1)"]
+    for level in range(1, 13):
+        columns = [f"c{number}" for number in range(level + 1)]
+        above = f"FOREIGN KEY ({', '.join(columns[:-1])}) REFERENCES t{level - 1} ON UPDATE CASCADE"
+        tables.append(f"CREATE TABLE t{level} ({', '.join(columns)}, PRIMARY KEY ({', '.join(columns)}), {above})")
+        tables.append(f"INSERT INTO t{level} VALUES ({', '.join('1' * len(columns))}), ({', '.join('2' * len(columns))})")
+    still = "NOT EXISTS (SELECT 1 FROM t0 AS o WHERE o.c0 = t12.c0 AND o.closed)"
+    ann = new_cenv(*tables).person({f"t{level}": ALL for level in range(13)}, [("t12", "write", still)])
+
+    assert code(ann, "UPDATE t0 SET c0 = 3 WHERE c0 = 2") == "row_policy"
+    assert ann.run("UPDATE t0 SET c0 = 3 WHERE c0 = 1").changes == 1
+
+
+def test_any_of_many_tables_may_keep_a_parent(new_cenv) -> None:
+    names = [f"t{number}" for number in range(200)]
+    cenv = new_cenv(
+        "CREATE TABLE rooms (id INTEGER PRIMARY KEY, closed)",
+        "INSERT INTO rooms VALUES (1, 0), (2, 1)",
+        *(f"CREATE TABLE {name} (room_id INTEGER REFERENCES rooms ON DELETE SET NULL)" for name in names),
+        "INSERT INTO t199 VALUES (1), (2)",
+    )
+    still = "NOT EXISTS (SELECT 1 FROM rooms AS r WHERE r.id = {}.room_id AND r.closed)"
+    ann = cenv.person(dict.fromkeys(("rooms", *names), ALL), [(name, "write", still.format(name)) for name in names])
+
+    assert code(ann, "DELETE FROM rooms WHERE id = 2") == "row_policy"
+    assert ann.run("DELETE FROM rooms WHERE id = 1").changes == 1

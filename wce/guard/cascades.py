@@ -75,8 +75,8 @@ class Cascades:
                 found += self._following(key, f"{number}_{child}")
         kept = self._keeping.gone(child, quote(self._own + "p"))
         if kept:
-            when = f"WHEN EXISTS(SELECT 1 FROM {self._noted_row(child)} AND ({kept}))"
-            found.append(self._trigger("n_" + child, f"AFTER INSERT ON {table} {when} BEGIN {REFUSE}; END"))
+            refuse = f"{REFUSE} FROM {self._noted_row(child)} AND ({kept})"
+            found.append(self._trigger("n_" + child, f"AFTER INSERT ON {table} BEGIN {refuse}; END"))
         return found
 
     def _following(self, key: ForeignKey, tag: str) -> list[str]:

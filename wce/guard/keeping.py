@@ -7,8 +7,8 @@ looked at just before, and one that may not be changed keeps the parent, as do t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from wce.guard.principal import Principal
 from wce.guard.references import CHANGES, ForeignKey
@@ -38,6 +38,14 @@ def targets(principal: Principal, key: ForeignKey) -> list[str]:
     return key.targets or [fold(column) for column in principal.table(key.parent).key]
 
 
+class _Step(NamedTuple):
+    """One on the way down from a row: the folded name of the table, what stands in FROM, and which of its rows."""
+
+    table: str
+    rows: str
+    same: str
+
+
 class Keeping:
     """What keeps a parent for one principal."""
 
@@ -53,7 +61,7 @@ class Keeping:
 
     def gone(self, parent: str, row: str) -> str:
         """Whether something below a row may not be changed, which would be if it went; "" where nothing would."""
-        return " OR ".join(found for key in self._keys(parent) if key.on_delete in NULLS for found in self._below(key, row, ()))
+        return _any([found for key in self._keys(parent) if key.on_delete in NULLS for found in self._below(key, row, ())])
 
     def triggers(self, parent: str) -> Iterator[tuple[str, str, str]]:
         """(tag, event, condition) of those that keep a row of a parent."""
@@ -61,7 +69,7 @@ class Keeping:
         if gone:
             yield "kd_", "BEFORE DELETE", f"WHEN {gone}"
         for number, key in enumerate(self._keys(parent)):
-            found = " OR ".join(self._below(key, "OLD", ())) if key.on_update in CHANGES else ""
+            found = _any([*self._below(key, "OLD", ())]) if key.on_update in CHANGES else ""
             if found:
                 # UPDATE OF would not fire where the key is called rowid.
                 moves = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in map(quote, targets(self._principal, key)))
@@ -86,19 +94,32 @@ class Keeping:
             waiting += [other for other in self._onward(key) if other not in waiting]
         return {key.child for key in waiting}
 
-    def _below(self, key: ForeignKey, row: str, path: tuple[str, ...]) -> Iterator[str]:
+    def _below(self, key: ForeignKey, row: str, between: tuple[_Step, ...]) -> Iterator[str]:
         """Whether a row that refers to this one, or one that refers to that, may not be changed."""
         principal, child = self._principal, key.child
-        scope = quote(f"{principal.hidden.own}s{len(path)}")
+        met = any(step.table == child for step in between)
+        scope = quote(f"{principal.hidden.own}s{len(between)}")
         same = refers(principal, key, row, scope)
         if child in self._looking:
-            # Rows that are parents of each other by the very columns of their key: one of any of them keeps all.
-            again = " AND ".join(f"{scope}.{quote(column)} IS NOT NULL" for column in key.columns)
             rows = f"SELECT {','.join(map(quote, key.columns))} FROM {source(principal, child)}"
             bad = f"({rows} WHERE ({principal.condition(child).update}) IS NOT TRUE) AS {scope}"
-            yield f"EXISTS(SELECT 1 FROM {bad} WHERE {again if child in path else same})"
-        if child not in path:
+            if met:
+                # Rows that are parents of each other by the very columns of their key: one of any of them keeps all.
+                again = " AND ".join(f"{scope}.{quote(column)} IS NOT NULL" for column in key.columns)
+                yield f"({_found(between)} AND {_found([_Step(child, bad, again)])})"
+            else:
+                yield _found([*between, _Step(child, bad, same)])
+        if not met:
+            table = f"{quote(principal.hidden.schema)}.{quote(principal.table(child).name)} AS {scope}"
             for other in self._onward(key):
-                table = f"{quote(principal.hidden.schema)}.{quote(principal.table(child).name)}"
-                for found in self._below(other, scope, (*path, child)):
-                    yield f"EXISTS(SELECT 1 FROM {table} AS {scope} WHERE {same} AND {found})"
+                yield from self._below(other, scope, (*between, _Step(child, table, same)))
+
+
+def _any(found: Sequence[str]) -> str:
+    """Whether one of them holds: in a row of OR each would be a level of its own, and SQLite takes 200."""
+    return f"CASE {' '.join(f'WHEN {each} THEN 1' for each in found)} END" if found else ""
+
+
+def _found(steps: Sequence[_Step]) -> str:
+    """Whether there are such rows, side by side and not in each other: SQLite's parser takes 100 levels, of which the policy has most."""
+    return f"EXISTS(SELECT 1 FROM {' CROSS JOIN '.join(step.rows for step in steps)} WHERE {' AND '.join(step.same for step in steps)})"
