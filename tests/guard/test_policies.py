@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from wce.errors import WceError
@@ -270,3 +272,32 @@ def test_a_table_called_by_main_is_never_a_with_of_that_name(club) -> None:
         assert caught.value.position is not None
     assert ann.rows("WITH n AS (SELECT * FROM main.notes) SELECT id FROM n") == [(1,)]
     assert ann.run("WITH notes AS (SELECT 'x' AS t) UPDATE main.notes SET title = (SELECT t FROM notes)").changes == 1
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "{}closed",
+        "NOT EXISTS (SELECT 1 FROM teams AS t WHERE t.id = nodes.team AND ({}t.closed))",
+        "{}EXISTS (SELECT 1 FROM nodes AS n WHERE n.id = nodes.up AND n.closed)",
+        "{}team IN (SELECT t.id FROM teams AS t)",
+    ],
+)
+def test_the_deepest_condition_that_can_be_saved_holds_for_writes_beside_as_many_as_may_be(new_cenv, shape: str) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE teams (id INTEGER PRIMARY KEY, closed)",
+        "CREATE TABLE nodes (team REFERENCES teams ON DELETE CASCADE ON UPDATE CASCADE, id, up, closed, PRIMARY KEY (team, id), "
+        "FOREIGN KEY (team, up) REFERENCES nodes ON DELETE SET NULL ON UPDATE CASCADE)",
+    )
+    deepest = ""
+    with suppress(WceError):
+        while True:
+            cenv.guard.validate_policy(cenv.id, "nodes", shape.format(deepest + "NOT "))
+            deepest += "NOT "
+    policies = [("nodes", kind, text) for kind in ("read", "write", "delete") for text in [shape.format(deepest), *["id = id"] * 32]]
+    ann = cenv.person({"teams": ALL, "nodes": ALL}, policies)
+
+    for sql in ("UPDATE nodes SET closed = 1", "DELETE FROM nodes", "UPDATE teams SET id = 1", "DELETE FROM teams"):
+        assert ann.run(sql).changes == 0
+    assert len(deepest) > 100  # characters, four for each level
+    assert "too many levels" in refusal(cenv, shape.format(deepest + "NOT "), "nodes").detail

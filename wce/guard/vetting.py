@@ -22,7 +22,10 @@ from wce.store.sqlite import fold, quote, sqlite3
 # The names that a condition may use; a validation stands something in for each.
 VARIABLES: Final[Mapping[str, Value]] = {"user_id": 1, "username": "someone", "role": "viewer"}
 _ROWIDS: Final = frozenset({"rowid", "oid", "_rowid_"})
-_ROOM: Final = "NOT " * 8  # the levels that are left for the ANDs between a hundred policies
+# What is left for the triggers of the net and for the ANDs between a hundred policies: levels of SQLite's parser, which takes 100, and of
+# the expression, which may have 200.
+_PARSED: Final = 26
+_NESTED: Final = 8
 # Prepares a statement and returns the authorizer's arguments: (sql) → events.
 Event = tuple[int, str | None, str | None, str | None, str | None]
 Probe = Callable[[str], list[Event]]
@@ -66,7 +69,8 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
     for event in events:
         _check(event, catalogue, schema)
     if room:
-        _require_room(probe, f"WITH {stand_ins} SELECT NOT EXISTS(SELECT 1 FROM {rows} WHERE {_ROOM}({sql}))")
+        deep = f"{'(' * _PARSED}{'NOT ' * _NESTED}({sql}){')' * _PARSED}"
+        _require_room(probe, f"WITH {stand_ins} SELECT NOT EXISTS(SELECT 1 FROM {rows} WHERE {deep})")
 
 
 def _require_room(probe: Probe, sql: str) -> None:
@@ -74,7 +78,7 @@ def _require_room(probe: Probe, sql: str) -> None:
     try:
         probe(f"EXPLAIN {sql}")
     except sqlite3.Error:
-        raise bad("it has too many levels; in place of OR after OR write IN (…), or put the values into a table") from None
+        raise bad("it has too many levels; nest it less, in place of OR after OR write IN (…), or put the values into a table") from None
 
 
 def shifted(condition: str, changed: Mapping[str, Collection[str]]) -> str | None:
