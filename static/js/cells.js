@@ -38,18 +38,26 @@ export function typed(text, type) {
   return numeric && text.trim() !== '' && Number.isFinite(Number(text)) && !/^\s*-?\d+\s*$/.test(text) ? Number(text) : text;
 }
 
-const comparison = text => /^(<=|>=|<>|!=|=|<|>)\s*(.*)$/.exec(text.trim());
+const comparison = text => /^(<=|>=|<>|!=|=|<|>)\s*(.*)$/s.exec(text.trim());
+/** What stands between quotes, as SQL has them: a text just as it is. */
+const quoted = text => /^'((?:[^']|'')*)'$/.exec(text)?.[1].replaceAll("''", "'");
+
+/** A filter that finds this value and no other one. */
+export const exactly = value => `= ${typeof value === 'string' && /^\s|\s$|^'/.test(value) ? `'${value.replaceAll("'", "''")}'` : value}`;
 
 /** What to say of a filter that compares a column of numbers with something that is none; undefined where all is well. */
 export function oddFilter(text, type) {
-  return oddity(comparison(text)?.[2] ?? '', type);
+  const asked = comparison(text)?.[2] ?? '';
+  return quoted(asked) === undefined ? oddity(asked, type) : undefined;
 }
 
-/** One condition of a column's filter: "= 5", "> 3", "!= x", "null", "not null", else a part of the text. Answers [sql, params]. */
+/** One condition of a column's filter: "= 5", "> 3", "!= x", "= ' x'", "null", "not null", else a part of the text. Answers [sql, params]. */
 export function condition(column, text, type) {
   const asked = text.trim(), operator = comparison(asked), infinite = `typeof(${column}) = 'real' AND ${column} IN (9e999, -9e999)`; // JSON has no such numbers: they are shown as NULL
   if (/^null$/i.test(asked)) return [`(${column} IS NULL OR ${infinite})`, []];
   if (/^not null$/i.test(asked)) return [`(${column} IS NOT NULL AND NOT (${infinite}))`, []];
+  const exact = quoted(operator?.[2] ?? '');
+  if (exact !== undefined) return [`${column} ${operator[1]} ?`, [exact]];
   if (operator && typed(operator[2], type) === null) return ['true', []]; // whoever types has come no further yet
   if (operator && /^(any)?$/i.test(type) && Number.isFinite(Number(operator[2] || NaN))) return [`CASE WHEN typeof(${column}) IN ('integer', 'real') THEN ${column} ${operator[1]} CAST(? AS NUMERIC) ELSE ${column} ${operator[1]} ? END`, [operator[2], operator[2]]]; // as what a view works out, it holds the one or the other
   if (operator) return [`${column} ${operator[1]} ?`, [typed(operator[2], type)]];

@@ -84,14 +84,14 @@ export function compare(a, b) {
 export function grid(box, { columns, rows, kinds, sort, onsort, cell, onopen, lead, label = 'Rows', first = 1 }) {
   const types = kinds ?? columns.map((_, i) => kindOf(rows.map(row => row[i])));
   let order = sort ?? null, shown = [...rows], count = 0;
-  const body = h('tbody'), more = button('', { kind: 'sm', onclick: () => add() });
+  const body = h('tbody'), more = button('', { kind: 'sm', onclick: () => { const from = count; add(); select(body.querySelector(`[data-at="${from},0"]`)); } });
   const heads = columns.map((name, i) => h('th', { scope: 'col', class: types[i] === 'number' && 'n', 'aria-sort': 'none' },
     h('button', { type: 'button', title: `Sort by ${name}`, onclick: () => sortBy(i) }, icon(ICONS[types[i]] ?? 'type'), h('span', {}, name), h('span', { class: 'sorted' }))));
-  const table = h('table', { class: 'grid' }, h('thead', {}, h('tr', {}, lead && h('th', { class: 'rn' }, h('span', { class: 'sr' }, 'Choose')), h('th', { class: 'rn', scope: 'col' }, '#'), heads)), body);
+  const table = h('table', { class: 'grid', role: 'grid', 'aria-label': label }, h('thead', {}, h('tr', {}, lead && h('th', { class: 'rn' }, h('span', { class: 'sr' }, 'Choose')), h('th', { class: 'rn', scope: 'col' }, '#'), heads)), body);
 
   function add() {
     const next = shown.slice(count, count + PAGE);
-    body.append(...next.map((row, at) => h('tr', {}, lead && h('td', { class: 'rn' }, lead(row)), h('th', { class: 'rn', scope: 'row' }, String(first + count + at)), row.slice(0, columns.length).map((value, i) => h('td', { class: types[i] === 'number' && 'n', dataset: { at: `${count + at},${i}` }, title: typeof value === 'string' && value.length > 40 && value.slice(0, LONG) }, cell?.(value, row, i) ?? show(value))))));
+    body.append(...next.map((row, at) => h('tr', {}, lead && h('td', { class: 'rn' }, lead(row)), h('th', { class: 'rn', scope: 'row' }, String(first + count + at)), row.slice(0, columns.length).map((value, i) => h('td', { class: types[i] === 'number' && 'n', tabindex: '-1', dataset: { at: `${count + at},${i}` }, title: typeof value === 'string' && value.length > 40 && value.slice(0, LONG) }, cell?.(value, row, i) ?? show(value))))));
     count += next.length;
     more.hidden = count >= shown.length;
     fill(more, `Show ${Math.min(PAGE, shown.length - count)} more of ${shown.length}`);
@@ -101,6 +101,7 @@ export function grid(box, { columns, rows, kinds, sort, onsort, cell, onopen, le
     count = 0;
     body.replaceChildren();
     add();
+    body.querySelector('td[data-at]')?.setAttribute('tabindex', '0');
   }
   function sortBy(i) {
     const down = order?.column === i && !order.down;
@@ -110,23 +111,30 @@ export function grid(box, { columns, rows, kinds, sort, onsort, cell, onopen, le
     draw();
   }
   const place = td => td.dataset.at.split(',').map(Number);
-  const select = td => { body.querySelector('.sel')?.classList.remove('sel'); td.classList.add('sel'); td.scrollIntoView({ block: 'nearest', inline: 'nearest' }); };
+  /** The cell has the focus, so that it is read out; Tab comes back to it. */
+  const select = td => {
+    for (const old of body.querySelectorAll('.sel, td[tabindex="0"]')) { old.classList.remove('sel'); old.tabIndex = -1; }
+    td.classList.add('sel');
+    td.tabIndex = 0;
+    td.focus({ preventScroll: true });
+    td.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  };
   const open = td => { const [r, c] = place(td); if (onopen) onopen(shown[r][c], shown[r], c, td); else openValue(columns[c], shown[r][c]); };
-  body.addEventListener('click', event => { const td = event.target.closest('td[data-at]'); if (td && !event.target.closest('a, button, input')) { select(td); box.focus({ preventScroll: true }); } });
+  body.addEventListener('click', event => { const td = event.target.closest('td[data-at]'); if (td && !event.target.closest('a, button, input')) select(td); });
   body.addEventListener('dblclick', event => { const td = event.target.closest('td[data-at]'); if (td) open(td); });
-  box.onkeydown = event => {
-    if (event.target !== box) return;
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key], at = body.querySelector('.sel');
+  body.addEventListener('focusin', event => { if (event.target.matches('td[data-at]:not(.sel)')) select(event.target); });
+  body.addEventListener('keydown', event => {
+    const at = event.target;
+    if (!at.matches('td[data-at]')) return;
+    const [r, c] = place(at), step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Home: [0, -c], End: [0, columns.length - 1 - c] }[event.key];
     if (step) {
       event.preventDefault();
-      const [r, c] = at ? place(at) : [0, 0];
-      const next = at ? body.querySelector(`[data-at="${r + step[0]},${c + step[1]}"]`) : body.querySelector('td[data-at]');
+      const next = body.querySelector(`[data-at="${r + step[0]},${c + step[1]}"]`);
       if (next) select(next);
     }
-    if (at && (event.key === 'Enter' || event.key === 'F2')) { event.preventDefault(); open(at); }
-    if (at && (event.ctrlKey || event.metaKey) && event.key === 'c' && !getSelection().toString()) { const [r, c] = place(at); copy(plain(shown[r][c]), 'The value'); }
-  };
-  Object.assign(box, { tabIndex: 0 });
+    if (event.key === 'Enter' || event.key === ' ' || event.key === 'F2') { event.preventDefault(); open(at); }
+    if ((event.ctrlKey || event.metaKey) && event.key === 'c' && !getSelection().toString()) copy(plain(shown[r][c]), 'The value');
+  });
   box.setAttribute('role', 'region');
   box.setAttribute('aria-label', label);
   draw();

@@ -1,7 +1,7 @@
 // One table: its rows page by page, sorted and filtered, edited in place.
 import { CENV, Problem, get, ident, post, query, save, send } from './api.js';
 import { editCell } from './cell-edit.js';
-import { condition, isBlob, misfit, oddFilter, shown, typed } from './cells.js';
+import { condition, exactly, isBlob, misfit, oddFilter, shown, typed } from './cells.js';
 import { deleteRows } from './deletion.js';
 import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
 import { num, plural } from './format.js';
@@ -15,10 +15,13 @@ const asked = new URLSearchParams(location.search);
 let table, rows = [], more = false, page = Math.min(Math.max(Math.trunc(Number(asked.get('page'))), 0) || 0, LAST), sort = asked.get('sort') ?? '', search = asked.get('search') ?? '';
 const filters = new Map([...asked].filter(([key]) => key.startsWith('f.')).map(([key, text]) => [key.slice(2), text]));
 const chosen = new Set(), open = new Set(); // rows to delete; cells in which somebody types
-let drawn = 0, loads = 0, at = 0, late = false; // the page that is shown; whether it waits for the open cells
+let drawn = 0, loads = 0, at = 0, late = false, counted = ''; // the page that is shown; whether it waits for the open cells
 
 const column = wanted => table.columns.find(item => item.name === wanted);
 const key = () => (table.rowid ? [table.rowid] : table.key); // a rowid stands behind the columns of its row
+// -x in the address is x from its end; a name that begins with a sign has a + before it there.
+const sorting = text => { const [, sign, by] = /^([-+]?)(.*)$/s.exec(text); return { by, down: sign === '-' }; };
+const sorted = (by, down) => `${down ? '-' : /^[-+]/.test(by) ? '+' : ''}${by}`;
 const mayEdit = () => table.type === 'table' && table.can_write && key().length > 0;
 const mayDelete = () => table.type === 'table' && table.can_delete && key().length > 0;
 const valueOf = (row, wanted) => row.at(table.columns.findIndex(item => item.name === wanted));
@@ -38,7 +41,7 @@ function where() {
 }
 
 function order() {
-  const [, down, by] = /^(-?)(.*)$/.exec(sort);
+  const { by, down } = sorting(sort);
   if (by && column(by)) return ` ORDER BY ${ident(by)}${down ? ' DESC' : ''}${key().map(part => `, ${ident(part)}`).join('')}`;
   return key().length ? ` ORDER BY ${key().map(ident).join(', ')}` : '';
 }
@@ -75,7 +78,9 @@ async function load() {
   remember();
   body();
   const total = await count();
-  if (mine === loads) fill($('#count'), total ? `${num(at * PAGE + 1)}–${num(at * PAGE + rows.length)} of ${plural(total, 'row')}` : 'No rows');
+  if (mine !== loads) return;
+  counted = total ? `${num(at * PAGE + 1)}–${num(at * PAGE + rows.length)} of ${plural(total, 'row')}` : 'No rows';
+  tell();
 }
 
 const reload = () => act(async () => {
@@ -114,21 +119,33 @@ async function clear(row, item) {
   await load();
 }
 
+/** Say which rows are shown, and how many of them are chosen. */
+function tell() {
+  fill($('#count'), counted, chosen.size > 0 && `, ${num(chosen.size)} chosen`);
+  $('#delete').hidden = !chosen.size;
+}
+
+/** The reference whose row a value of this column names. */
+const leadOf = (item, value) => value !== null && !isBlob(value) && table.references.find(reference => reference.columns.length === 1 && reference.columns[0] === item.name);
+/** A link to that row. Tab passes it by in a cell, or there would be hundreds of stops; the window with the whole value has it, too. */
+const link = (lead, value, text, more) => h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(lead.table)}?${new URLSearchParams({ [`f.${lead.to_columns[0]}`]: exactly(value) })}`, ...more }, text);
+
 function view(cell, row, item) {
-  const value = valueOf(row, item.name), leave = run => event => { event.currentTarget.closest('dialog').close(); run(); };
+  const value = valueOf(row, item.name), lead = leadOf(item, value), leave = run => event => { event.currentTarget.closest('dialog').close(); run(); };
   dialog(`${item.name}`, h('div', { class: 'dialog-body' }, content(item.name, value), h('div', { class: 'abreast' },
+    lead && link(lead, value, `Open this row of ${lead.table}`),
     mayChange(row, item) && button('Edit', { icon: 'pencil', kind: 'sm', onclick: leave(() => edit(cell, row, item)) }),
     mayChange(row, item) && value !== null && button('Set to NULL', { kind: 'sm', disabled: item.not_null, onclick: leave(() => act(() => clear(row, item))) }))), { wide: true });
 }
 
 function cell(row, item) {
-  const value = valueOf(row, item.name), lead = table.references.find(reference => reference.columns.length === 1 && reference.columns[0] === item.name);
-  const text = lead && value !== null ? h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(lead.table)}?${new URLSearchParams({ [`f.${lead.to_columns[0]}`]: `= ${value}` })}`, title: `Open this row of ${lead.table}` }, shown(value)) : shown(value);
+  const value = valueOf(row, item.name), lead = leadOf(item, value);
+  const text = lead ? link(lead, value, shown(value), { title: `Open this row of ${lead.table}`, tabindex: '-1' }) : shown(value);
   const el = h('td', { class: typeof value === 'number' ? 'n' : '', tabindex: '-1' }, text);
   el.addEventListener('dblclick', () => (mayChange(row, item) && String(value ?? '').length < 200 ? edit(el, row, item) : view(el, row, item)));
   el.addEventListener('keydown', event => {
     if (event.target !== el) return;
-    if (event.key === 'Enter' || event.key === 'F2') { event.preventDefault(); edit(el, row, item); }
+    if (event.key === 'Enter' || event.key === 'F2') { event.preventDefault(); (mayChange(row, item) ? edit : view)(el, row, item); }
     if (event.key === ' ') { event.preventDefault(); view(el, row, item); }
   });
   el.addEventListener('copy', event => { if (event.target === el && !String(getSelection())) { event.preventDefault(); event.clipboardData.setData('text/plain', plain(value)); toast('The value is on the clipboard.'); } });
@@ -138,9 +155,12 @@ function cell(row, item) {
 
 function line(row, i) {
   const number = at * PAGE + i + 1;
-  const box = mayDelete() && h('input', { type: 'checkbox', 'aria-label': `Choose row ${number}`, checked: chosen.has(row), onchange: event => { if (event.target.checked) chosen.add(row); else chosen.delete(row); $('#delete').hidden = !chosen.size; } });
+  const box = mayDelete() && h('input', { type: 'checkbox', tabindex: '-1', 'aria-label': `Choose row ${number}`, checked: chosen.has(row), onchange: event => { if (event.target.checked) chosen.add(row); else chosen.delete(row); tell(); } });
   return h('tr', {}, h('td', { class: 'rn' }, box || String(number)), table.columns.map(item => cell(row, item)));
 }
+
+/** What of a cell takes the focus: the box that chooses its row, or the cell itself. */
+const stop = cell => (cell?.classList.contains('rn') ? $('input', cell) : cell);
 
 function body() {
   const old = $('#grid tbody'), held = document.activeElement.closest('#grid tbody td');
@@ -151,19 +171,21 @@ function body() {
   if (rows.length > soon) setTimeout(() => { if (mine === drawn) old.append(...rows.slice(soon).map((row, i) => line(row, soon + i))); }); // when those in view are drawn
   $('#nothing')?.remove();
   if (!rows.length) $('#grid').append(h('div', { id: 'nothing' }, filters.size || search ? empty('list-filter', 'No row fits', 'Change the filters, or clear them.') : empty('rows-3', 'No rows yet', table.can_write ? 'Insert the first one, or load a file.' : 'Rows that you may see appear here.')));
-  const first = (place && old.rows[Math.min(place[0], rows.length - 1)]?.cells[place[1]]) ?? $('tbody td:not(.rn)');
+  const first = (place && stop(old.rows[Math.min(place[0], rows.length - 1)]?.cells[place[1]])) ?? $('tbody td:not(.rn)');
   first?.setAttribute('tabindex', '0');
   if (place) first?.focus();
+  const pressed = document.activeElement;
   $('#back').disabled = !at;
   $('#next').disabled = !more;
   $('#clear').hidden = !filters.size && !search;
-  $('#delete').hidden = !chosen.size;
+  tell();
+  if (pressed.disabled || pressed.hidden) $('#count').focus();
 }
 
 function head() {
   const title = item => {
-    const on = sort.replace(/^-/, '') === item.name, down = sort.startsWith('-');
-    return h('th', { scope: 'col', 'aria-sort': on ? (down ? 'descending' : 'ascending') : 'none' }, h('button', { type: 'button', title: item.type, onclick: () => { sort = on ? (down ? '' : `-${item.name}`) : item.name; head(); restart(); } }, table.key.includes(item.name) && icon('key-round', 'pk'), item.name, on && icon(down ? 'arrow-down' : 'arrow-up')));
+    const { by, down } = sorting(sort), on = by === item.name, key = table.key.includes(item.name);
+    return h('th', { scope: 'col', 'aria-sort': on ? (down ? 'descending' : 'ascending') : 'none' }, h('button', { type: 'button', title: [item.type, key && 'key'].filter(Boolean).join(', '), onclick: () => { sort = on && down ? '' : sorted(item.name, on); head(); restart(); } }, key && icon('key-round', 'pk'), item.name, on && icon(down ? 'arrow-down' : 'arrow-up')));
   };
   const box = item => {
     const told = h('p', { class: 'filter-error', role: 'alert', id: `filter-error-${table.columns.indexOf(item)}` }), input = h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', size: '8', placeholder: 'filter', 'aria-label': `Filter ${item.name}: a part of it, = 5, > 3, null`, title: 'A part of it, = 5, > 3, null, not null',
@@ -174,7 +196,7 @@ function head() {
   };
   const top = [h('tr', {}, h('th', { class: 'rn' }, h('span', { class: 'sr' }, 'Row')), table.columns.map(title)), h('tr', { class: 'filter-row' }, h('td', { class: 'rn' }), table.columns.map(box))];
   const old = $('#grid table');
-  if (old) fill($('thead', old), top); else fill($('#grid'), h('table', { class: 'grid' }, h('thead', {}, top), h('tbody'))).removeAttribute('aria-busy');
+  if (old) fill($('thead', old), top); else fill($('#grid'), h('table', { class: 'grid', role: 'grid', 'aria-label': `Rows of ${table.name}`, 'aria-describedby': 'keys' }, h('thead', {}, top), h('tbody'))).removeAttribute('aria-busy');
 }
 
 async function insert() {
@@ -220,12 +242,13 @@ async function download() {
   if (answer.headers.get('X-Truncated') === 'true') toast('There are more rows than this cenv gives at once (query_max_rows).', { kind: 'error' });
 }
 
-/** Arrow keys walk over the cells. */
+const STEPS = { ArrowUp: () => [-1, 0], ArrowDown: () => [1, 0], ArrowLeft: () => [0, -1], ArrowRight: () => [0, 1], Home: cell => [0, 1 - cell.cellIndex], End: cell => [0, table.columns.length - cell.cellIndex] };
+/** Keys walk over the cells, which are one stop of Tab together. */
 $('#grid').addEventListener('keydown', event => {
-  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key], at = event.target.closest('tbody td');
-  if (!step || !at || event.target !== at) return;
-  const next = at.parentElement.parentElement.rows[at.parentElement.rowIndex - 2 + step[0]]?.cells[at.cellIndex + step[1]];
-  if (next && !next.classList.contains('rn')) { event.preventDefault(); at.tabIndex = -1; next.tabIndex = 0; next.focus(); }
+  const at = event.target.closest('tbody td'), step = at && event.target === stop(at) && STEPS[event.key]?.(at);
+  if (!step || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  const next = stop(at.parentElement.parentElement.rows[at.parentElement.sectionRowIndex + step[0]]?.cells[at.cellIndex + step[1]]);
+  if (next) { event.preventDefault(); event.target.tabIndex = -1; next.tabIndex = 0; next.focus(); }
 });
 $('#insert').addEventListener('click', () => act(insert));
 $('#delete').addEventListener('click', () => act(remove));
@@ -259,7 +282,7 @@ begin(async () => {
   }
   $('.bar').inert = false; // its controls are about the table
   call(table.name);
-  fill($('#kind'), table.type === 'table' ? (key().length ? (table.can_write ? `double ${matchMedia('(pointer: coarse)').matches ? 'tap' : 'click'} to edit` : 'read only') : 'no key: read only') : table.type);
+  fill($('#kind'), table.type === 'table' ? (key().length ? (table.can_write ? `${matchMedia('(pointer: coarse)').matches ? 'double tap' : 'Enter or double click'} to edit` : 'read only') : 'no key: read only') : table.type);
   $('#insert').hidden = table.type === 'view' || !table.can_write;
   if (!table.can_read) { fill($('#grid'), empty('lock', 'You may not read this table', 'Somebody who administers this cenv can let you.')).removeAttribute('aria-busy'); return; }
   head();
