@@ -19,7 +19,10 @@ export function color(token) {
   return colors.get(token);
 }
 
+const tellTheme = () => $('#theme')?.setAttribute('aria-pressed', isDark());
+tellTheme();
 function themed() {
+  tellTheme();
   colors.clear();
   document.dispatchEvent(new Event('wce:theme'));
 }
@@ -36,15 +39,28 @@ whenEnded(again);
 const signOut = () => act(async () => { await post('/logout'); location.assign(`${CENV}/login`); });
 $('#sign-out')?.addEventListener('click', signOut);
 
+/** Open or close a drawer, of which there are some on small screens: the focus goes into it, and back to its button. */
+function drawer(name, open) {
+  const el = $(`[data-drawer="${name}"]`), opener = $(`[data-open="${name}"]`), inside = el.contains(document.activeElement);
+  document.body.classList.toggle(`open-${name}`, open);
+  opener.setAttribute('aria-expanded', open);
+  if (open) $('[data-close]', el).focus(); else if (inside && opener.checkVisibility()) opener.focus();
+}
+/** Close the drawers that do not hold `target`. */
+export function closeDrawers(target) {
+  for (const el of $$('[data-drawer]')) if (document.body.classList.contains(`open-${el.dataset.drawer}`) && !(target && el.contains(target))) drawer(el.dataset.drawer, false);
+}
+document.addEventListener('focusin', ({ target }) => { if (!target.closest('.menu, dialog')) closeDrawers(target); });
+
 document.addEventListener('click', event => {
   const opener = event.target.closest('[data-open], [data-close]');
   if (opener?.dataset.open === 'palette') openPalette();
-  else if (opener) document.body.classList.toggle('open-' + (opener.dataset.open ?? opener.dataset.close), Boolean(opener.dataset.open));
-  else for (const drawer of $$('[data-drawer]')) if (!drawer.contains(event.target)) document.body.classList.remove('open-' + drawer.dataset.drawer);
+  else if (opener) drawer(opener.dataset.open ?? opener.dataset.close, Boolean(opener.dataset.open));
+  else closeDrawers(event.target);
 });
 document.addEventListener('keydown', event => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k' && !event.shiftKey && !event.altKey) { event.preventDefault(); openPalette(); }
-  if (event.key === 'Escape') for (const drawer of $$('[data-drawer]')) document.body.classList.remove('open-' + drawer.dataset.drawer);
+  if (event.key === 'Escape' && !$('dialog[open], .menu')) closeDrawers();
 });
 
 // Arrow keys walk over tabs.
@@ -81,7 +97,8 @@ function listPalette() {
     row.setAttribute('role', 'option');
     return h('li', { role: 'presentation' }, row);
   }));
-  if (!found.length) $('ul', palette).append(h('li', { class: 'dim', role: 'presentation' }, 'Nothing is called like that.'));
+  $('[role="status"]', palette).textContent = found.length ? '' : 'Nothing is called like that.';
+  $('input', palette).setAttribute('aria-expanded', found.length > 0);
   choose(0);
 }
 function choose(at) {

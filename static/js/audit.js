@@ -53,7 +53,9 @@ async function page(cursor) {
     fill($('#entries'), entries.length ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['When', 'Who', 'Action', 'Resource', 'Address'].map(text => h('th', {}, text)), h('th', {}, h('span', { class: 'sr' }, 'Details')))), body)
       : empty('scroll-text', 'Nothing found', 'No entry fits these filters.', button('Clear filters', { icon: 'x', onclick: () => { for (const el of form.elements) if (el.name) el.value = ''; filter(); } }))).removeAttribute('aria-busy');
   }
-  body.append(...entries.map(row));
+  const added = entries.map(row);
+  body.append(...added);
+  if (cursor) $('button', added[0])?.focus(); // whoever asked for them reads on there
   $('#more').hidden = !next_cursor;
   fill($('#more'), button('Older entries', { onclick: event => act(() => page(next_cursor), event.currentTarget) }));
 }

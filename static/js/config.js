@@ -25,7 +25,7 @@ function read(el) {
 function state(key, { source, default: usual }) {
   if (source === 'environment') return h('span', { class: 'tag warn', title: 'Set by the operator of the server' }, icon('lock'), 'fixed by the server');
   if (source === 'default') return h('span', { class: 'tag' }, 'default');
-  return button('Back to default', { kind: 'sm', title: `Default: ${Array.isArray(usual) ? usual.join(', ') || 'empty' : usual}`, onclick: event => act(() => save({ [key]: null }, event.currentTarget)) });
+  return button('Back to default', { kind: 'sm', 'aria-label': `Back to default: ${words(key)}`, title: `Default: ${Array.isArray(usual) ? usual.join(', ') || 'empty' : usual}`, onclick: event => act(() => save({ [key]: null }, event.currentTarget)) });
 }
 
 const line = ([key, entry]) => h('div', { class: 'field setting', dataset: { field: key } }, h('div', { class: 'setting-head' }, h('label', { for: `c-${key}` }, words(key)), state(key, entry)), control(key, entry), h('small', { id: `h-${key}` }, entry.description), h('p', { class: 'field-error', hidden: true }));

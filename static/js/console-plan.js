@@ -15,7 +15,7 @@ function tree(plan, parent = 0) {
 
 function rules(found) {
   if (!found.tables.length) return h('p', { class: 'dim' }, 'It touches no table.');
-  return h('ul', { class: 'verdicts' }, found.tables.map(item => h('li', {}, h('div', {}, icon(item.allowed ? 'circle-check' : 'circle-x', item.allowed ? 'good' : 'bad'), h('b', { class: 'mono' }, item.table), h('span', { class: 'tag' }, item.right), h('small', { class: 'mono' }, (item.columns ?? []).join(', '))),
+  return h('ul', { class: 'verdicts' }, found.tables.map(item => h('li', {}, h('div', {}, icon(item.allowed ? 'circle-check' : 'circle-x', item.allowed ? 'good' : 'bad'), h('b', { class: 'mono' }, item.table), h('span', { class: 'tag' }, item.right), h('span', { class: 'sr' }, item.allowed ? 'allowed' : 'refused'), h('small', { class: 'mono' }, (item.columns ?? []).join(', '))),
     h('ul', {}, item.rules.map(rule => h('li', { class: rule.allowed ? '' : 'bad' }, h('span', { class: 'tag' }, rule.rule), ' ', rule.reason))))));
 }
 

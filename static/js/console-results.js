@@ -11,6 +11,7 @@ let last = null, shown = null;
 
 const seg = (kinds, chosen, onpick) => h('div', { class: 'seg sm', role: 'group', 'aria-label': 'Kind of chart' }, kinds.map(([kind, name, label]) => h('button', { type: 'button', 'aria-label': label, title: label, 'aria-pressed': kind === chosen, onclick: event => { for (const other of event.currentTarget.parentElement.children) other.setAttribute('aria-pressed', other === event.currentTarget); onpick(kind); } }, icon(name))));
 
+const CHARTS = [['bar', 'chart-column', 'Bars'], ['line', 'chart-line', 'Lines'], ['scatter', 'chart-scatter', 'Points'], ['doughnut', 'chart-pie', 'Shares']];
 const chart = { kind: 'bar', x: 0, y: 0 };
 function prepareChart() {
   const { columns, rows } = last, types = columns.map((_, i) => kindOf(rows.map(row => row[i])));
@@ -19,14 +20,16 @@ function prepareChart() {
   chart.x = Math.max(0, types.findIndex(type => type !== 'number'));
   chart.y = (numbers.find(([i, name]) => i !== chart.x && !/(^|_)id$/i.test(name)) ?? numbers[0])[0];
   chart.kind = types[chart.x] === 'date' && rows.length > 40 ? 'line' : 'bar';
-  const box = h('div', { class: 'chart fill' }, h('canvas', { role: 'img', 'aria-label': 'Chart of the rows' }));
+  const box = h('div', { class: 'chart fill' }, h('canvas', { role: 'img' }));
   const pick = (axis, list) => h('label', { class: 'select sm' }, h('span', {}, axis.toUpperCase()), h('select', { 'aria-label': `${axis.toUpperCase()} axis`, onchange: event => { chart[axis] = Number(event.target.value); redraw(); } }, list.map(([i, name]) => h('option', { value: i, selected: i === chart[axis] }, name))));
-  fill($('#chart'), h('div', { class: 'chart-opts' }, seg([['bar', 'chart-column', 'Bars'], ['line', 'chart-line', 'Lines'], ['scatter', 'chart-scatter', 'Points'], ['doughnut', 'chart-pie', 'Shares']], chart.kind, kind => { chart.kind = kind; redraw(); }), pick('x', columns.map((name, i) => [i, name])), pick('y', numbers)), box);
+  fill($('#chart'), h('div', { class: 'chart-opts' }, seg(CHARTS, chart.kind, kind => { chart.kind = kind; redraw(); }), pick('x', columns.map((name, i) => [i, name])), pick('y', numbers)), box);
 }
 function redraw() {
   const box = $('#chart .chart');
   if (!box || $('#chart').hidden) return;
   const rows = shown.rows().slice(0, MAX_POINTS);
+  const [, , shape] = CHARTS.find(([kind]) => kind === chart.kind), figures = rows.map(row => row[chart.y]).filter(value => typeof value === 'number');
+  $('canvas', box).setAttribute('aria-label', `${shape} of ${last.columns[chart.y]} by ${last.columns[chart.x]}, ${plural(rows.length, 'row')}: ${figures.length ? `${Math.min(...figures)} at least, ${Math.max(...figures)} at most` : 'no numbers'}. Results lists them.`);
   drawChart(box, chart.kind, { labels: rows.map(row => row[chart.x]), series: [{ label: last.columns[chart.y], data: rows.map(row => row[chart.y]) }] });
 }
 

@@ -4,7 +4,7 @@ import { $, $$, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, date, duration, num } from './format.js';
 import { act, confirm, toast } from './ui.js';
 
-const state = { kind: 'schema', tables: [], history: [], saved: [] };
+const state = { kind: 'schema', tables: [], history: [], saved: [] }, unfolded = new Set();
 export const known = state;
 let hooks;
 
@@ -13,7 +13,8 @@ const matches = (...texts) => texts.some(text => text.toLowerCase().includes($('
 
 function tableItem(table) {
   const all = matches(table.name), columns = table.columns.filter(column => all || matches(column.name));
-  return h('details', { open: Boolean($('#filter').value.trim()) && !all }, h('summary', {}, icon('chevron-right', 'chev'), icon(table.type === 'view' ? 'eye' : 'table-2'), h('span', {}, table.name), h('em', {}, num(table.columns.length))),
+  const asked = Boolean($('#filter').value.trim()), fold = ({ target }) => { if (asked) return; if (target.open) unfolded.add(table.name); else unfolded.delete(table.name); };
+  return h('details', { open: asked ? !all : unfolded.has(table.name), ontoggle: fold }, h('summary', {}, icon('chevron-right', 'chev'), icon(table.type === 'view' ? 'eye' : 'table-2'), h('span', {}, table.name), h('em', {}, num(table.columns.length))),
     h('ul', {}, h('li', {}, h('button', { type: 'button', onclick: () => hooks.open(`SELECT * FROM ${hooks.name(table.name)} LIMIT 100;`, table.name, true) }, icon('play', 'fk'), h('span', {}, 'Look into it'))), h('li', {}, h('button', { type: 'button', onclick: () => hooks.build(table.name) }, icon('table-columns-split', 'fk'), h('span', {}, 'Build a query'))),
       columns.map(column => h('li', {}, h('button', { type: 'button', title: `Insert ${column.name}`, onclick: () => hooks.insert(hooks.name(column.name)) }, icon(...typeIcon(column)), h('span', {}, column.name), h('em', {}, column.type.toLowerCase()))))));
 }

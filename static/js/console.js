@@ -1,5 +1,5 @@
 // The SQL console: documents, running, and what is around them.
-import { addCommand } from './app.js';
+import { addCommand, closeDrawers } from './app.js';
 import { CENV, Problem, del, parse, post, send } from './api.js';
 import { CodePane, Text, placeOf, whenLoaded } from './code.js';
 import { asUser, showPolicies, startAs } from './console-as.js';
@@ -12,6 +12,7 @@ import { wireSplit } from './split.js';
 import { name, proposals, statements } from './sql.js';
 import { act, begin, formDialog, menu, toast } from './ui.js';
 
+const HERE = document.title;
 const KEY = `console ${CENV} ${document.body.dataset.user}`, CHANGES = /\b(?:CREATE|ALTER|DROP)\b/i;
 
 // Documents; their texts are kept in this browser, and first of all for this tab, so that another one does not take its place.
@@ -60,14 +61,15 @@ function drawTabs() {
   fill($('#docs'), docs.map(doc => {
     doc.tab = h('button', { type: 'button', role: 'tab', 'aria-selected': doc === active, title: 'Delete or middle click closes it', onclick: () => show(doc), onauxclick: event => { if (event.button === 1) close(doc); },
       onkeydown: event => { if (event.key === 'Delete') close(doc); } },
-    icon('file-code-2'), h('span', {}, doc.name), h('i', { class: 'dirty', hidden: doc.text.value === doc.kept, title: 'Not saved under a name' }));
+    icon('file-code-2'), h('span', {}, doc.name), h('i', { class: 'dirty', hidden: doc.text.value === doc.kept, role: 'img', 'aria-label': 'not saved', title: 'Not saved under a name' }));
     return doc.tab;
   }));
+  document.title = `${active?.name ?? 'Statement'} · ${HERE}`;
   active?.tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 /** Show a text: in the document that has it, or in a new one. */
 function open(sql, title, runIt = false) {
-  document.body.classList.remove('open-explorer');
+  closeDrawers();
   show(docs.find(doc => doc.text.value.trim() === sql.trim()) ?? addDoc(title, sql, { activate: false }));
   if (runIt) run();
 }

@@ -90,9 +90,19 @@ function checklist() {
   return card('Getting started', `${done} of ${steps.length} done`, h('ol', { class: 'checklist' }, steps.map(([text, count, path, name]) => h('li', { class: count ? 'ticked' : '' }, h('a', { href: CENV + path }, icon(count ? 'circle-check' : name), h('span', {}, text), count ? h('span', { class: 'sr' }, '(done)') : icon('chevron-right'))))));
 }
 
+/** What the pictures say, for whoever cannot see them. */
+function inWords(all) {
+  const sum = name => num(all.reduce((total, bar) => total + bar[name], 0)), most = all.reduce((a, b) => (b.requests > a.requests ? b : a));
+  return `Bars of ${sum('requests')} requests in ${RANGES[range][0]}: ${sum('refused')} refused, ${sum('failed')} failed${most.requests ? `; most of them at ${most.label}, ${num(most.requests)}` : ''}`;
+}
+function latencyInWords(all) {
+  const some = all.filter(bar => bar.p50 !== null), last = some.at(-1), most = name => duration(Math.max(...some.map(bar => bar[name])));
+  return `Lines of the median and the 95th percentile of durations: ${last ? `${duration(last.p50)} and ${duration(last.p95)} at ${last.label}, ${most('p50')} and ${most('p95')} at most` : 'nothing measured'}`;
+}
+
 function charts(all) {
-  const traffic = h('div', { class: 'chart tall' }, h('canvas', { role: 'img', 'aria-label': `Bars of ${all.reduce((sum, bar) => sum + bar.requests, 0)} requests in ${RANGES[range][0]}` }));
-  const latency = h('div', { class: 'chart' }, h('canvas', { role: 'img', 'aria-label': 'Lines of the median and the 95th percentile of durations' }));
+  const picture = (cls, told) => h('div', { class: cls }, h('canvas', { role: 'img', 'aria-label': told }));
+  const traffic = picture('chart tall', inWords(all)), latency = picture('chart', latencyInWords(all));
   const steps = checklist(), activity = count => card('Activity', 'Newest entries of the audit log', h('ul', { class: 'feed' }, found.activity.slice(0, count).map(entry)), { more: link('Audit log', '/admin/audit') });
   const per = RANGES[range][2] === 1 ? '15 min' : 'hour';
   fill($('#dashboard'), figures(all),

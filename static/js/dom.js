@@ -34,13 +34,16 @@ function put(el, props) {
 
 const flat = children => children.flat(9).filter(child => child !== null && child !== undefined && child !== false);
 
-const controls = el => $$('a[href], button, input, select, textarea, [tabindex]', el);
+const controls = el => $$('a[href], button, input, select, textarea, summary, [tabindex]', el);
 
-/** Put children in the place of what the element holds. Whoever had the focus there has it at the same place again, and not at the top of the page. */
+/** Put children in the place of what the element holds. Whoever had the focus there has it at the same place again, or on the whole where nothing is left that takes it, and not at the top of the page. */
 export function fill(el, ...children) {
   const at = el.contains(document.activeElement) ? controls(el).indexOf(document.activeElement) : -1;
   el.replaceChildren(...flat(children));
-  if (at >= 0) controls(el).slice(0, at + 1).findLast(control => !control.disabled && control.checkVisibility())?.focus({ preventScroll: true });
+  if (at < 0) return el;
+  const next = controls(el).slice(0, at + 1).findLast(control => !control.disabled && control.checkVisibility());
+  if (!next) el.tabIndex = el.getAttribute('tabindex') ?? -1;
+  (next ?? el).focus({ preventScroll: true });
   return el;
 }
 

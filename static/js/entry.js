@@ -62,7 +62,10 @@ open?.addEventListener('submit', event => {
 
 for (const button of $$('[data-show]')) {
   button.addEventListener('click', () => {
-    for (const form of $$('form[data-form]')) form.hidden = form.dataset.form !== button.dataset.show;
+    for (const form of $$('form[data-form]')) {
+      form.hidden = form.dataset.form !== button.dataset.show;
+      if (!form.hidden) document.title = document.title.replace(/^[^·]*/, `${form.ariaLabel} `);
+    }
     $(`[data-form="${button.dataset.show}"] input`).focus();
   });
 }

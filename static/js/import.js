@@ -78,6 +78,7 @@ export function importFile(tables, into = NEW) {
     }
 
     async function load() {
+      const held = document.activeElement === go;
       go.disabled = true;
       try {
         const { table, rows } = await post('/admin/tables/import', form(chosen(), target(), mode(), kinds(), false));
@@ -86,6 +87,7 @@ export function importFile(tables, into = NEW) {
         el.close();
       } catch (error) {
         go.disabled = false;
+        if (held) go.focus();
         if (error instanceof Problem && el.isConnected) showErrors(box, error); else fail(error);
       }
     }

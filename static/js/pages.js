@@ -1,5 +1,5 @@
 // The editor of templates, with the page beside it.
-import { addCommand } from './app.js';
+import { addCommand, closeDrawers } from './app.js';
 import { CENV, Problem, del, get, post, put, send } from './api.js';
 import { CodePane, Text } from './code.js';
 import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
@@ -28,8 +28,8 @@ const SNIPPETS = [
 ];
 let items = [], files = { assets: [], size: 0, max_size: 0 }, current = null;
 
-const pane = new CodePane($('#editor'), { language: 'jinja', label: 'Template', wordWrap: 'on', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), save: () => current && act(save) });
-const texts = new Map();
+const pane = new CodePane($('#editor'), { language: 'jinja', label: 'Template', wordWrap: 'on', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), save: () => current && act(saveIt) });
+const texts = new Map(), folded = new Set();
 const isDirty = item => texts.has(item.id) && texts.get(item.id).value !== item.content;
 function textOf(item) {
   if (!texts.has(item.id)) {
@@ -39,6 +39,7 @@ function textOf(item) {
   }
   return texts.get(item.id);
 }
+const HERE = document.title;
 const route = item => `/admin/templates/${item.id}`;
 const pagePath = item => `${CENV}/pages/${item.name === 'index' ? '' : item.name.replace(/\/index$/, '/')}`;
 const isPart = item => /^(layouts|partials|macros|errors)\//.test(item.name);
@@ -72,17 +73,18 @@ function showPage(page) {
 }
 
 function row(item) {
-  return h('button', { type: 'button', class: `tree-row${item.published || isPart(item) ? '' : ' draft'}`, 'aria-current': item === current ? 'true' : null, title: item.title || item.description, onclick: () => choose(item) }, icon(item.syntax === 'markdown' ? 'file-text' : item.syntax === 'html' ? 'app-window' : 'braces'), h('span', {}, item.name.split('/').at(-1)), isDirty(item) ? h('i', { class: 'dirty', title: 'Not saved' }) : h('em', {}, isPart(item) ? 'part' : item.published ? item.access : 'draft'));
+  return h('button', { type: 'button', class: `tree-row${item.published || isPart(item) ? '' : ' draft'}`, 'aria-current': item === current ? 'true' : null, title: item.title || item.description, onclick: () => choose(item) }, icon(item.syntax === 'markdown' ? 'file-text' : item.syntax === 'html' ? 'app-window' : 'braces'), h('span', {}, item.name.split('/').at(-1)), isDirty(item) ? h('i', { class: 'dirty', role: 'img', 'aria-label': 'not saved', title: 'Not saved' }) : h('em', {}, isPart(item) ? 'part' : item.published ? item.access : 'draft'));
 }
 function draw() {
   const asked = $('#filter').value.toLowerCase(), found = items.filter(item => `${item.name} ${item.title}`.toLowerCase().includes(asked));
   const folders = Map.groupBy ? Map.groupBy(found, item => item.name.split('/').slice(0, -1).join('/')) : new Map([['', found]]);
   const shown = files.assets.filter(file => file.path.toLowerCase().includes(asked));
   fill($('#list'), h('h2', {}, 'Templates', h('em', {}, String(found.length))), items.length ? null : h('p', { class: 'dim hint' }, 'A template makes a page: Markdown, Jinja with rows of your tables, or plain HTML.'),
-    [...folders].sort(([a], [b]) => a.localeCompare(b)).map(([folder, list]) => (folder ? h('details', { open: true }, h('summary', {}, icon('chevron-right', 'chev'), icon('folder'), h('span', {}, folder)), h('div', { class: 'nest' }, list.map(row))) : list.map(row))),
-    h('h2', {}, 'Files', h('em', {}, files.max_size ? `${bytes(files.size)} of ${bytes(files.max_size)}` : '')), shown.length ? shown.map(file => h('button', { type: 'button', class: 'tree-row', title: file.content_type, onclick: event => fileMenu(file, event.currentTarget) }, icon(file.content_type.startsWith('image/') ? 'image' : 'file-text'), h('span', {}, file.path), h('em', {}, bytes(file.size)))) : h('p', { class: 'dim hint' }, 'Pictures, style sheets and scripts of pages; drop them here.')).removeAttribute('aria-busy');
+    [...folders].sort(([a], [b]) => a.localeCompare(b)).map(([folder, list]) => (folder ? h('details', { open: !folded.has(folder), ontoggle: event => { if (event.target.open) folded.delete(folder); else folded.add(folder); } }, h('summary', {}, icon('chevron-right', 'chev'), icon('folder'), h('span', {}, folder)), h('div', { class: 'nest' }, list.map(row))) : list.map(row))),
+    h('h2', {}, 'Files', h('em', {}, files.max_size ? `${bytes(files.size)} of ${bytes(files.max_size)}` : '')), shown.length ? shown.map(file => h('button', { type: 'button', class: 'tree-row', 'aria-haspopup': 'menu', title: file.content_type, onclick: event => fileMenu(file, event.currentTarget) }, icon(file.content_type.startsWith('image/') ? 'image' : 'file-text'), h('span', {}, file.path), h('em', {}, bytes(file.size)))) : h('p', { class: 'dim hint' }, 'Pictures, style sheets and scripts of pages; drop them here.')).removeAttribute('aria-busy');
   for (const id of ['publish', 'settings', 'more']) $('#' + id).disabled = !current;
-  $('#save').disabled = !current || !isDirty(current);
+  $('#save').ariaDisabled = String(!current || !isDirty(current)); // no longer a button that works, it keeps the focus of who has just pressed it
+  document.title = current ? `${current.name} · ${HERE}` : HERE;
   $('#front').hidden = current?.syntax !== 'markdown';
   fill($('#publish'), icon('globe'), h('span', {}, current?.published ? 'Take back' : 'Publish'));
   fill($('#title'), current ? current.name : 'Pages');
@@ -91,7 +93,7 @@ function draw() {
 }
 
 async function choose(item) {
-  document.body.classList.remove('open-explorer');
+  closeDrawers();
   if (item.content === undefined) Object.assign(item, await get(route(item)));
   current = item;
   pane.show(textOf(item));
@@ -108,21 +110,26 @@ function take(made) {
   renew(texts.get(item.id), item.content);
   return item;
 }
-async function save() {
+/** Save the text, and `more` with it. Answers the item, or undefined where somebody else's text is to stay. */
+async function save(more = {}) {
   const item = current;
   try {
-    const made = await saveText(route(item), 'content', textOf(item), item.name);
-    if (!made) return;
-    take(made);
-    toast(`${item.name} is saved.`);
+    const made = await saveText(route(item), 'content', textOf(item), item.name, more);
+    return made && take(made);
   } catch (error) {
     if (error instanceof Problem && error.position) pane.mark(error);
     throw error;
   } finally { draw(); }
 }
+async function saveIt() {
+  const item = await save();
+  if (item) toast(`${item.name} is saved.`);
+}
+/** What one publishes is the page that one looks at, so what is not saved of it is saved in the same act. */
 async function publish() {
-  const item = take(await put(route(current), { published: !current.published }));
-  toast(item.published ? `${item.name} is published.` : `${item.name} is a draft again; its address is gone.`, item.published ? { action: { label: 'Open it', run: () => window.open(pagePath(item), '_blank', 'noopener') } } : {});
+  const published = !current.published, text = published && isDirty(current), item = text ? await save({ published }) : take(await put(route(current), { published }));
+  if (!item) return;
+  toast(item.published ? `${item.name} is ${text ? 'saved and ' : ''}published.` : `${item.name} is a draft again; its address is gone.`, item.published ? { action: { label: 'Open it', run: () => window.open(pagePath(item), '_blank', 'noopener') } } : {});
   draw();
 }
 const fields = (item = {}) => [{ name: 'name', label: 'Name', value: item.name ?? '', required: true, mono: true, hint: 'index, blog/index, posts/{slug}: also its address' }, { name: 'title', label: 'Title', value: item.title ?? '' }, { name: 'access', label: 'Who may see it', options: ACCESS, value: item.access ?? 'public' }, { name: 'run_as', label: 'Reads with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' }, { name: 'description', label: 'Description', value: item.description ?? '' }];
@@ -202,12 +209,12 @@ function nothing() {
   pane.show(new Text('', 'jinja'));
   pane.readOnly = true;
   draw();
-  fill($('#preview'), empty('app-window', 'No pages yet', 'Pages are templates under addresses of this cenv, cached and never older than the data they show.', button('Write the first one', { kind: 'primary', onclick: event => menu(event.currentTarget, newItems()) })));
+  fill($('#preview'), empty('app-window', 'No pages yet', 'Pages are templates under addresses of this cenv, cached and never older than the data they show.', button('Write the first one', { kind: 'primary', 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, newItems()) })));
 }
 
 $('#filter').addEventListener('input', draw);
 $('#new').addEventListener('click', event => menu(event.currentTarget, newItems()));
-$('#save').addEventListener('click', () => act(save));
+$('#save').addEventListener('click', event => event.currentTarget.ariaDisabled !== 'true' && act(saveIt));
 $('#publish').addEventListener('click', event => act(publish, event.currentTarget));
 $('#settings').addEventListener('click', () => act(settings));
 $('#front').addEventListener('click', () => act(front));

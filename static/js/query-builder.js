@@ -51,14 +51,14 @@ const sums = (query, names) => query.summaries.map(item => [item, names.titles.g
 const part = (title, hint, ...content) => h('fieldset', { class: 'builder-part' }, h('legend', {}, title), hint && h('small', {}, hint), content);
 const row = (...content) => h('div', { class: 'field builder-line' }, content);
 const drop = (label, query, item, change, key) => iconButton(label, 'x', { dataset: { key: `${key}-x` }, onclick: () => { leave(query, item); change(`${key.replace(/\d+$/, '')}-add`); } });
-const add = (text, key, onclick) => button(text, { icon: 'plus', kind: 'sm fit', dataset: { key: `${key}-add` }, onclick });
+const add = (text, key, onclick, more) => button(text, { icon: 'plus', kind: 'sm fit', dataset: { key: `${key}-add` }, onclick, ...more });
 
 function fromPart(query, tables, change, restart) {
   const [first, ...joined] = query.sources, more = reachable(query, tables);
   return part('Tables', !more.length && !joined.length && 'No reference leads from this table to another one, or to it.',
     row(choice('Table', [['', tables.map(table => [table, table.name])]], first.table, restart, 'table')),
     joined.map((source, i) => row(h('code', { class: 'mono' }, source.alias === source.table.name ? source.alias : `${source.table.name} as ${source.alias}`), words(`Rows without ${source.alias}`, { only: 'only rows that have one', all: 'rows without one, too' }, source.left ? 'all' : 'only', value => { source.left = value === 'all'; change(); }, `join${i}`), drop(`Leave out ${source.alias}`, query, source, change, `join${i}`))),
-    more.length > 0 && add('Join a table', 'join', event => menu(event.currentTarget, more.map(found => ({ label: found.label, icon: 'link', run: () => { join(query, found); change(`join${joined.length}`); } })))));
+    more.length > 0 && add('Join a table', 'join', event => menu(event.currentTarget, more.map(found => ({ label: found.label, icon: 'link', run: () => { join(query, found); change(`join${joined.length}`); } }))), { 'aria-haspopup': 'menu' }));
 }
 
 function columnsPart(query, change) {

@@ -14,13 +14,13 @@ async function ask(path, title, language, theirs, mine) {
   return confirm({ title: `Save over ${title}`, text: [`${who} saved this${when}, after you had opened it here. That text stays among the versions.`, h('div', {}, compare)], action: 'Save over it' });
 }
 
-/** Put a Text in the place of the one that it was made from. Answers the item as it is saved, or undefined where it is not to be. */
-export async function saveText(path, field, text, title) {
+/** Put a Text in the place of the one that it was made from. `more` is changed with it. Answers the item as it is saved, or undefined where it is not to be. */
+export async function saveText(path, field, text, title, more = {}) {
   let base = text.base;
   for (;;) {
     const { value } = text;
     try {
-      const made = await put(path, { [field]: value, instead_of: sha256(base) });
+      const made = await put(path, { [field]: value, instead_of: sha256(base), ...more });
       text.base = made[field];
       return made;
     } catch (error) {

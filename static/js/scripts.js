@@ -1,5 +1,5 @@
 // The editor of endpoints, hooks and schedules.
-import { addCommand } from './app.js';
+import { addCommand, closeDrawers } from './app.js';
 import { CENV, Problem, del, get, post, put } from './api.js';
 import { CodePane, Text, whenLoaded } from './code.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
@@ -10,6 +10,7 @@ import { KINDS, fieldsOf } from './snippets.js';
 import { wireSplit } from './split.js';
 import { act, begin, confirm, formDialog, menu, toast } from './ui.js';
 
+const HERE = document.title;
 const ADDRESS = { endpoint: '/admin/endpoints', hook: '/admin/hooks', schedule: '/admin/schedules' };
 let items = [], names = [], request = {}, current = null;
 const title = item => (item.kind === 'endpoint' ? `${item.method} ${item.path}` : item.name);
@@ -52,16 +53,17 @@ function draw() {
   const found = items.filter(item => `${title(item)} ${item.description}`.toLowerCase().includes(asked));
   fill($('#list'), Object.entries(KINDS).flatMap(([kind, about_]) => {
     const own = found.filter(item => item.kind === kind);
-    return [h('h2', {}, about_.group, h('em', {}, String(own.length))), own.length ? own.map(item => h('button', { type: 'button', class: `tree-row${item.enabled ? '' : ' off'}`, 'aria-current': item === current ? 'true' : null, title: item.description, onclick: () => choose(item) }, icon(about_.icon), h('span', {}, title(item)), isDirty(item) ? h('i', { class: 'dirty', title: 'Not saved' }) : h('em', {}, item.enabled ? note(item) : 'off'))) : h('p', { class: 'dim hint' }, about_.teach)];
+    return [h('h2', {}, about_.group, h('em', {}, String(own.length))), own.length ? own.map(item => h('button', { type: 'button', class: `tree-row${item.enabled ? '' : ' off'}`, 'aria-current': item === current ? 'true' : null, title: item.description, onclick: () => choose(item) }, icon(about_.icon), h('span', {}, title(item)), isDirty(item) ? h('i', { class: 'dirty', role: 'img', 'aria-label': 'not saved', title: 'Not saved' }) : h('em', {}, item.enabled ? note(item) : 'off'))) : h('p', { class: 'dim hint' }, about_.teach)];
   })).removeAttribute('aria-busy');
-  for (const id of ['save', 'try', 'settings', 'more']) $('#' + id).disabled = !current;
-  if (current) $('#save').disabled = !isDirty(current);
+  for (const id of ['try', 'settings', 'more']) $('#' + id).disabled = !current;
+  $('#save').ariaDisabled = String(!current || !isDirty(current)); // no longer a button that works, it keeps the focus of who has just pressed it
+  document.title = current ? `${title(current)} · ${HERE}` : HERE;
   fill($('#title'), current ? title(current) : 'Scripts');
   fill($('#tags'), current && [h('span', { class: 'tag' }, note(current)), current.run_as === 'definer' && h('span', { class: 'tag warn' }, 'with its author’s rights'), !current.enabled && h('span', { class: 'tag no' }, 'off'), h('small', {}, `saved ${ago(current.modified_at)}`), current.kind === 'schedule' && current.next_at && h('small', {}, `next ${ago(current.next_at)}`)]);
 }
 
 function choose(item) {
-  document.body.classList.remove('open-explorer');
+  closeDrawers();
   current = item;
   pane.show(textOf(item));
   pane.readOnly = false;
@@ -128,12 +130,12 @@ function nothing() {
   pane.show(new Text('', 'starlark'));
   pane.readOnly = true;
   draw();
-  fill($('#panel'), empty('file-code-2', 'No scripts yet', 'Endpoints answer HTTP addresses of your own, hooks run after commits, schedules at their times: in Starlark, a small Python.', button('Write the first one', { kind: 'primary', onclick: event => menu(event.currentTarget, newItems()) })));
+  fill($('#panel'), empty('file-code-2', 'No scripts yet', 'Endpoints answer HTTP addresses of your own, hooks run after commits, schedules at their times: in Starlark, a small Python.', button('Write the first one', { kind: 'primary', 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, newItems()) })));
 }
 
 $('#filter').addEventListener('input', draw);
 $('#new').addEventListener('click', event => menu(event.currentTarget, newItems()));
-$('#save').addEventListener('click', () => act(save));
+$('#save').addEventListener('click', event => event.currentTarget.ariaDisabled !== 'true' && act(save));
 $('#try').addEventListener('click', () => act(tryIt));
 $('#settings').addEventListener('click', () => act(settings));
 $('#more').addEventListener('click', event => menu(event.currentTarget, [

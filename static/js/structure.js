@@ -52,7 +52,7 @@ const dropIndex = index => changed(`The index ${index.name} is dropped.`, sqlDia
 function line(table, column) {
   const rules = [column.primary_key && 'primary key', column.not_null && 'not null', column.default !== null && `default ${column.default}`, column.generated && `generated, ${column.generated}`];
   const acts = () => [{ label: 'Rename', icon: 'pencil', run: () => act(() => renameColumn(table, column)) }, { label: 'Drop', icon: 'trash-2', danger: true, run: () => act(() => dropColumn(table, column)) }];
-  return h('tr', {}, h('td', { class: 'mono' }, column.name), h('td', { class: 'mono dim' }, column.type || '–'), h('td', {}, rules.filter(Boolean).join(', ')), mayChange(table) && h('td', {}, iconButton(`Acts for ${column.name}`, 'ellipsis', { onclick: event => menu(event.currentTarget, acts()) })));
+  return h('tr', {}, h('td', { class: 'mono' }, column.name), h('td', { class: 'mono dim' }, column.type || '–'), h('td', {}, rules.filter(Boolean).join(', ')), mayChange(table) && h('td', {}, iconButton(`Acts for ${column.name}`, 'ellipsis', { 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, acts()) })));
 }
 
 /** A dialog with columns, references, indexes and the definition. */

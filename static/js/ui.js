@@ -2,7 +2,7 @@
 import { Problem } from './api.js';
 import { $, $$, button, empty, fill, h, icon } from './dom.js';
 
-const TOAST_MS = 5000, UNDO_MS = 10_000;
+const TOAST_MS = 5000, LETTER_MS = 90, UNDO_MS = 30_000; // as slowly as it is read out; who presses no mouse needs time for the way to a button
 
 /** Notes stand in the uppermost dialog while one is open: what is outside of it can be neither read nor pressed. */
 function placeNotes() {
@@ -19,7 +19,7 @@ export function toast(text, { kind = 'info', action } = {}) {
   placeNotes();
   $('#toasts').append(note);
   let timer;
-  const leave = () => { clearTimeout(timer); timer = setTimeout(() => note.remove(), action ? UNDO_MS : kind === 'error' ? 2 * TOAST_MS : TOAST_MS); };
+  const leave = () => { clearTimeout(timer); timer = setTimeout(() => note.remove(), action ? UNDO_MS : Math.max(kind === 'error' ? 2 * TOAST_MS : TOAST_MS, text.length * LETTER_MS)); };
   for (const over of ['pointerenter', 'focusin']) note.addEventListener(over, () => clearTimeout(timer)); // whoever reads it or is about to press its button has time
   for (const away of ['pointerleave', 'focusout']) note.addEventListener(away, leave);
   leave();
@@ -72,23 +72,28 @@ export async function begin(run, box) {
   }
 }
 
+const touched = new Set(); // dialogs in which something was typed that is lost with them
+addEventListener('beforeunload', event => { if ([...touched].some(el => el.open)) event.preventDefault(); });
+
 /** A dialog with a title, content and buttons; answers its element. `close` in the content's events ends it. Escape and a click beside it ask first, where something was typed that is lost then; `remembers` says that nothing is. */
 export function dialog(title, content, { wide = false, remembers = false, onclose } = {}) {
-  let touched = false, asking = false;
+  let asking = false;
   const el = h('dialog', { class: `dialog${wide ? ' broad' : ''}`, 'aria-label': title },
     h('header', {}, h('h2', {}, title), h('button', { type: 'button', class: 'btn ghost icon-only', 'aria-label': 'Close', onclick: () => el.close() }, icon('x'))), content);
-  el.addEventListener('close', () => { placeNotes(); el.remove(); onclose?.(); });
-  el.addEventListener('input', () => { touched = !remembers; });
+  const about = $('.dialog-body > p:first-child:not(.form-error)', el); // what it is about is read out with its name
+  if (about) { about.id ||= `about-${Math.random().toString(36).slice(2, 7)}`; el.setAttribute('aria-describedby', about.id); }
+  el.addEventListener('close', () => { touched.delete(el); placeNotes(); el.remove(); onclose?.(); });
+  el.addEventListener('input', () => { if (!remembers) touched.add(el); });
   const leave = async () => {
     if (asking) return;
     asking = true;
-    if (!touched || await confirm({ title: 'Discard what you typed', text: `What stands in “${title}” is lost then.`, action: 'Discard it' })) el.close();
+    if (!touched.has(el) || await confirm({ title: 'Discard what you typed', text: `What stands in “${title}” is lost then.`, action: 'Discard it' })) el.close();
     asking = false;
   };
   el.addEventListener('mousedown', event => { if (event.target === el) { event.preventDefault(); leave(); } });
-  el.addEventListener('cancel', event => { if (event.target === el && touched) { event.preventDefault(); leave(); } });
+  el.addEventListener('cancel', event => { if (event.target === el && touched.has(el)) { event.preventDefault(); leave(); } });
   // The key itself as well: of two in a row the browser lets nobody stop the second one's cancel.
-  el.addEventListener('keydown', event => { if (event.key === 'Escape' && touched && !event.defaultPrevented && !event.isComposing) { event.preventDefault(); leave(); } });
+  el.addEventListener('keydown', event => { if (event.key === 'Escape' && touched.has(el) && !event.defaultPrevented && !event.isComposing) { event.preventDefault(); leave(); } });
   document.body.append(el);
   el.showModal();
   placeNotes();
@@ -174,14 +179,17 @@ export function wire(form, submit) {
   form.noValidate = false;
   form.addEventListener('submit', async event => {
     event.preventDefault();
-    const go = $('[type="submit"]', form);
+    const go = $('[type="submit"]', form), held = document.activeElement === go;
     showErrors(form, null);
     $('.form-error', form).hidden = true;
     go.disabled = true;
     try { await submit(values(form)); } catch (error) {
       if (!(error instanceof Problem)) throw error;
       showErrors(form, error);
-    } finally { go.disabled = false; }
+    } finally {
+      go.disabled = false;
+      if (held && document.activeElement === document.body) go.focus();
+    }
   });
 }
 
@@ -210,17 +218,20 @@ export function formDialog({ title, text, fields, action, danger = false, submit
 
 /** A menu under a button: items [{label, icon, run, danger}]. The button has the focus again before one runs, so that a dialog gives it back there. */
 export function menu(anchor, items) {
-  const box = h('div', { class: 'menu', role: 'menu' }, items.map(item => h('button', { type: 'button', role: 'menuitem', class: item.danger && 'bad', onclick: () => { box.remove(); anchor.focus(); item.run(); } }, item.icon && icon(item.icon), item.label)));
-  const close = event => { if (!box.contains(event.target)) { box.remove(); document.removeEventListener('pointerdown', close, true); } };
+  const box = h('div', { class: 'menu', role: 'menu', 'aria-label': anchor.getAttribute('aria-label') ?? anchor.textContent.trim() }, items.map(item => h('button', { type: 'button', role: 'menuitem', class: item.danger && 'bad', onclick: () => { leave(); anchor.focus(); item.run(); } }, item.icon && icon(item.icon), item.label)));
+  const leave = () => { box.remove(); anchor.setAttribute('aria-expanded', 'false'); document.removeEventListener('pointerdown', close, true); };
+  const close = event => { if (!box.contains(event.target)) leave(); };
   box.addEventListener('keydown', event => {
     const all = [...box.children], at = all.indexOf(document.activeElement), step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) { event.preventDefault(); all.at((at + step) % all.length).focus(); }
-    if (event.key === 'Escape' || event.key === 'Tab') { if (event.key === 'Escape') event.preventDefault(); box.remove(); anchor.focus(); } // a dialog around it stays open
+    if (event.key === 'Home' || event.key === 'End') { event.preventDefault(); all.at(event.key === 'Home' ? 0 : -1).focus(); }
+    if (event.key === 'Escape' || event.key === 'Tab') { if (event.key === 'Escape') event.preventDefault(); leave(); anchor.focus(); } // a dialog around it stays open
   });
   (anchor.closest('dialog') ?? document.body).append(box); // what is outside of an open dialog cannot be reached
   const { left, bottom, right } = anchor.getBoundingClientRect();
   box.style.top = `${Math.min(bottom + 4, innerHeight - box.offsetHeight - 8)}px`;
   box.style.left = `${Math.max(8, left + box.offsetWidth > innerWidth - 8 ? right - box.offsetWidth : left)}px`;
+  anchor.setAttribute('aria-expanded', 'true');
   box.firstElementChild?.focus();
   setTimeout(() => document.addEventListener('pointerdown', close, true));
 }

@@ -78,7 +78,7 @@ function row(user, names) {
   const cells = [h('div', { class: 'person' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, user.username.slice(0, 2).toUpperCase()), h('div', {}, h('b', {}, user.username), h('small', {}, user.email ?? ''))),
     h('span', { class: `tag ${user.role === 'owner' ? 'ok' : ''}` }, user.role), user.enabled ? h('span', { class: 'tag ok' }, 'active') : h('span', { class: 'tag no' }, 'disabled'),
     h('span', { class: 'dim', title: user.last_login && date(user.last_login) }, user.last_login ? ago(user.last_login) : 'never'), h('span', { class: 'dim' }, names.get(user.invited_by) ?? (user.role === 'owner' ? 'made the cenv' : 'registered')),
-    below(user.role) && !mine ? iconButton(`Acts for ${user.username}`, 'ellipsis', { onclick: event => menu(event.currentTarget, acts(user)) }) : mine ? h('a', { class: 'more', href: `${CENV}/me` }, 'Profile') : null];
+    below(user.role) && !mine ? iconButton(`Acts for ${user.username}`, 'ellipsis', { 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, acts(user)) }) : mine ? h('a', { class: 'more', href: `${CENV}/me` }, 'Profile') : null];
   return h('tr', {}, cells.map(cell => h('td', {}, cell)));
 }
 

@@ -12,6 +12,7 @@ export async function showDiff(title, language, before, after, footer) {
   let compared;
   dialog(title, h('div', {}, box, footer && h('footer', {}, footer)), { wide: true, onclose: () => compared.then(() => [editor, ...models].forEach(part => part.dispose())) });
   const editor = monaco.editor.createDiffEditor(box, { readOnly: true, useShadowDOM: false, automaticLayout: true, renderSideBySide: innerWidth > 860, minimap: { enabled: false }, scrollBeyondLastLine: false, fontFamily: '"JetBrains Mono", monospace', fontSize: 12.5, overviewRulerLanes: 0, renderOverviewRuler: false, scrollbar: { verticalScrollbarSize: 10, horizontalScrollbarSize: 10, useShadows: false } });
+  for (const [side, ariaLabel] of [[editor.getOriginalEditor(), 'Before'], [editor.getModifiedEditor(), 'After']]) side.updateOptions({ ariaLabel }); // of its own options for that Monaco keeps nothing
   // A model that goes while its worker still compares is an error of the worker's.
   compared = new Promise(done => { editor.onDidUpdateDiff(done); });
   editor.setModel({ original: models[0], modified: models[1] });

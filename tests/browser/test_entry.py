@@ -90,6 +90,7 @@ def open_to_visitors(place: Place) -> Iterator[None]:
 def test_visitors_register_where_that_is_allowed(open_page: Open) -> None:
     page = open_page("/login", who=None)
     page.get_by_role("button", name="Register").click()
+    expect(page).to_have_title(re.compile("^Register · "))
     form = page.get_by_role("form", name="Register")
     form.get_by_label("User name").fill("grace")
     form.get_by_label("Password").fill(PASSWORD)

@@ -9,10 +9,17 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open, assert_accessible
 from tests.browser.place import Place
 
+NARROW = {"width": 320, "height": 640}
+
 
 def press(page: Page, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
+
+
+def ready(page: Page) -> Page:
+    page.locator("body[data-ready]").wait_for()
+    return page
 
 
 def test_rows_are_chosen_and_references_followed_by_keys(open_page: Open, place: Place) -> None:
@@ -58,3 +65,130 @@ def test_rows_are_chosen_and_references_followed_by_keys(open_page: Open, place:
     assert_accessible(page)
     for table in ("labels", "codes"):
         place.made("/query", {"sql": f"DROP TABLE {table}"})
+
+
+def test_the_rows_of_a_statement_are_read_out_cell_by_cell(open_page: Open) -> None:
+    page = ready(open_page("/console?sql=SELECT+id,+total+FROM+orders+ORDER+BY+id"))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#meta")).to_contain_text("1\u202f000 rows")
+    page.get_by_role("grid", name="Rows of the result").get_by_role("button", name="total").focus()
+
+    press(page, "Tab", "ArrowDown", "End", "ArrowLeft")
+    expect(page.locator("#grid td[data-at='1,0']")).to_be_focused()
+    press(page, "Enter")
+    expect(page.get_by_role("dialog", name="id")).to_be_visible()
+    press(page, "Escape")
+    expect(page.locator("#grid td[data-at='1,0']")).to_be_focused()
+    press(page, "Tab", "Enter")
+    expect(page.locator("#grid td[data-at='300,0']")).to_be_focused()  # the first of those that have come
+    assert_accessible(page)
+
+    page.get_by_role("tab", name="Chart").press("Enter")
+    expect(page.get_by_role("img", name=re.compile(r"^\w+ of total by id, 1.000 rows: \S+ at least, \S+ at most"))).to_be_visible()
+    expect(page).to_have_title(re.compile("^Statement 2 · SQL console · "))
+    page.locator("summary", has_text="products").press("Enter")
+    page.get_by_role("tab", name="History").press("Enter")
+    page.get_by_role("tab", name="Schema").press("Enter")
+    expect(page.locator("details[open] > summary")).to_have_text(["products4"])
+    page.get_by_role("button", name="Explain").press("Enter")
+    expect(page.locator(".verdicts")).to_contain_text("allowed")
+
+
+def test_what_is_published_is_what_one_looks_at(open_page: Open, place: Place) -> None:
+    made = place.made("/admin/templates", {"name": "news/today", "syntax": "html", "content": "<p>old</p>"})
+    page = ready(open_page("/editor/templates#news/today"))
+    expect(page).to_have_title("news/today · Pages · Acme Store")
+    page.locator("#editor .view-lines").click()
+    press(page, "Control+a")
+    page.keyboard.insert_text("new")
+    expect(page.get_by_role("button", name="today not saved")).to_be_visible()
+    page.locator("summary", has_text="news").press("Enter")
+
+    page.get_by_role("button", name="Publish").press("Enter")
+    expect(page.locator(".toast").last).to_contain_text("news/today is saved and published.")
+    assert place.send("GET", "/pages/news/today").text == "new"
+    expect(page.locator("details[open]")).to_have_count(0)  # the folder that was closed
+
+    page.locator("#editor .view-lines").click()
+    page.keyboard.insert_text("x")
+    page.get_by_role("button", name="Take back").press("Enter")
+    expect(page.locator(".toast").last).to_contain_text("is a draft again")
+    assert place.send("GET", f"/admin/templates/{made}").json()["content"] == "new"
+    page.get_by_role("button", name="Save").press("Enter")
+    expect(page.locator(".toast").last).to_contain_text("is saved")
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    expect(page.get_by_role("button", name="Save")).to_be_focused()
+    more = page.get_by_role("button", name="More")
+    more.press("Enter")
+    expect(page.get_by_role("menu", name="More")).to_be_visible()
+    expect(more).to_have_attribute("aria-expanded", "true")
+    press(page, "End")
+    expect(page.get_by_role("menuitem", name="Delete")).to_be_focused()
+    press(page, "Escape")
+    expect(more).to_have_attribute("aria-expanded", "false")
+    place.send("DELETE", f"/admin/templates/{made}")
+
+
+def test_dialogs_say_what_they_are_about_and_keep_the_focus_and_what_was_typed(open_page: Open) -> None:
+    page = open_page("/data")
+    page.get_by_role("button", name="New table").press("Enter")
+    dialog = page.get_by_role("dialog", name="New table")
+    dialog.get_by_label("Name", exact=True).fill("orders")
+    dialog.get_by_role("button", name="Leave out column 2").press("Enter")
+    expect(dialog.get_by_role("button", name="Leave out column 1")).to_be_focused()
+    dialog.get_by_role("button", name="Create the table").press("Enter")
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Create the table")).to_be_focused()
+    with page.expect_event("dialog") as asked:
+        page.evaluate("setTimeout(() => location.reload())")
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    expect(dialog.get_by_label("Name", exact=True)).to_have_value("orders")
+
+    press(page, "Escape")
+    question = page.get_by_role("dialog", name="Discard what you typed")
+    expect(question).to_have_accessible_description("What stands in “New table” is lost then.")
+    press(page, "Enter")
+    expect(dialog).to_have_count(0)
+    page.reload()  # of which nobody asks, as nothing is lost
+
+
+def test_a_drawer_takes_the_focus_and_gives_it_back(open_page: Open, place: Place) -> None:
+    place.made("/transaction", {"statements": [{"sql": "UPDATE products SET name = name WHERE id = 1"}] * 60})
+    page = open_page("/admin/audit", viewport=NARROW, forced_colors="active")
+    burger = page.get_by_role("button", name="Open menu")
+    expect(burger).to_have_attribute("aria-expanded", "false")
+    burger.press("Enter")
+    expect(page.get_by_role("button", name="Close menu")).to_be_focused()
+    expect(burger).to_have_attribute("aria-expanded", "true")
+    press(page, "Escape")
+    expect(burger).to_be_focused()
+    burger.press("Enter")
+    page.get_by_role("button", name="Sign out").focus()
+    press(page, "Tab")
+    expect(burger).to_be_focused()  # what lies under the drawer is not walked over while nobody sees it
+    expect(burger).to_have_attribute("aria-expanded", "false")
+    theme = page.get_by_role("button", name="Toggle dark mode")
+    theme.press("Enter")
+    expect(theme).to_have_attribute("aria-pressed", "true")
+
+    entries = page.locator("#entries tbody tr")
+    page.get_by_role("button", name="Older entries").press("Enter")
+    expect(entries.nth(50).get_by_role("button")).to_be_focused()
+
+
+def test_where_nothing_is_left_the_focus_stays_and_where_nothing_is_found_it_is_said(open_page: Open, place: Place) -> None:
+    assert place.send("POST", "/keys", {"name": "night", "scope": {"read_only": True}}, who="vera").ok
+    page = open_page("/me", who="vera")
+    page.get_by_role("button", name="Revoke the key night").press("Enter")
+    press(page, "Enter")
+    expect(page.locator("#keys")).to_contain_text("No keys")
+    expect(page.locator("#keys")).to_be_focused()
+
+    press(page, "Control+k")
+    command = page.get_by_role("combobox", name="Command")
+    expect(command).to_have_attribute("aria-expanded", "true")
+    page.keyboard.type("zzz")
+    expect(page.locator("#palette").get_by_role("status")).to_have_text("Nothing is called like that.")
+    expect(command).to_have_attribute("aria-expanded", "false")
+    assert_accessible(page)

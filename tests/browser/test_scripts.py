@@ -41,6 +41,9 @@ def test_an_endpoint_is_written_tried_and_saved(scripts: Page) -> None:
     expect(scripts.locator("#panel li")).to_have_count(2)
     scripts.get_by_role("button", name="Compare").last.click()
     expect(scripts.locator(".diff .editor.modified")).to_contain_text("called")
+    expect(scripts.get_by_role("dialog").get_by_role("textbox")).to_have_count(2)
+    for side in ("Before", "After"):
+        expect(scripts.get_by_role("textbox", name=side)).to_have_count(1)
     scripts.keyboard.press("Escape")
     scripts.get_by_role("button", name="More").click()
     scripts.get_by_role("menuitem", name="Delete").click()
