@@ -96,6 +96,7 @@ export function wireResults() {
   $('#copy').addEventListener('click', () => act(() => copy(tsv(last.columns, shown.rows()), plural(last.rows.length, 'row'))));
   $('#export').addEventListener('click', event => menu(event.currentTarget, [
     ...EXPORTS.map(([name, type, end]) => ({ label: `As ${name}, all rows`, icon: 'download', run: () => act(async () => save(await fetchAll(type), `result.${end}`)) })),
+    ...($('#copy').checkVisibility() ? [] : [{ label: 'Copy', icon: 'copy', run: () => $('#copy').click() }]), // small screens hide the button
     { label: 'As JSON, all rows', icon: 'braces', run: () => act(async () => save(await fetchJson(), 'result.json')) },
   ]));
   document.addEventListener('wce:theme', () => redraw());

@@ -2,7 +2,7 @@
 import { del, get } from './api.js';
 import { $, $$, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, date, duration, num } from './format.js';
-import { act, confirm, toast } from './ui.js';
+import { act, confirm, narrow, toast } from './ui.js';
 
 const state = { kind: 'schema', tables: [], history: [], saved: [] }, unfolded = new Set();
 export const known = state;
@@ -68,7 +68,7 @@ export async function start(given) {
     for (const other of $$('[data-side]')) other.setAttribute('aria-selected', other === tab);
     draw();
   });
-  $('#filter').addEventListener('input', draw);
+  narrow($('#filter'), draw, '#side-list :is(summary, .remembered)');
   const [{ history: past, saved: kept }] = await Promise.all([get('/console'), refreshSchema()]);
   Object.assign(state, { history: past, saved: kept });
   draw();

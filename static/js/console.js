@@ -195,6 +195,7 @@ $('#more').addEventListener('click', event => menu(event.currentTarget, [
   { label: 'Build a query', icon: 'table-columns-split', run: () => doBuild() },
   { label: 'Explain', icon: 'workflow', run: doExplain },
   { label: 'Format', icon: 'wand-sparkles', run: doFormat },
+  ...($('#limit').checkVisibility() ? [] : [...$('#limit').options].map(option => ({ label: `At most ${option.value} rows${option.selected ? ', as now' : ''}`, icon: 'rows-3', run: () => { $('#limit').value = option.value; } }))), // small screens hide the field
   { label: `Close ${active.name}`, icon: 'x', run: () => close(active) },
 ]));
 for (const [label, name_, run_] of [['Build a query', 'table-columns-split', () => doBuild()], ['Run the statement', 'play', () => run()], ['Run all in one transaction', 'list-checks', () => act(runAll)], ['Explain the statement', 'workflow', doExplain], ['Format the statement', 'wand-sparkles', doFormat]]) addCommand({ label, icon: name_, group: 'Console', run: run_ });

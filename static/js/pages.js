@@ -7,7 +7,7 @@ import { ago, bytes } from './format.js';
 import { askFront } from './front-matter.js';
 import { renew, saveText } from './saving.js';
 import { name as sqlName } from './sql.js';
-import { act, begin, confirm, copy, dialog, formDialog, menu, toast } from './ui.js';
+import { act, begin, confirm, copy, dialog, formDialog, menu, narrow, toast } from './ui.js';
 import { listVersions } from './versions.js';
 
 const LANGUAGES = { jinja: 'jinja', markdown: 'jinja-md', html: 'html' };
@@ -212,7 +212,7 @@ function nothing() {
   fill($('#preview'), empty('app-window', 'No pages yet', 'Pages are templates under addresses of this cenv, cached and never older than the data they show.', button('Write the first one', { kind: 'primary', 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, newItems()) })));
 }
 
-$('#filter').addEventListener('input', draw);
+narrow($('#filter'), draw, '#list .tree-row');
 $('#new').addEventListener('click', event => menu(event.currentTarget, newItems()));
 $('#save').addEventListener('click', event => event.currentTarget.ariaDisabled !== 'true' && act(saveIt));
 $('#publish').addEventListener('click', event => act(publish, event.currentTarget));

@@ -8,7 +8,7 @@ import { renew, saveText } from './saving.js';
 import { about, route, show, startPanel, tryIt } from './scripts-panel.js';
 import { KINDS, fieldsOf } from './snippets.js';
 import { wireSplit } from './split.js';
-import { act, begin, confirm, formDialog, menu, toast } from './ui.js';
+import { act, begin, confirm, formDialog, menu, narrow, toast } from './ui.js';
 
 const HERE = document.title;
 const ADDRESS = { endpoint: '/admin/endpoints', hook: '/admin/hooks', schedule: '/admin/schedules' };
@@ -133,7 +133,7 @@ function nothing() {
   fill($('#panel'), empty('file-code-2', 'No scripts yet', 'Endpoints answer HTTP addresses of your own, hooks run after commits, schedules at their times: in Starlark, a small Python.', button('Write the first one', { kind: 'primary', 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, newItems()) })));
 }
 
-$('#filter').addEventListener('input', draw);
+narrow($('#filter'), draw, '#list .tree-row');
 $('#new').addEventListener('click', event => menu(event.currentTarget, newItems()));
 $('#save').addEventListener('click', event => event.currentTarget.ariaDisabled !== 'true' && act(save));
 $('#try').addEventListener('click', () => act(tryIt));

@@ -17,7 +17,7 @@ function row(session) {
   return h('li', {}, h('span', { class: 'feed-ic tone-accent' }, icon(phone ? 'smartphone' : 'monitor')),
     h('div', { class: 'grow' }, h('b', {}, device(session.user_agent), session.current && h('span', { class: 'tag ok' }, 'this device')),
       h('small', { title: session.user_agent }, `${session.ip_address} · last used ${ago(session.last_used)} · signed in ${date(session.created_at)} · until ${date(session.expires_at)}`)),
-    button(session.current ? 'Sign out' : 'End', { kind: 'sm', 'aria-label': `End the session on ${device(session.user_agent)}, signed in ${date(session.created_at)}`, onclick: event => act(() => end(session), event.currentTarget) }));
+    button(session.current ? 'Sign out' : 'End', { kind: 'sm', 'aria-label': `End the session on ${device(session.user_agent)}, signed in ${date(session.created_at)}`, onclick: () => act(() => end(session)) })); // the question keeps a second click away; a button that is off could not have the focus again
 }
 
 async function show() {

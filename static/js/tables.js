@@ -5,7 +5,7 @@ import { diagram } from './diagram.js';
 import { plural } from './format.js';
 import { importFile } from './import.js';
 import { newTable } from './new-table.js';
-import { act, begin } from './ui.js';
+import { act, begin, narrow } from './ui.js';
 
 const ICONS = { table: 'table-2', view: 'eye', virtual: 'search' };
 const RIGHTS = [['can_read', 'read'], ['can_write', 'write'], ['can_delete', 'delete'], ['can_grant', 'pass on']];
@@ -56,7 +56,7 @@ begin(async () => {
   if (tables.length) draw();
   else fill($('#tables'), empty('table-2', 'No tables yet', 'Make one here or in the console; tables that somebody lets you use are listed here as well.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console')));
   $('#tables').removeAttribute('aria-busy');
-  $('#filter').addEventListener('input', draw);
+  narrow($('#filter'), draw, ':is(#tables:not([hidden]) tbody tr, #picture:not([hidden]) .er-box)');
   $('#as-list').addEventListener('click', () => view(false));
   $('#as-picture').addEventListener('click', () => view(true));
 }, $('#tables'));

@@ -1,6 +1,7 @@
 // Toasts and dialogs.
 import { Problem } from './api.js';
-import { $, $$, button, empty, fill, h, icon } from './dom.js';
+import { $, $$, button, debounce, empty, fill, h, icon } from './dom.js';
+import { plural } from './format.js';
 
 const TOAST_MS = 5000, LETTER_MS = 90, UNDO_MS = 30_000; // as slowly as it is read out; who presses no mouse needs time for the way to a button
 
@@ -23,6 +24,12 @@ export function toast(text, { kind = 'info', action } = {}) {
   for (const over of ['pointerenter', 'focusin']) note.addEventListener(over, () => clearTimeout(timer)); // whoever reads it or is about to press its button has time
   for (const away of ['pointerleave', 'focusout']) note.addEventListener(away, leave);
   leave();
+}
+
+const say = debounce(text => { $('#told').textContent = text; }, 600); // not at each letter
+/** Draw a list anew while somebody types in its filter, and say how many of `items`, a selector, are left. */
+export function narrow(input, draw, items) {
+  input.addEventListener('input', () => { draw(); say(`${plural($$(items).length, 'entry', 'entries')} found`); });
 }
 
 /** A note that the next page shows. */

@@ -265,6 +265,11 @@ def test_on_a_phone_everything_is_within_reach(open_page: Open) -> None:
 
     expect(page.locator("#meta")).to_contain_text("60 rows")
     assert_accessible(page)
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="At most 10000 rows").click()
+    expect(page.locator("#limit")).to_have_value("10000")
+    page.get_by_role("button", name="Export").click()
+    expect(page.get_by_role("menuitem", name="Copy", exact=True)).to_be_visible()
 
 
 def test_a_phone_on_its_side_shows_what_the_statement_answered(open_page: Open) -> None:
