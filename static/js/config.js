@@ -1,6 +1,6 @@
 // The settings of a cenv, each with what it means and where its value comes from.
 import { CENV, get, put } from './api.js';
-import { $, $$, button, fill, h, icon } from './dom.js';
+import { $, $$, fill, h, icon } from './dom.js';
 import { act, begin, showErrors, toast } from './ui.js';
 
 const GROUPS = [['Accounts', /^(session|allow|registration|max_users|max_sessions|totp)/], ['Limits of requests', /^rate_/], ['Queries', /^(query|max_connections|max_database|max_assets)/], ['Scripts and pages', /^(script|page)/], ['Backups', /^backup/], ['Other', /./]];
@@ -25,7 +25,7 @@ function read(el) {
 function state(key, { source, default: usual }) {
   if (source === 'environment') return h('span', { class: 'tag warn', title: 'Set by the operator of the server' }, icon('lock'), 'fixed by the server');
   if (source === 'default') return h('span', { class: 'tag' }, 'default');
-  return button('Back to default', { kind: 'sm', 'aria-label': `Back to default: ${words(key)}`, title: `Default: ${Array.isArray(usual) ? usual.join(', ') || 'empty' : usual}`, onclick: event => act(() => save({ [key]: null }, event.currentTarget)) });
+  return h('button', { type: 'button', class: 'btn sm', title: `Default: ${Array.isArray(usual) ? usual.join(', ') || 'empty' : usual}`, onclick: event => act(() => save({ [key]: null }, event.currentTarget)) }, 'Back to default', h('span', { class: 'sr' }, `for ${words(key)}`));
 }
 
 const line = ([key, entry]) => h('div', { class: 'field setting', dataset: { field: key } }, h('div', { class: 'setting-head' }, h('label', { for: `c-${key}` }, words(key)), state(key, entry)), control(key, entry), h('small', { id: `h-${key}` }, entry.description), h('p', { class: 'field-error', hidden: true }));

@@ -1,7 +1,6 @@
 // Toasts and dialogs.
 import { Problem } from './api.js';
 import { $, $$, button, debounce, empty, fill, h, icon } from './dom.js';
-import { plural } from './format.js';
 
 const TOAST_MS = 5000, LETTER_MS = 90, UNDO_MS = 30_000; // as slowly as it is read out; who presses no mouse needs time for the way to a button
 
@@ -29,7 +28,11 @@ export function toast(text, { kind = 'info', action } = {}) {
 const say = debounce(text => { $('#told').textContent = text; }, 600); // not at each letter
 /** Draw a list anew while somebody types in its filter, and say how many of `items`, a selector, are left. */
 export function narrow(input, draw, items) {
-  input.addEventListener('input', () => { draw(); say(`${plural($$(items).length, 'entry', 'entries')} found`); });
+  input.addEventListener('input', () => {
+    draw();
+    const left = $$(items).length;
+    say(left === 1 ? '1 entry found' : `${left} entries found`);
+  });
 }
 
 /** A note that the next page shows. */

@@ -155,7 +155,7 @@ def test_a_setting_is_changed_refused_and_taken_back(open_page: Open, place: Pla
     save.click()
     expect(page.locator(".toast").first).to_contain_text("saved")
     assert place.send("GET", "/admin/config").json()["config"]["query_max_rows"]["value"] == 500
-    page.get_by_role("button", name="Back to default: Query max rows").click()
+    page.get_by_role("button", name="Back to default for Query max rows").click()
 
     expect(page.get_by_label("Query max rows")).to_have_value("10000")
     expect(page.get_by_label("Max users")).to_have_value("77")
