@@ -14,6 +14,8 @@ function parse(text, name) {
   try { return JSON.parse(text); } catch (error) { throw new Problem(422, { errors: [{ field: name, message: `is not JSON: ${error.message}` }], detail: `${name} is not JSON` }); }
 }
 
+const printed = prints => h('ul', { class: 'prints' }, prints.map(({ level, text }) => h('li', { class: level === 'error' ? 'bad' : '' }, level !== 'print' && h('small', {}, level), h('code', {}, text))));
+
 function answer(found, problem) {
   const status = problem ? problem.status : found.status;
   const prints = found?.prints ?? [], queries = found?.queries ?? [], error = found?.error;
@@ -25,7 +27,7 @@ function answer(found, problem) {
     (error || problem) && h('div', { class: 'alert', role: 'alert' }, icon('circle-alert'), h('div', {}, h('b', {}, (error ?? problem).title), h('p', { class: 'mono pre' }, (error ?? problem).detail ?? problem.message))),
     text && h('pre', { class: 'listing wrapped', tabindex: '0', 'aria-label': 'Body of the answer' }, text),
     headers.length ? h('details', {}, h('summary', {}, plural(headers.length, 'header')), h('pre', { class: 'listing' }, headers.map(([name, value]) => `${name}: ${value}`).join('\n'))) : null,
-    prints.length ? h('section', {}, h('h3', {}, 'Printed'), h('ul', { class: 'prints' }, prints.map(print => h('li', { class: print.level === 'error' ? 'bad' : '' }, h('small', {}, `line ${print.line}`), h('code', {}, print.text))))) : null,
+    prints.length ? h('section', {}, h('h3', {}, 'Printed'), printed(prints)) : null,
     queries.length ? h('section', {}, h('h3', {}, 'Queries'), h('ul', { class: 'prints' }, queries.map(item => h('li', {}, h('small', {}, duration(item.duration_ms)), h('code', {}, item.sql), h('small', {}, item.rows === null ? '' : plural(item.rows, 'row')))))) : null);
   $('#answer').scrollIntoView(); // on small screens it stands below the form
   if (error?.position) hooks.mark(error);
@@ -69,10 +71,11 @@ function drawTry() {
   fill($('#panel'), h('div', { class: 'trial' }, form, h('div', { id: 'answer', class: 'stack', role: 'status' }, empty('bug', 'Try what stands in the editor', 'It runs as it would, with you as the caller, and nothing of what it does is kept.'))));
 }
 
+const failed = ({ line }) => (line ? `failed in line ${line}` : 'failed');
 async function drawRuns(box) {
   const { runs } = await get(`${route(current)}/runs?limit=50`);
-  fill(box, h('div', { class: 'panel-head' }, button('Read again', { kind: 'sm', icon: 'refresh-cw', onclick: () => act(() => drawRuns(box)) })), runs.length ? h('ul', { class: 'rows runs' }, runs.map(run => h('li', {}, icon(run.error ? 'circle-x' : 'circle-check', run.error ? 'bad' : 'good'), h('div', { class: 'grow' }, h('b', {}, run.error ? run.error.title ?? run.error.code : run.status === null ? 'done' : String(run.status)), h('small', { title: run.request_id }, `${ago(run.started_at)} · ${date(run.started_at)} · ${duration(run.duration_ms)}`),
-    run.error && h('p', { class: 'mono pre bad' }, run.error.detail), run.prints.length ? h('ul', { class: 'prints' }, run.prints.map(print => h('li', {}, h('small', {}, `line ${print.line}`), h('code', {}, print.text)))) : null)))) : empty('activity', 'No runs yet', 'The last 200 calls are listed here, with what they printed and how they ended.'));
+  fill(box, h('div', { class: 'panel-head' }, button('Read again', { kind: 'sm', icon: 'refresh-cw', onclick: () => act(() => drawRuns(box)) })), runs.length ? h('ul', { class: 'rows runs' }, runs.map(run => h('li', {}, icon(run.error ? 'circle-x' : 'circle-check', run.error ? 'bad' : 'good'), h('div', { class: 'grow' }, h('b', {}, run.error ? failed(run.error) : run.status === null ? 'done' : String(run.status)), h('small', { title: run.request_id }, `${ago(run.started_at)} · ${date(run.started_at)} · ${duration(run.duration_ms)}`),
+    run.error && h('p', { class: 'mono pre bad' }, [run.error.message, run.error.excerpt].filter(Boolean).join('\n')), run.prints.length ? printed(run.prints) : null)))) : empty('activity', 'No runs yet', 'The last 200 calls are listed here, with what they printed and how they ended.'));
 }
 
 export function show(name) {

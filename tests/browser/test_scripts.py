@@ -122,6 +122,21 @@ def test_runs_are_listed(scripts: Page) -> None:
     assert_accessible_in_both_themes(scripts)
 
 
+def test_a_run_that_failed_says_where_and_why(open_page: Open, place: Place) -> None:
+    script = "def handler(request):\n    print('before')\n    log.warning('odd')\n    return db.query('SELECT * FROM gone')\n"
+    made = place.made("/admin/endpoints", {"path": "/fails", "method": "GET", "script": script})
+    place.send("GET", "/api/fails")
+    page = open_page(f"/editor/scripts#endpoint/{made}")
+
+    page.get_by_role("tab", name="Runs").click()
+
+    run = page.locator("#panel .runs li").first
+    expect(run).to_contain_text("failed in line 4")
+    expect(run).to_contain_text("no such table: gone\n    return db.query('SELECT * FROM gone')")
+    expect(run.locator(".prints li")).to_have_text(["before", "warningodd"])
+    place.send("DELETE", f"/admin/endpoints/{made}")
+
+
 def test_on_a_phone_scripts_are_in_a_drawer(open_page: Open) -> None:
     page = open_page("/editor/scripts", viewport={"width": 390, "height": 844})
     page.locator("body[data-ready]").wait_for()
