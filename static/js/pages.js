@@ -1,6 +1,7 @@
 // The editor of templates, with the page beside it.
 import { addCommand, closeDrawers } from './app.js';
 import { CENV, Problem, del, get, post, put, send } from './api.js';
+import { changed, fell, isOrphan, learnAuthors, orphanTag } from './authors.js';
 import { CodePane, Text } from './code.js';
 import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
 import { ago, bytes } from './format.js';
@@ -83,13 +84,13 @@ function draw() {
     [...folders].sort(([a], [b]) => a.localeCompare(b)).map(([folder, list]) => (folder ? h('details', { open: !folded.has(folder), ontoggle: event => { if (event.target.open) folded.delete(folder); else folded.add(folder); } }, h('summary', {}, icon('chevron-right', 'chev'), icon('folder'), h('span', {}, folder)), h('div', { class: 'nest' }, list.map(row))) : list.map(row))),
     h('h2', {}, 'Files', h('em', {}, files.max_size ? `${bytes(files.size)} of ${bytes(files.max_size)}` : '')), shown.length ? shown.map(file => h('button', { type: 'button', class: 'tree-row', 'aria-haspopup': 'menu', title: file.content_type, onclick: event => fileMenu(file, event.currentTarget) }, icon(file.content_type.startsWith('image/') ? 'image' : 'file-text'), h('span', {}, file.path), h('em', {}, bytes(file.size)))) : h('p', { class: 'dim hint' }, 'Pictures, style sheets and scripts of pages; drop them here.')).removeAttribute('aria-busy');
   for (const id of ['publish', 'settings', 'more']) $('#' + id).disabled = !current;
-  $('#save').ariaDisabled = String(!current || !isDirty(current)); // no longer a button that works, it keeps the focus of who has just pressed it
+  $('#save').ariaDisabled = String(!current || !(isDirty(current) || isOrphan(current))); // no longer a button that works, it keeps the focus of who has just pressed it
   document.title = current ? `${current.name} · ${HERE}` : HERE;
   $('#front').hidden = current?.syntax !== 'markdown';
   fill($('#publish'), icon('globe'), h('span', {}, current?.published ? 'Take back' : 'Publish'));
   fill($('#title'), current ? current.name : 'Pages');
   fill($('#syntax'), current ? current.syntax : '');
-  fill($('#tags'), current && [current.published ? h('a', { class: 'tag ok', href: pagePath(current), target: '_blank', rel: 'noopener' }, 'published') : h('span', { class: 'tag warn' }, 'draft'), h('small', {}, `for ${current.access === 'public' ? 'everybody' : current.access === 'user' ? 'whoever is signed in' : 'administrators'}, saved ${ago(current.modified_at)}`)]);
+  fill($('#tags'), current && [current.published ? h('a', { class: 'tag ok', href: pagePath(current), target: '_blank', rel: 'noopener' }, 'published') : h('span', { class: 'tag warn' }, 'draft'), orphanTag(current), h('small', {}, `for ${current.access === 'public' ? 'everybody' : current.access === 'user' ? 'whoever is signed in' : 'administrators'}, saved ${ago(current.modified_at)}`)]);
 }
 
 async function choose(item) {
@@ -122,8 +123,10 @@ async function save(more = {}) {
   } finally { draw(); }
 }
 async function saveIt() {
-  const item = await save();
-  if (item) toast(`${item.name} is saved.`);
+  const before = current.run_as, item = await save();
+  if (!item) return;
+  const [lost, more] = fell(before, item, () => act(settings));
+  toast(`${item.name} is saved.${lost}`, more);
 }
 /** What one publishes is the page that one looks at, so what is not saved of it is saved in the same act. */
 async function publish() {
@@ -149,7 +152,7 @@ async function create([label, syntax, content]) {
   if (made) await choose(take(made));
 }
 async function settings() {
-  const made = await formDialog({ title: `Settings of ${current.name}`, action: 'Save', fields: fields(current), submit: given => put(route(current), given) });
+  const made = await formDialog({ title: `Settings of ${current.name}`, action: 'Save', fields: fields(current), submit: given => put(route(current), changed(current, given)) });
   if (made) { take(made); draw(); toast(`${current.name} is changed.`); }
 }
 async function front() {
@@ -224,7 +227,7 @@ addEventListener('beforeunload', event => { if (items.some(isDirty)) event.preve
 addCommand({ label: 'New template or file', icon: 'plus', group: 'Pages', run: () => $('#new').click() });
 
 begin(async () => {
-  const [list, found] = await Promise.all([get('/admin/templates'), get('/admin/assets')]);
+  const [list, found] = await Promise.all([get('/admin/templates'), get('/admin/assets'), learnAuthors()]);
   items = list.templates.sort((a, b) => a.name.localeCompare(b.name));
   files = found;
   const asked = items.find(item => `#${item.name}` === decoded(location.hash)) ?? items[0];

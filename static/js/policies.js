@@ -80,7 +80,7 @@ async function remove(policy) {
 }
 
 const line = policy => h('li', {}, h('span', { class: `tag ${policy.policy_type === 'read' ? 'ok' : policy.policy_type === 'write' ? 'warn' : 'no'}` }, policy.policy_type),
-  h('div', { class: 'grow' }, h('code', { class: 'mono' }, policy.sql_condition), h('small', { title: date(policy.created_at) }, `for ${nameOf(policy.user_id)} · ${ago(policy.created_at)} by ${nameOf(policy.created_by ?? null)}`)),
+  h('div', { class: 'grow' }, h('code', { class: 'mono' }, policy.sql_condition), h('small', { title: date(policy.created_at) }, `for ${nameOf(policy.user_id)} · ${ago(policy.created_at)} by ${policy.created_by === null ? 'somebody who is gone' : nameOf(policy.created_by)}`)),
   iconButton(`Delete the policy ${policy.sql_condition}`, 'trash-2', { onclick: () => act(() => remove(policy)) }));
 
 function card([table, items]) {

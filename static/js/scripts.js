@@ -1,6 +1,7 @@
 // The editor of endpoints, hooks and schedules.
 import { addCommand, closeDrawers } from './app.js';
 import { CENV, Problem, del, get, post, put } from './api.js';
+import { changed, fell, isOrphan, learnAuthors, orphanTag } from './authors.js';
 import { CodePane, Text, whenLoaded } from './code.js';
 import { $, button, debounce, empty, fill, h, icon } from './dom.js';
 import { ago } from './format.js';
@@ -56,10 +57,10 @@ function draw() {
     return [h('h2', {}, about_.group, h('em', {}, String(own.length))), own.length ? own.map(item => h('button', { type: 'button', class: `tree-row${item.enabled ? '' : ' off'}`, 'aria-current': item === current ? 'true' : null, title: item.description, onclick: () => choose(item) }, icon(about_.icon), h('span', {}, title(item)), isDirty(item) ? h('i', { class: 'dirty', role: 'img', 'aria-label': 'not saved', title: 'Not saved' }) : h('em', {}, item.enabled ? note(item) : 'off'))) : h('p', { class: 'dim hint' }, about_.teach)];
   })).removeAttribute('aria-busy');
   for (const id of ['try', 'settings', 'more']) $('#' + id).disabled = !current;
-  $('#save').ariaDisabled = String(!current || !isDirty(current)); // no longer a button that works, it keeps the focus of who has just pressed it
+  $('#save').ariaDisabled = String(!current || !(isDirty(current) || isOrphan(current))); // no longer a button that works, it keeps the focus of who has just pressed it
   document.title = current ? `${title(current)} · ${HERE}` : HERE;
   fill($('#title'), current ? title(current) : 'Scripts');
-  fill($('#tags'), current && [h('span', { class: 'tag' }, note(current)), current.run_as === 'definer' && h('span', { class: 'tag warn' }, 'with its author’s rights'), !current.enabled && h('span', { class: 'tag no' }, 'off'), h('small', {}, `saved ${ago(current.modified_at)}`), current.kind === 'schedule' && current.next_at && h('small', {}, `next ${ago(current.next_at)}`)]);
+  fill($('#tags'), current && [h('span', { class: 'tag' }, note(current)), current.run_as === 'definer' && h('span', { class: 'tag warn' }, 'with its author’s rights'), !current.enabled && h('span', { class: 'tag no' }, 'off'), orphanTag(current), h('small', {}, `saved ${ago(current.modified_at)}`), current.kind === 'schedule' && current.next_at && h('small', {}, `next ${ago(current.next_at)}`)]);
 }
 
 function choose(item) {
@@ -89,23 +90,24 @@ async function save() {
   try {
     const made = await saveText(route(item), 'script', textOf(item), title(item));
     if (!made) return;
+    const [lost, more] = fell(item.run_as, made, () => act(settings));
     take(made, item.kind);
     pane.mark(null);
-    toast(fails(made.script) ? `${title(item)} is saved, but ${NO_HANDLER}.` : `${title(item)} is saved and acts from now on.`, { kind: fails(made.script) ? 'error' : 'info' });
+    toast(fails(made.script) ? `${title(item)} is saved, but ${NO_HANDLER}.` : `${title(item)} is saved and acts from now on.${lost}`, { kind: fails(made.script) ? 'error' : 'info', ...more });
   } catch (error) {
     if (error instanceof Problem && error.position) pane.mark(error);
     throw error;
   } finally { draw(); }
 }
 
-const tables = async () => (await get('/tables', { quiet: true })).tables.filter(table => table.type === 'table').map(table => table.name);
+const tables = async () => (await get('/tables', { quiet: true })).tables.filter(table => table.type !== 'view').map(table => table.name);
 async function create(kind, [label, script]) {
   const made = await formDialog({ title: `New ${KINDS[kind].label.toLowerCase()}: ${label}`, text: KINDS[kind].teach, action: 'Create', fields: fieldsOf(kind, {}, kind === 'hook' ? await tables() : []), submit: given => post(ADDRESS[kind], { ...given, script, instead_of: '' }) });
   if (made) choose(take(made, kind));
 }
 async function settings() {
   const item = current;
-  const made = await formDialog({ title: `Settings of ${title(item)}`, action: 'Save', fields: fieldsOf(item.kind, item, item.kind === 'hook' ? await tables() : []), submit: given => put(route(item), given) });
+  const made = await formDialog({ title: `Settings of ${title(item)}`, action: 'Save', fields: fieldsOf(item.kind, item, item.kind === 'hook' ? await tables() : []), submit: given => put(route(item), changed(item, given)) });
   if (made) { choose(take(made, item.kind)); toast(`${title(current)} is changed.`); }
 }
 async function remove() {
@@ -176,7 +178,7 @@ startPanel({ text: item => textOf(item).value, dirty: isDirty, mark: problem => 
   if (here) { choose(made); show('versions'); }
 } });
 begin(async () => {
-  const found = await get('/editor/scripts');
+  const [found] = await Promise.all([get('/editor/scripts'), learnAuthors()]);
   ({ names, request } = found);
   for (const [kind, list] of [['endpoint', found.endpoints], ['hook', found.hooks], ['schedule', found.schedules]]) for (const item of list) take(item, kind);
   const asked = items.find(item => `#${keyOf(item)}` === location.hash) ?? items[0];

@@ -28,6 +28,7 @@ export function fieldsOf(kind, item = {}, tables = []) {
   const rights = { name: 'run_as', label: 'Runs with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' };
   if (kind === 'endpoint') return [{ name: 'method', label: 'Method', options: METHODS, value: item.method ?? 'GET' }, { name: 'path', label: 'Path', value: item.path ?? '/', required: true, mono: true, hint: '/notes, /notes/{id} or /files/{rest...}' }, { name: 'access', label: 'Who may call', options: ACCESS, value: item.access ?? 'user' }, rights, ...last];
   const name = { name: 'name', label: 'Name', value: item.name ?? '', required: true };
-  if (kind === 'hook') return [name, { name: 'table_name', label: 'After writes to', options: [['*', 'any table'], ...tables.map(table => [table, table])], value: item.table_name ?? '*' }, rights, ...last];
+  const gone = [item.table_name ?? '*'].filter(table => table !== '*' && !tables.includes(table));
+  if (kind === 'hook') return [name, { name: 'table_name', label: 'After writes to', options: [['*', 'any table'], ...tables.map(table => [table, table]), ...gone.map(table => [table, `${table}, which is gone`])], value: item.table_name ?? '*' }, rights, ...last];
   return [name, { name: 'cron', label: 'When', value: item.cron ?? '0 8 * * *', required: true, mono: true, hint: 'minute, hour, day of the month, month, day of the week' }, { name: 'timezone', label: 'Time zone', value: item.timezone ?? 'UTC' }, ...last];
 }

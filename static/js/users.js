@@ -8,6 +8,7 @@ const RANKS = ['viewer', 'editor', 'admin', 'owner'];
 const ROLES = { viewer: 'Viewer: reads as permissions say', editor: 'Editor: reads and writes as permissions say', admin: 'Admin: all data, users and settings' };
 const { role: myRole, userId } = document.body.dataset;
 const below = role => RANKS.indexOf(role) < RANKS.indexOf(myRole);
+const LOSES = 'Scripts and pages that were last saved by it work no longer, until another administrator saves them.';
 const choices = Object.entries(ROLES).filter(([role]) => below(role));
 
 async function invite() {
@@ -27,7 +28,7 @@ const change = async (user, changes, told) => { await put(`/admin/users/${user.u
 
 async function edit(user) {
   await formDialog({
-    title: `Change ${user.username}`, action: 'Save', text: 'A lower role ends the sessions of the account.',
+    title: `Change ${user.username}`, action: 'Save', text: `A lower role ends the sessions of the account.${user.role === 'admin' ? ' Scripts and pages that were last saved by it can then do no more than it, until another administrator saves them.' : ''}`,
     fields: [{ name: 'role', label: 'Role', options: choices, value: user.role }, { name: 'email', label: 'E-mail', type: 'email', value: user.email ?? '' }],
     submit: given => change(user, { ...(given.role === user.role ? {} : { role: given.role }), email: given.email || null }, `${user.username} is changed.`),
   });
@@ -40,7 +41,7 @@ const reset = user => formDialog({
 });
 
 async function able(user) {
-  if (user.enabled && !await confirm({ title: `Disable ${user.username}`, text: 'All sessions of the account end, and nobody can sign in with it until it is enabled again.', action: 'Disable' })) return;
+  if (user.enabled && !await confirm({ title: `Disable ${user.username}`, text: `All sessions of the account end, and nobody can sign in with it until it is enabled again.${user.role === 'admin' ? ` ${LOSES}` : ''}`, action: 'Disable' })) return;
   await change(user, { enabled: !user.enabled }, `${user.username} is ${user.enabled ? 'disabled' : 'enabled'}.`);
 }
 
@@ -51,7 +52,7 @@ async function factor(user) {
 }
 
 async function remove(user) {
-  if (!await confirm({ title: `Delete ${user.username}`, text: 'The account goes with its permissions, policies and sessions. What it wrote stays.', action: 'Delete the account', typed: user.username })) return;
+  if (!await confirm({ title: `Delete ${user.username}`, text: `The account goes with its permissions, policies and sessions. ${user.role === 'admin' ? LOSES : 'Rows that it wrote stay.'}`, action: 'Delete the account', typed: user.username })) return;
   await del(`/admin/users/${user.user_id}`);
   toast(`${user.username} is deleted.`);
   await show();

@@ -143,6 +143,25 @@ def test_an_account_is_disabled_and_deleted_by_its_name(open_page: Open, place: 
     expect(row).to_have_count(0)
 
 
+def test_who_is_about_to_delete_an_author_reads_what_stops_and_a_policy_of_his_stays_nobodys(open_page: Open, place: Place) -> None:
+    place.made("/admin/users", {"username": "guardian", "password": PASSWORD, "role": "admin"})
+    place.tokens["guardian"] = token(place, "guardian")
+    policy = {"table_name": "orders", "policy_type": "delete", "sql_condition": "status = 'void'"}
+    made = place.send("POST", "/admin/policies", policy, "guardian").json()["id"]
+    page = open_page("/admin/users")
+
+    page.get_by_role("button", name="Acts for guardian").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Scripts and pages that were last saved by it work no longer")
+    page.get_by_label("Type guardian to go on").fill("guardian")
+    page.locator("dialog").get_by_role("button", name="Delete the account").click()
+    expect(page.get_by_role("row", name="guardian")).to_have_count(0)
+    page.goto(f"/{place.cenv}/admin/policies")
+
+    expect(page.locator("#policies li").filter(has_text="status = 'void'")).to_contain_text("by somebody who is gone")
+    place.send("DELETE", f"/admin/policies/{made}")
+
+
 def test_a_setting_is_changed_refused_and_taken_back(open_page: Open, place: Place) -> None:
     page = open_page("/admin/config")
     page.get_by_label("Query max rows").fill("0")

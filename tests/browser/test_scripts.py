@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, assert_accessible, assert_accessible_in_both_themes
-from tests.browser.place import PASSWORD, Place
+from tests.browser.place import PASSWORD, Place, token
 
 
 @pytest.fixture
@@ -135,6 +135,48 @@ def test_a_run_that_failed_says_where_and_why(open_page: Open, place: Place) -> 
     expect(run).to_contain_text("no such table: gone\n    return db.query('SELECT * FROM gone')")
     expect(run.locator(".prints li")).to_have_text(["before", "warningodd"])
     place.send("DELETE", f"/admin/endpoints/{made}")
+
+
+def test_a_script_that_has_lost_its_author_says_so_and_works_again_when_it_is_saved(open_page: Open, place: Place) -> None:
+    leaver = place.made("/admin/users", {"username": "author", "password": PASSWORD, "role": "admin"})
+    place.tokens["author"] = token(place, "author")
+    endpoint = {"path": "/orphan", "method": "GET", "script": "def handler(request):\n    return 1\n", "run_as": "definer"}
+    made = place.send("POST", "/admin/endpoints", endpoint, "author").json()["id"]
+    place.send("DELETE", f"/admin/users/{leaver}")
+    assert place.send("GET", "/api/orphan").status_code == 403
+    page = open_page(f"/editor/scripts#endpoint/{made}")
+
+    expect(page.locator("#tags")).to_contain_text("has lost its author")
+    assert_accessible(page)
+    page.locator("#save").click()
+
+    expect(page.locator(".toast")).to_contain_text("It ran with its author’s rights, and does no more")
+    expect(page.locator("#tags")).not_to_contain_text("has lost its author")
+    expect(page.locator("#save")).to_be_disabled()
+    assert place.send("GET", "/api/orphan").status_code == 200
+    place.send("DELETE", f"/admin/endpoints/{made}")
+
+
+def test_what_is_changed_beside_a_hook_leaves_its_table_and_whose_rights_it_has(open_page: Open, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE VIRTUAL TABLE found USING fts5(text)"})
+    hook = {"name": "found", "table_name": "found", "script": "def handler(event):\n    pass\n", "run_as": "definer"}
+    made = place.made("/admin/hooks", hook)
+    page = open_page(f"/editor/scripts#hook/{made}")
+
+    def describe(text: str) -> None:
+        page.locator("#settings").click()
+        page.get_by_role("dialog").get_by_label("Description").fill(text)
+        page.get_by_role("dialog").get_by_role("button", name="Save").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+    describe("of a virtual table")
+    assert place.send("GET", f"/admin/hooks/{made}").json()["table_name"] == "found"
+    place.made("/query", {"sql": "DROP TABLE found"})
+    describe("of a table that is gone")
+
+    kept = place.send("GET", f"/admin/hooks/{made}").json()
+    assert (kept["table_name"], kept["description"]) == ("found", "of a table that is gone")
+    place.send("DELETE", f"/admin/hooks/{made}")
 
 
 def test_on_a_phone_scripts_are_in_a_drawer(open_page: Open) -> None:

@@ -10,7 +10,7 @@ from wce.core import audit, authoring, scripts, versions
 from wce.core.authoring import MAX_DESCRIPTION, MAX_SCRIPT
 from wce.core.logins import anonymous
 from wce.core.scripts import EndpointChanges, NewEndpoint, RoutesCache
-from wce.core.users import delete_user
+from wce.core.users import UserChanges, delete_user, update_user
 from wce.errors import Position, WceError
 from wce.model import Actor, Role
 
@@ -247,6 +247,22 @@ class TestWhoseRights:
         changed = change(world, made, adam, **fields)
 
         assert (changed.run_as, changed.modified_by, changed.modified_at) == ("definer", 1, made.modified_at)
+
+    @pytest.mark.parametrize("left", [{"enabled": False}, {"role": Role.EDITOR}, None])
+    def test_who_saves_the_script_of_somebody_who_administers_no_more_is_its_author(self, world, adam, left):
+        made, _ = save(world, adam)
+        if left is None:
+            delete_user(world.session, world.owner, adam.user_id)
+        else:
+            update_user(world.session, world.passwords, world.owner, adam.user_id, UserChanges(**left))
+
+        assert change(world, made, description="x", enabled=True).modified_by in (None, adam.user_id)
+        assert change(world, made, script=SCRIPT).modified_by == world.owner.user_id
+
+    def test_who_saves_the_same_again_leaves_the_author(self, world, adam):
+        made, _ = save(world, adam, run_as="definer")
+
+        assert change(world, made, script=SCRIPT) == made
 
     def test_his_own_changes_keep_the_mark(self, world):
         made, _ = save(world, run_as="definer")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from wce.core import audit, versions
-from wce.core.roles import require_administrator
+from wce.core.roles import administers, require_administrator
 from wce.errors import FieldError, WceError, invalid
 from wce.model import Actor, AuditEntry
 from wce.store.session import Session
@@ -114,7 +114,8 @@ class Shelf(Generic[Item]):
     def change(self, transaction: Transaction, item: Item, given: Mapping[str, Any]) -> Item:
         """Set what is given. Who changes more than description and switch becomes the author, as whom `definer` lets it run.
 
-        That mark is its maker's own: when somebody else changes the script it falls, unless he makes it again.
+        That mark is its maker's own: when somebody else changes the script it falls, unless he makes it again. One whose author
+        administers no more has a new one in whoever saves it, even as it is, or nobody could make it work again without changing it.
         """
         actor = transaction.actor.user_id
         given = dict(given)
@@ -122,7 +123,7 @@ class Shelf(Generic[Item]):
         changes = {name: value for name, value in given.items() if value != getattr(item, name)}
         if given.get("run_as") == DEFINER and item.modified_by != actor:
             changes["run_as"] = DEFINER
-        if changes.keys() - _BESIDE:
+        if changes.keys() - _BESIDE or (given.keys() - _BESIDE and not administers(transaction, item.modified_by)):
             if "run_as" not in given and getattr(item, "run_as", CALLER) == DEFINER and item.modified_by != actor:
                 changes["run_as"] = CALLER
             changes |= {"modified_at": transaction.at, "modified_by": actor}

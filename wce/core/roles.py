@@ -33,6 +33,12 @@ def current(transaction: Session | Transaction, actor: Actor) -> Actor:
     return replace(actor, role=actor.scope.lower(role) if actor.scope else role)
 
 
+def administers(transaction: Transaction, user_id: int | None) -> bool:
+    """Whether a user is there, enabled, and administers the cenv."""
+    row = transaction.execute("SELECT role FROM _wce_users WHERE user_id IS ? AND enabled", (user_id,)).fetchone()
+    return row is not None and Role(row[0]).administers
+
+
 def require_administrator(transaction: Transaction, actor: Actor) -> Actor:
     """The actor as he is now; raises `forbidden` unless he is an administrator."""
     now = current(transaction, actor)
