@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.web.callers import PASSWORD, Caller, Clock, sign_in
+from wce.errors import WceError
 from wce.web.access import access
 from wce.web.context import actor
 from wce.web.headers import ResponseClass
@@ -46,6 +47,11 @@ def make_place(make_app: Callable[..., Flask]) -> Callable[..., Place]:
         @access("anyone", ResponseClass.CONTENT, views=True)
         def look(cenv_id: str) -> Response:
             return Response(f"{actor().username} in {cenv_id}")
+
+        @app.get("/<cenv:cenv_id>/private")
+        @access("anyone", ResponseClass.CONTENT, views=True)
+        def private(cenv_id: str) -> Response:
+            raise WceError("not_signed_in")
 
         client = app.test_client(use_cookies=False)
         cenv = client.post("/new", json={"username": "owner", "password": PASSWORD}).json["cenv_id"]
@@ -181,3 +187,14 @@ def test_looking_ends_with_the_session(make_place: Callable[..., Place]) -> None
     place.owner.delete("/sessions")
 
     assert place.get(place.looked_at, Cookie=view, **FOREIGN).text.startswith("public ")
+
+
+@pytest.mark.parametrize(("base_url", "leads"), [("https://wce.example", True), ("", False)])
+def test_the_host_for_content_leads_to_the_login_on_the_other_one(make_place: Callable[..., Place], base_url: str, leads: bool) -> None:
+    place = make_place(content_host=CONTENT, base_url=base_url)
+    private = f"/{place.owner.cenv}/private"
+
+    answer = place.get(private, CONTENT, Accept="text/html")
+
+    login = f'href="https://wce.example/{place.owner.cenv}/login?next={private.replace("/", "%2F")}"'
+    assert (answer.status_code, login in answer.text, "Sign in</a>" in answer.text) == (401, leads, leads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -207,6 +208,16 @@ def test_access_says_who_sees_a_page(owner: Caller, visitor: Caller, invite: Cal
     }
 
     assert statuses == {"public": [200, 200, 200], "user": [401, 200, 200], "admin": [401, 403, 200]}
+
+
+def test_a_browser_without_a_session_is_led_to_a_private_page_by_the_login(owner: Caller, visitor: Caller) -> None:
+    publish(owner, "für/uns", "x", syntax="html", access="user")
+
+    answer = visitor.get("/pages/f%C3%BCr/uns?x=1", headers={"Accept": "text/html,*/*;q=0.8"})
+
+    assert (answer.status_code, urlsplit(answer.headers["Location"]).path) == (303, f"/{owner.cenv}/login")
+    assert parse_qs(urlsplit(answer.headers["Location"]).query) == {"next": [f"/{owner.cenv}/pages/f%C3%BCr/uns?x=1"]}
+    assert visitor.get("/pages/f%C3%BCr/uns", headers={"Accept": "*/*"}).status_code == 401
 
 
 def test_what_is_not_published_is_not_there(owner: Caller, visitor: Caller) -> None:

@@ -54,7 +54,7 @@ def test_without_a_cookie_there_is_no_token_to_give(owner: Caller) -> None:
     assert 'data-csrf=""' in owner.get("/me", headers=BROWSER).text
 
 
-@pytest.mark.parametrize("path", ["/", "/me", "/sessions"])
+@pytest.mark.parametrize("path", ["/", "/me", "/sessions", "/data/St%C3%B6rung%20%221%22"])
 def test_a_browser_without_a_session_is_sent_to_the_login_and_knows_the_way_back(visitor: Caller, path: str) -> None:
     answer = visitor.get(path + "?page=2", headers=BROWSER)
 
@@ -62,6 +62,8 @@ def test_a_browser_without_a_session_is_sent_to_the_login_and_knows_the_way_back
     target = urlsplit(answer.headers["Location"])
     assert target.path == f"/{visitor.cenv}/login"
     assert parse_qs(target.query) == {"next": [f"/{visitor.cenv}{path}?page=2"]}
+    page = visitor.client.get(answer.headers["Location"], headers=BROWSER)
+    assert f'data-next="/{visitor.cenv}{path}?page=2"' in page.text
 
 
 def test_a_program_without_a_session_gets_an_error(visitor: Caller) -> None:

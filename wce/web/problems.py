@@ -74,7 +74,8 @@ def answer(error: WceError, members: Mapping[str, Any] = MappingProxyType({})) -
     services().metrics.refusals.labels(error.code).inc()
     value = {**body(error), **members}
     if responses.wanted(responses.PROBLEM, responses.JSON, responses.HTML) == responses.HTML:
-        response = responses.page("error.html", value["status"], problem=value)
+        login = screens.login_place() if error.code == "not_signed_in" and request.method in ("GET", "HEAD") else ""
+        response = responses.page("error.html", value["status"], problem=value, login=login)
     else:
         response = responses.json(value, value["status"], mimetype=responses.PROBLEM)
         responses.of_class(ResponseClass.API)

@@ -19,8 +19,10 @@ from flask import Response
 from wce.errors import WceError
 from wce.model import Role
 from wce.web import responses
+from wce.web.access import declared
 from wce.web.context import actor, cenv, cenv_settings, current, grants
 from wce.web.current import request
+from wce.web.hosts import without_port
 from wce.web.services import services
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -98,9 +100,24 @@ def show(template: str) -> Response:
 
 
 def to_login() -> Response:
-    """Where a browser goes that opens a screen without a session; it comes back to where it wanted to be."""
-    asked = request().full_path.rstrip("?")
-    return responses.see_other(f"/{cenv()}/login?next={quote(asked, safe='')}")
+    """Where a browser goes that opens a screen or a page without a session."""
+    return responses.see_other(login_place())
+
+
+def login_place() -> str:
+    """The page for signing in, which leads back here; empty on the host for content if nobody has said which the other is."""
+    base = services().settings.base_url if _for_content() else ""
+    if _for_content() and not base:
+        return ""
+    sent = request().query_string.decode("latin-1")
+    asked = f"{quote(request().path)}{'?' if sent else ''}{sent}"
+    return f"{base}/{cenv()}/login?next={quote(asked, safe='')}"
+
+
+def _for_content() -> bool:
+    """Whether this is the host that has nothing of ours."""
+    content_host = services().settings.content_host
+    return bool(content_host) and without_port(request().host) == without_port(content_host)
 
 
 def next_place(asked: str) -> str:
@@ -112,4 +129,7 @@ def next_place(asked: str) -> str:
 
 def wants_login(error: WceError, view: Callable[..., Any] | None) -> bool:
     """Whether this refusal of a browser is better answered by the page for signing in."""
-    return error.code == "not_signed_in" and is_screen(view) and responses.wanted(responses.JSON, responses.HTML) == responses.HTML
+    if error.code != "not_signed_in" or responses.wanted(responses.JSON, responses.HTML) != responses.HTML:
+        return False
+    # From the other host one would be sent back at once, and on and on in a browser that keeps no cookie for it.
+    return is_screen(view) or (declared(view).views and not _for_content())
