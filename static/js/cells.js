@@ -51,6 +51,12 @@ export function oddFilter(text, type) {
   return quoted(asked) === undefined ? oddity(asked, type) : undefined;
 }
 
+/** A text in small letters, in capitals and with one capital, as far as SQLite tells them apart: LIKE takes a for A, and not ä for Ä. */
+function spellings(text) {
+  const plain = way => way.replace(/[A-Z]/g, letter => letter.toLowerCase());
+  return [...new Set([text, text.toLowerCase(), text.toUpperCase(), text.charAt(0).toUpperCase() + text.slice(1).toLowerCase()].map(plain))];
+}
+
 /** One condition of a column's filter: "= 5", "> 3", "!= x", "= ' x'", "null", "not null", else a part of the text. Answers [sql, params]. */
 export function condition(column, text, type) {
   const asked = text.trim(), operator = comparison(asked), infinite = `typeof(${column}) = 'real' AND ${column} IN (9e999, -9e999)`; // JSON has no such numbers: they are shown as NULL
@@ -61,5 +67,6 @@ export function condition(column, text, type) {
   if (operator && typed(operator[2], type) === null) return ['true', []]; // whoever types has come no further yet
   if (operator && /^(any)?$/i.test(type) && Number.isFinite(Number(operator[2] || NaN))) return [`CASE WHEN typeof(${column}) IN ('integer', 'real') THEN ${column} ${operator[1]} CAST(? AS NUMERIC) ELSE ${column} ${operator[1]} ? END`, [operator[2], operator[2]]]; // as what a view works out, it holds the one or the other
   if (operator) return [`${column} ${operator[1]} ?`, [typed(operator[2], type)]];
-  return [`${column} LIKE ? ESCAPE '\\'`, [`%${asked.replace(/[\\%_]/g, '\\$&')}%`]];
+  const ways = spellings(asked.replace(/[\\%_]/g, '\\$&'));
+  return [`(${ways.map(() => `${column} LIKE ? ESCAPE '\\'`).join(' OR ')})`, ways.map(way => `%${way}%`)];
 }

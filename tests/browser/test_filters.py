@@ -40,6 +40,15 @@ def test_a_filter_finds_what_the_screen_shows(readings: Page, column: str, text:
     expect(readings.locator("#grid tbody td:nth-child(2)")).to_have_text(ids)
 
 
+@pytest.mark.parametrize("text", ["ärger", "ÄRGER", "Ärger", "rger"])
+def test_letters_that_are_not_english_are_found_small_and_large(readings: Page, place: Place, text: str) -> None:
+    place.made("/query", {"sql": "INSERT INTO readings (id, remark) VALUES (5, 'Ärger'), (6, 'nur ärger'), (7, 'ÄRGER'), (8, 'Arge')"})
+
+    readings.get_by_label("Search every column").fill(text)
+
+    expect(readings.locator("#grid tbody td:nth-child(2)")).to_have_text(["5", "6", "7"])
+
+
 def test_a_filter_that_compares_with_no_number_says_so(readings: Page) -> None:
     box = readings.get_by_label("Filter value")
     box.fill("> 1,5")
