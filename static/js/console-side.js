@@ -1,6 +1,6 @@
 // Beside the editor: the schema, saved statements and the history.
 import { del, get } from './api.js';
-import { $, $$, empty, fill, h, icon, iconButton } from './dom.js';
+import { $, $$, empty, fill, h, icon, iconButton, noTables } from './dom.js';
 import { ago, date, duration, num } from './format.js';
 import { act, confirm, narrow, toast } from './ui.js';
 
@@ -21,7 +21,7 @@ function tableItem(table) {
 
 function schema() {
   const found = state.tables.filter(table => matches(table.name) || table.columns.some(column => matches(column.name)));
-  if (!state.tables.length) return empty('table-2', 'No tables yet', 'Make the first one: CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT).', h('button', { type: 'button', class: 'btn sm', onclick: () => hooks.open('CREATE TABLE notes (\n  id INTEGER PRIMARY KEY,\n  text TEXT NOT NULL,\n  created_at TEXT DEFAULT CURRENT_TIMESTAMP\n);', 'New table') }, 'Write it for me'));
+  if (!state.tables.length) return noTables('Make the first one: CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT).', h('button', { type: 'button', class: 'btn sm', onclick: () => hooks.open('CREATE TABLE notes (\n  id INTEGER PRIMARY KEY,\n  text TEXT NOT NULL,\n  created_at TEXT DEFAULT CURRENT_TIMESTAMP\n);', 'New table') }, 'Write it for me'));
   return [['Tables', found.filter(table => table.type !== 'view')], ['Views', found.filter(table => table.type === 'view')]].filter(([, list]) => list.length).flatMap(([title, list]) => [h('h2', {}, title, h('em', {}, num(list.length))), ...list.map(tableItem)]);
 }
 

@@ -1,7 +1,7 @@
 // The first screen of a cenv.
 import { CENV, get, rowsUrl } from './api.js';
 import { draw } from './charts.js';
-import { $, $$, empty, fill, h, icon, s } from './dom.js';
+import { $, $$, empty, fill, h, icon, noTables, s } from './dom.js';
 import { ago, bytes, compact, date, duration, num, plural } from './format.js';
 import { act, begin } from './ui.js';
 
@@ -66,7 +66,7 @@ function figures(all) {
 
 function storage() {
   const { tables } = found, most = Math.max(1, ...tables.map(table => table.rows ?? 0));
-  if (!tables.length) return empty('table-2', 'No tables yet', 'Tables that you make or may use are listed here with their rows.', opens('/console') && h('a', { class: 'btn sm', href: `${CENV}/console` }, 'Open the console'));
+  if (!tables.length) return noTables('Tables that you make are listed here with their rows.', opens('/console') && h('a', { class: 'btn sm', href: `${CENV}/console` }, 'Open the console'));
   return h('ul', { class: 'store' }, [...tables].sort((a, b) => (b.rows ?? -1) - (a.rows ?? -1)).slice(0, 6).map(table => h('li', {}, h('b', { class: 'mono ell-1', title: table.name }, opens('/data') ? h('a', { href: rowsUrl(table.name) }, table.name) : table.name), h('span', { class: 'dim' }, table.type),
     table.rows === null ? h('span', {}) : h('progress', { value: table.rows, max: most, 'aria-label': `${table.name}: ${table.rows} rows` }), h('span', { class: 'n' }, table.rows === null ? '' : num(table.rows)))));
 }

@@ -59,6 +59,10 @@ export const iconButton = (label, name, { kind = 'ghost', ...props } = {}) => h(
 /** What stands where nothing is yet: says what would be here and how to begin. */
 export const empty = (name, title, text, ...actions) => h('div', { class: 'nothing' }, icon(name), h('b', {}, title), h('p', {}, text), actions.length ? h('div', { class: 'acts' }, actions) : null);
 
+/** The same where there is no table: only administrators make some, and read how. */
+export const noTables = (text, ...actions) => (['admin', 'owner'].includes(document.body.dataset.role) ? empty('table-2', 'No tables yet', text, ...actions)
+  : empty('table-2', 'No tables for you yet', 'Those that an administrator lets you use are listed here. Ask for a permission.'));
+
 /** What a part of an address says; one that is not well encoded stands for itself, as for the server. */
 export function decoded(part) {
   try { return decodeURIComponent(part); } catch { return part; }

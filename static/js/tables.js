@@ -1,6 +1,6 @@
 // The tables of a cenv.
 import { CENV, get, rowsUrl } from './api.js';
-import { $, empty, fill, h, icon } from './dom.js';
+import { $, empty, fill, h, icon, noTables } from './dom.js';
 import { diagram } from './diagram.js';
 import { plural } from './format.js';
 import { importFile } from './import.js';
@@ -54,7 +54,7 @@ begin(async () => {
   $('#narrow').hidden = tables.length < MANY;
   $('#views').hidden = !tables.some(table => table.type === 'table');
   if (tables.length) draw();
-  else fill($('#tables'), empty('table-2', 'No tables yet', 'Make one here or in the console; tables that somebody lets you use are listed here as well.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console')));
+  else fill($('#tables'), noTables('Make one here or in the console.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console')));
   $('#tables').removeAttribute('aria-busy');
   narrow($('#filter'), draw, ':is(#tables:not([hidden]) tbody tr, #picture:not([hidden]) .er-box)');
   $('#as-list').addEventListener('click', () => view(false));

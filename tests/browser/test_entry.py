@@ -87,7 +87,7 @@ def open_to_visitors(place: Place) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("open_to_visitors")
-def test_visitors_register_where_that_is_allowed(open_page: Open) -> None:
+def test_visitors_register_where_that_is_allowed(open_page: Open, place: Place) -> None:
     page = open_page("/login", who=None)
     page.get_by_role("button", name="Register").click()
     expect(page).to_have_title(re.compile("^Register · "))
@@ -102,6 +102,9 @@ def test_visitors_register_where_that_is_allowed(open_page: Open) -> None:
     form.get_by_role("button", name="Register").click()
 
     expect(page.locator(".who")).to_contain_text("walter")
+    for screen in ("", "data", "console"):
+        page.goto(f"/{place.cenv}/{screen}")
+        expect(page.locator("main")).to_contain_text("Those that an administrator lets you use are listed here")
 
 
 def test_ones_own_password_is_changed(open_page: Open, place: Place) -> None:
