@@ -101,3 +101,12 @@ def test_backups_are_for_everybody_and_fit_a_phone(open_page: Open, place: Place
     page.set_viewport_size({"width": 390, "height": 844})
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_a_backup_is_restored_without_a_search_for_the_button(open_page: Open, place: Place) -> None:
+    made = place.send("POST", "/admin/backups").json()["id"]
+
+    page = open_page("/admin/backups", viewport={"width": 390, "height": 844})
+
+    expect(page.get_by_role("button", name="Restore the backup").first).to_be_in_viewport(ratio=1)
+    place.send("DELETE", f"/admin/backups/{made}")
