@@ -289,7 +289,7 @@ def test_rows_that_come_late_do_not_take_the_place_of_newer_ones(open_page: Open
     expect(page.locator("#count")).to_contain_text("of 240 rows")
     held: list[Route] = []
     page.route(
-        "**/query", lambda route: held.append(route) if "%Customer 1%" in route.request.post_data_json["params"] else route.continue_()
+        "**/query", lambda route: held.append(route) if "%customer 1%" in route.request.post_data_json["params"] else route.continue_()
     )
     search = page.get_by_label("Search every column")
     with page.expect_request("**/query"):
