@@ -56,8 +56,10 @@ class Keeping:
 
     def names(self, parent: str) -> set[str]:
         """The tables that the policies look up of what would change when a row of this one goes."""
-        changed = self._changed(parent)
-        return {name for table in changed & self._looking for name in looked_up(self._principal, self._principal.condition(table).update)}
+        if not self._looking:
+            return set()  # as mostly, and then a large schema need not be followed
+        changed = self._changed(parent) & self._looking
+        return {name for table in changed for name in looked_up(self._principal, self._principal.condition(table).update)}
 
     def gone(self, parent: str, row: str) -> str:
         """Whether something below a row may not be changed, which would be if it went; "" where nothing would."""
