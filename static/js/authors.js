@@ -1,12 +1,12 @@
 // Whose rights a script or page has: its author's, for as long as he administers; then those of whoever saves it next.
 import { get } from './api.js';
-import { h } from './dom.js';
+import { administers, h } from './dom.js';
 
 let able = new Set();
 /** Ask who administers. */
 export async function learnAuthors() {
   const { users } = await get('/admin/users');
-  able = new Set(users.filter(user => user.enabled && ['admin', 'owner'].includes(user.role)).map(user => user.user_id));
+  able = new Set(users.filter(user => user.enabled && administers(user.role)).map(user => user.user_id));
 }
 /** Whether its author administers no more, so that it works no more, or less. */
 export const isOrphan = item => !able.has(item.modified_by);

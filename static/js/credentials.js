@@ -1,6 +1,6 @@
 // One's own second factor and API keys.
 import { CENV, api, del, get, post } from './api.js';
-import { $, button, empty, fill, h, icon, iconButton } from './dom.js';
+import { $, administers, button, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, date, plural } from './format.js';
 import { act, begin, confirm, copy, dialog, field, formDialog, toast } from './ui.js';
 
@@ -50,12 +50,11 @@ async function showFactor() {
 const words = text => text.split(/[\s,]+/).filter(Boolean);
 
 async function newKey() {
-  const administers = ['admin', 'owner'].includes(document.body.dataset.role);
   const made = await formDialog({
     title: 'New API key', action: 'Make the key', text: 'What it may do can only be less than what you may do.',
     fields: [{ name: 'name', label: 'Name', required: true, placeholder: 'nightly report' }, { name: 'days', label: 'Expires after days', type: 'number', min: 1, hint: 'Empty: it does not expire' },
       { name: 'read_only', label: 'May only read', type: 'checkbox', value: true }, { name: 'tables', label: 'Only these tables', placeholder: 'all that you may use', mono: true }, { name: 'endpoints', label: 'Only these endpoints', placeholder: 'all that you may call', mono: true },
-      ...(administers ? [{ name: 'administration', label: 'May administer this cenv', type: 'checkbox' }, { ...password, required: false, hint: 'Asked for where the key may administer' }] : [])],
+      ...(administers() ? [{ name: 'administration', label: 'May administer this cenv', type: 'checkbox' }, { ...password, required: false, hint: 'Asked for where the key may administer' }] : [])],
     submit: given => post('/keys', {
       name: given.name, ...(given.days && { expires_in_days: given.days }), ...(given.password && { password: given.password }),
       scope: { ...(given.read_only && { read_only: true }), ...(given.tables && { tables: words(given.tables) }), ...(given.endpoints && { endpoints: words(given.endpoints) }), ...(given.administration && { administration: true }) },

@@ -59,8 +59,11 @@ export const iconButton = (label, name, { kind = 'ghost', ...props } = {}) => h(
 /** What stands where nothing is yet: says what would be here and how to begin. */
 export const empty = (name, title, text, ...actions) => h('div', { class: 'nothing' }, icon(name), h('b', {}, title), h('p', {}, text), actions.length ? h('div', { class: 'acts' }, actions) : null);
 
+/** Whether somebody of a role administers: who looks at the page, where none is named. */
+export const administers = (role = document.body.dataset.role) => ['admin', 'owner'].includes(role);
+
 /** The same where there is no table: only administrators make some, and read how. */
-export const noTables = (text, ...actions) => (['admin', 'owner'].includes(document.body.dataset.role) ? empty('table-2', 'No tables yet', text, ...actions)
+export const noTables = (text, ...actions) => (administers() ? empty('table-2', 'No tables yet', text, ...actions)
   : empty('table-2', 'No tables for you yet', 'Those that an administrator lets you use are listed here. Ask for a permission.'));
 
 /** What a part of an address says; one that is not well encoded stands for itself, as for the server. */

@@ -1,16 +1,16 @@
 // Permissions as a matrix: a line for each table, a column for each user and for the public.
 import { CENV, del, get, post } from './api.js';
-import { $, empty, fill, h, icon } from './dom.js';
+import { $, administers, empty, fill, h, icon } from './dom.js';
 import { act, begin, formDialog, toast } from './ui.js';
 
 const RIGHTS = [['can_read', 'R', 'Read'], ['can_write', 'W', 'Write'], ['can_delete', 'D', 'Delete'], ['can_grant', 'G', 'Pass on']];
 const held = permission => RIGHTS.filter(([right]) => permission?.[right]);
-const { role, userId } = document.body.dataset, administers = ['owner', 'admin'].includes(role);
+const { userId } = document.body.dataset;
 let grid, tables;
 
 /** The rights on a table that one may give: all, or those that one holds. */
-const mayGive = table => RIGHTS.filter(([right]) => administers || tables.find(item => item.name === table)[right]);
-const open = user => administers || ![Number(userId), 'public'].includes(user.user_id);
+const mayGive = table => RIGHTS.filter(([right]) => administers() || tables.find(item => item.name === table)[right]);
+const open = user => administers() || ![Number(userId), 'public'].includes(user.user_id);
 
 async function change(table, user, permission) {
   const done = await formDialog({
@@ -27,7 +27,7 @@ async function change(table, user, permission) {
 }
 
 function cell(table, user) {
-  if (user.role === 'owner' || user.role === 'admin') return h('td', { class: 'c dim' }, 'all');
+  if (administers(user.role)) return h('td', { class: 'c dim' }, 'all');
   const permission = grid.get(`${table.toLowerCase()}\n${user.user_id}`), rights = held(permission);
   const told = rights.map(([, , label]) => label.toLowerCase()).join(', ') || 'nothing';
   const letters = RIGHTS.map(([right, letter]) => h('i', { class: permission?.[right] ? 'on' : '' }, letter));
@@ -50,21 +50,21 @@ async function letIn() {
 
 /** Accounts by name; for who administers nothing those that hold something on the tables that he may pass on. */
 async function people(permissions) {
-  if (!administers) return [...new Map(permissions.map(({ user_id, username }) => [user_id, { user_id, username }])).values()].sort((a, b) => a.username.localeCompare(b.username));
+  if (!administers()) return [...new Map(permissions.map(({ user_id, username }) => [user_id, { user_id, username }])).values()].sort((a, b) => a.username.localeCompare(b.username));
   const { users } = await get('/admin/users');
   return [{ user_id: 'public', username: 'public', role: 'not signed in' }, ...users.sort((a, b) => a.username.localeCompare(b.username))];
 }
 
 async function show() {
   const [found, { permissions }] = await Promise.all([get('/tables'), get('/admin/permissions')]), all = await people(permissions);
-  tables = found.tables.filter(table => administers || table.can_grant);
+  tables = found.tables.filter(table => administers() || table.can_grant);
   grid = new Map(permissions.map(item => [`${item.table_name.toLowerCase()}\n${item.user_id}`, item]));
   const head = user => h('th', { class: 'c', scope: 'col' }, h('b', {}, user.username), user.role && h('small', {}, user.role));
   fill($('#matrix'), tables.length
     ? h('table', { class: 'list matrix' }, h('thead', {}, h('tr', {}, h('th', {}, 'Table'), all.map(head))), h('tbody', {}, tables.map(({ name }) => h('tr', {}, h('th', { scope: 'row', class: 'mono name', title: name }, name), all.map(user => cell(name, user))))))
-    : !administers ? empty('key-round', 'Nothing to pass on', 'Whoever holds the right to pass on a table gives it to others here. You hold it on none.')
+    : !administers() ? empty('key-round', 'Nothing to pass on', 'Whoever holds the right to pass on a table gives it to others here. You hold it on none.')
     : empty('key-round', 'No tables yet', 'Permissions are given on tables. Make one first.', h('a', { class: 'btn', href: `${CENV}/data` }, icon('table-2'), 'Open the data'))).removeAttribute('aria-busy');
-  $('#let-in').hidden = administers || !tables.length;
+  $('#let-in').hidden = administers() || !tables.length;
 }
 
 $('#let-in').addEventListener('click', () => act(letIn));

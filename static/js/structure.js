@@ -1,10 +1,10 @@
 // What a table is made of; administrators change it here.
 import { CENV, get, ident, rowsUrl } from './api.js';
-import { $, button, h, iconButton } from './dom.js';
+import { $, administers, button, h, iconButton } from './dom.js';
 import { columnSql, followType, sqlDialog, targetOptions, targets, TYPES } from './ddl.js';
 import { act, dialog, field, menu, toastNext } from './ui.js';
 
-const mayChange = table => table.type === 'table' && ['admin', 'owner'].includes(document.body.dataset.role);
+const mayChange = table => table.type === 'table' && administers();
 
 /** The page is made anew after a change: nearly everything on it may be another one. */
 async function changed(told, asked, place = location.href) {

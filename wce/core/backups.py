@@ -87,7 +87,7 @@ class Backups:
     def list(self, cenv: str) -> list[Backup]:
         """All that are whole, newest first."""
         found = []
-        for name in sorted(filter(labels.LABEL.fullmatch, _labels(self._vault.names(cenv))), key=labels.when, reverse=True):
+        for name in sorted(_labels(self._vault.names(cenv)), key=labels.when, reverse=True):
             try:
                 found.append(self.find(cenv, name))
             except WceError as error:
@@ -121,12 +121,12 @@ class Backups:
         """
         now = self._store.now()
         before, until = labels.stamp(now - hours * 3600), labels.stamp(now)
-        return not any(before < labels.when(item)[0] <= until for item in labels.by_clock(_labels(self._vault.names(cenv))))
+        return not any(before < labels.when(item)[0] <= until for item in _labels(self._vault.names(cenv)) if labels.is_by_clock(item))
 
     def prune(self, cenv: str, keep: int) -> None:
         """Let go of all scheduled ones but so many, and of what an interruption has left."""
         names, until = self._vault.names(cenv), labels.stamp(self._store.now())
-        scheduled = sorted(labels.by_clock(_labels(names)), key=labels.when, reverse=True)
+        scheduled = sorted(filter(labels.is_by_clock, _labels(names)), key=labels.when, reverse=True)
         scheduled.sort(key=lambda item: labels.when(item)[0] > until)  # those of a clock that was wrong go first
         for item in scheduled[keep:]:
             self._discard(cenv, item)
@@ -193,8 +193,7 @@ class Backups:
         """Raise `quota_exceeded` where users have made as many as may be kept."""
         if kind == labels.BY_CLOCK or username == OPERATOR.username:
             return
-        names = [name for name in self._vault.names(cenv) if name.endswith(_FACTS) and f"-{labels.BY_CLOCK}-" not in name]
-        if len(names) < MAX_KEPT:
+        if sum(not labels.is_by_clock(item) for item in _labels(self._vault.names(cenv))) < MAX_KEPT:
             return  # without a look into each
         made = [item for item in self.list(cenv) if item.kind != labels.BY_CLOCK and item.created_by != OPERATOR.username]
         if len(made) >= MAX_KEPT:
@@ -235,7 +234,7 @@ class Backups:
 
 def _labels(names: Sequence[str]) -> list[str]:
     """The ids of those that were finished."""
-    return [name.removesuffix(_FACTS) for name in names if name.endswith(_FACTS)]
+    return list(filter(labels.LABEL.fullmatch, (name.removesuffix(_FACTS) for name in names if name.endswith(_FACTS))))
 
 
 def _moment(session: Session) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterable
 from typing import Final
 
 BY_CLOCK: Final = "schedule"
@@ -29,6 +28,6 @@ def when(label: str) -> tuple[str, str]:
     return at, digits
 
 
-def by_clock(names: Iterable[str]) -> list[str]:
-    """Those of them that the clock has made."""
-    return [name for name in names if (found := LABEL.fullmatch(name)) and found[2] == BY_CLOCK]
+def is_by_clock(label: str) -> bool:
+    """Whether the clock has made it."""
+    return f"-{BY_CLOCK}-" in label

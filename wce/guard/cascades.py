@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Final
 
-from wce.guard.keeping import NULLS, REFUSE, Keeping, looked_up, refers, targets
+from wce.guard.keeping import REFUSE, Keeping, looked_up, refers
 from wce.guard.policies import literal
 from wce.guard.principal import Principal
-from wce.guard.references import CHANGES, ForeignKey
+from wce.guard.references import ForeignKey
 from wce.guard.shadows import keys, same_row, source
 from wce.store.sqlite import quote
 
@@ -30,22 +31,17 @@ class Cascades:
         self._own = principal.hidden.own
         self._starts: set[Edge] = set()
         self._goes_on: set[Edge] = set()
-        self._above: dict[str, list[Edge]] = {}
         self._keeping = keeping
         self._find()
         self._noted = {self._key(edge).child for edge in self._starts | self._goes_on}
 
     def _find(self) -> None:
-        principal = self._principal
-        judged = {table: looked_up(principal, found.delete) for table, found in principal.conditions.items() if found.delete}
-        below = {table: names for table in principal.catalogue.tables if (names := self._keeping.names(table))}
-        if judged or below:
-            self._above = self._edges()
-        for table, names in judged.items():
-            # A key of the row itself may be emptied before it goes, and its policy looks at what it holds.
-            self._follow(table, self._stirring(names) | self._changing(table))
-        for table, names in below.items():
-            self._follow(table, self._stirring(names))
+        for table, condition in self._principal.conditions.items():
+            if condition.delete:
+                # A key of the row itself may be emptied before it goes, and its policy looks at what it holds.
+                self._follow(table, self._stirring(looked_up(self._principal, condition.delete)) | self._changing(table))
+        for table in self._principal.catalogue.tables:
+            self._follow(table, self._stirring(self._keeping.names(table)))
 
     def noted(self, child: str) -> str:
         """The table in TEMP for the keys of a child's rows; "" where there is none."""
@@ -103,22 +99,22 @@ class Cascades:
         """(tag, event, condition, step) of the triggers on a parent that note what lies below it and forget that."""
         for number, key in enumerate(self._principal.catalogue.reaches.gone_with(parent)):
             if (parent, number) in self._starts:
-                by = " || '/' || ".join(
-                    [literal(f"{parent}/{number}"), *(f"OLD.{quote(other)}" for other in targets(self._principal, key))]
-                )
+                targets = self._principal.catalogue.reaches.targets(key)
+                by = " || '/' || ".join([literal(f"{parent}/{number}"), *(f"OLD.{quote(other)}" for other in targets)])
                 # Where it is noted itself, so is what lies below it.
                 when = f"WHEN {self.may_go(parent)} IS NULL" if (parent, number) in self._goes_on else ""
                 yield f"bc{number}_", "BEFORE DELETE", when, self._note(key, by, f" WHERE {self._refers(key, 'OLD')}")
                 yield f"ac{number}_", "AFTER DELETE", "", f"DELETE FROM {quote(self.noted(key.child))} WHERE by = {by}"
 
-    def _edges(self) -> dict[str, list[Edge]]:
-        """Those that lead to each table."""
+    @cached_property
+    def _above(self) -> dict[str, list[Edge]]:
+        """Those that lead to each table; where no policy looks anywhere else, nobody asks."""
         catalogue = self._principal.catalogue
         found: dict[str, list[Edge]] = defaultdict(list)
         for parent in catalogue.tables:
             for number, key in enumerate(catalogue.reaches.gone_with(parent)):
                 child = catalogue.tables[key.child]
-                if targets(self._principal, key) and (child.rowid is not None or child.without_rowid):
+                if catalogue.reaches.targets(key) and (child.rowid is not None or child.without_rowid):
                     found[key.child].append((parent, number))
         return found
 
@@ -143,15 +139,15 @@ class Cascades:
         for changed in waiting:
             keys_ = [key for parent in reaches.parents(changed) for key in reaches.changed_with(parent) if key.child == changed]
             for key in keys_:
-                if key.on_delete in NULLS:
+                if key.empties:
                     found.update([key.parent], (parent for parent, _ in self._reaching(key.parent)))
-                if key.on_update in CHANGES and key.parent not in waiting and len(waiting) < _MOST:
+                if key.moves and key.parent not in waiting and len(waiting) < _MOST:
                     waiting.append(key.parent)
         return found
 
     def _follow(self, table: str, tops: set[str]) -> None:
         """Find the ways down to a table from those with whose rows what its policy looks up may go or change."""
-        edges = self._reaching(table)
+        edges = self._reaching(table) if tops else []
         first = [edge for edge in edges if edge[0] in tops]
         waiting = [self._key(edge).child for edge in first]
         met = set[Edge]()

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from wce.guard.principal import Principal
-from wce.guard.references import CHANGES, ForeignKey
+from wce.guard.references import ForeignKey
 from wce.guard.shadows import source
 from wce.store.sqlite import fold, quote
 
 MESSAGE: Final = "wce-policy"  # what RAISE says; `faults` knows it again
 REFUSE: Final = f"SELECT RAISE(ABORT, '{MESSAGE}')"
-NULLS: Final = CHANGES - {"CASCADE"}
 
 
 def looked_up(principal: Principal, condition: str) -> set[str]:
@@ -29,13 +28,8 @@ def looked_up(principal: Principal, condition: str) -> set[str]:
 def refers(principal: Principal, key: ForeignKey, parent: str, child: str) -> str:
     """Whether a row of the child is one of a parent's. The parent stands first, whose collation counts."""
     # Where they are not as many as the columns, SQLite refuses to remove the parent.
-    pairs = zip(targets(principal, key), key.columns, strict=False)
+    pairs = zip(principal.catalogue.reaches.targets(key), key.columns, strict=False)
     return " AND ".join(f"{parent}.{quote(other)} = {child}.{quote(own)}" for other, own in pairs)
-
-
-def targets(principal: Principal, key: ForeignKey) -> list[str]:
-    """The folded columns of the parent that a key points to."""
-    return key.targets or [fold(column) for column in principal.table(key.parent).key]
 
 
 class _Step(NamedTuple):
@@ -51,6 +45,7 @@ class Keeping:
 
     def __init__(self, principal: Principal) -> None:
         self._principal = principal
+        self._reaches = principal.catalogue.reaches
         # Whose policy looks nowhere else is asked when its row changes.
         self._looking = {table for table, condition in principal.conditions.items() if looked_up(principal, condition.update)}
 
@@ -63,7 +58,7 @@ class Keeping:
 
     def gone(self, parent: str, row: str) -> str:
         """Whether something below a row may not be changed, which would be if it went; "" where nothing would."""
-        return _any([found for key in self._keys(parent) if key.on_delete in NULLS for found in self._below(key, row, ())])
+        return _any([found for key in self._keys(parent) if key.empties for found in self._below(key, row, ())])
 
     def triggers(self, parent: str) -> Iterator[tuple[str, str, str]]:
         """(tag, event, condition) of those that keep a row of a parent."""
@@ -71,27 +66,24 @@ class Keeping:
         if gone:
             yield "kd_", "BEFORE DELETE", f"WHEN {gone}"
         for number, key in enumerate(self._keys(parent)):
-            found = _any([*self._below(key, "OLD", ())]) if key.on_update in CHANGES else ""
+            found = _any([*self._below(key, "OLD", ())]) if key.moves else ""
             if found:
                 # UPDATE OF would not fire where the key is called rowid.
-                moves = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in map(quote, targets(self._principal, key)))
+                moves = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in map(quote, self._reaches.targets(key)))
                 yield f"ku{number}_", "BEFORE UPDATE", f"WHEN ({moves}) AND ({found})"
 
     def _keys(self, parent: str) -> list[ForeignKey]:
         """Those by which rows may change with one of a parent."""
-        return [key for key in self._principal.catalogue.reaches.changed_with(parent) if targets(self._principal, key)]
+        return [key for key in self._reaches.changed_with(parent) if self._reaches.targets(key)]
 
     def _onward(self, key: ForeignKey) -> list[ForeignKey]:
         """Those by which rows change with one that this key has changed."""
-        return [
-            other
-            for other in self._keys(key.child)
-            if other.on_update in CHANGES and not set(key.columns).isdisjoint(targets(self._principal, other))
-        ]
+        moved = set(key.columns)
+        return [other for other in self._keys(key.child) if other.moves and not moved.isdisjoint(self._reaches.targets(other))]
 
     def _changed(self, parent: str) -> set[str]:
         """The tables whose rows change when one of a parent goes."""
-        waiting = [key for key in self._keys(parent) if key.on_delete in NULLS]
+        waiting = [key for key in self._keys(parent) if key.empties]
         for key in waiting:
             waiting += [other for other in self._onward(key) if other not in waiting]
         return {key.child for key in waiting}

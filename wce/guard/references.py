@@ -27,6 +27,21 @@ class ForeignKey:
     on_update: str
     on_delete: str
 
+    @property
+    def goes(self) -> bool:
+        """Whether a row is removed with its parent."""
+        return self.on_delete == "CASCADE"
+
+    @property
+    def empties(self) -> bool:
+        """Whether a row loses its key, or gets the usual one, with its parent."""
+        return self.on_delete in _EMPTIES
+
+    @property
+    def moves(self) -> bool:
+        """Whether a row's key changes with that of its parent."""
+        return self.on_update == "CASCADE" or self.on_update in _EMPTIES
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -37,7 +52,7 @@ class Reach:
     deletes: frozenset[str]
 
 
-CHANGES: Final = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
+_EMPTIES: Final = frozenset({"SET NULL", "SET DEFAULT"})
 _MAX_KEPT: Final = 64  # tables, those that were written last
 
 
@@ -60,15 +75,21 @@ class Reaches:
 
     def written_with(self, table: str) -> set[str]:
         """The tables that may be written at once when this one is."""
-        return {key.child for key in self._keys.get(table, ()) if key.parent == table and (_deletes(key) or _updates(key))}
+        return {key.child for key in self._keys.get(table, ()) if key.parent == table and (key.goes or key.empties or key.moves)}
 
     def gone_with(self, table: str) -> list[ForeignKey]:
         """The keys by which rows are removed with one of a table."""
-        return [key for key in self._keys.get(table, ()) if key.parent == table and _deletes(key)]
+        return [key for key in self._keys.get(table, ()) if key.parent == table and key.goes]
 
     def changed_with(self, table: str) -> list[ForeignKey]:
         """The keys by which rows are updated with one of a table."""
-        return [key for key in self._keys.get(table, ()) if key.parent == table and _updates(key)]
+        return [key for key in self._keys.get(table, ()) if key.parent == table and (key.empties or key.moves)]
+
+    def targets(self, key: ForeignKey) -> list[str]:
+        """The folded columns of the parent that a key points to; none where there is no parent."""
+        if key.targets or key.parent not in self._tables:
+            return key.targets
+        return [fold(column) for column in self._tables[key.parent].key]
 
     def parents(self, table: str) -> set[str]:
         """The tables that a table's keys point to."""
@@ -86,23 +107,9 @@ class Reaches:
             seen.add(table)
             waiting += self.written_with(table)
             for key in self._keys.get(table, ()):
-                reads |= {(key.parent, column) for column in _targets(key, self._tables)} | {(key.child, column) for column in key.columns}
-                if key.parent == table and _deletes(key):
+                reads |= {(key.parent, column) for column in self.targets(key)} | {(key.child, column) for column in key.columns}
+                if key.parent == table and key.goes:
                     deletes.add(key.child)
-                if key.parent == table and _updates(key):
+                if key.parent == table and (key.empties or key.moves):
                     updates |= {(key.child, column) for column in key.columns}
         return Reach(frozenset(reads), frozenset(updates), frozenset(deletes))
-
-
-def _deletes(key: ForeignKey) -> bool:
-    return key.on_delete == "CASCADE"
-
-
-def _updates(key: ForeignKey) -> bool:
-    return key.on_delete in CHANGES - {"CASCADE"} or key.on_update in CHANGES
-
-
-def _targets(key: ForeignKey, tables: Mapping[str, Keyed]) -> list[str]:
-    if key.targets or key.parent not in tables:
-        return key.targets
-    return [fold(column) for column in tables[key.parent].key]

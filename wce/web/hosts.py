@@ -45,6 +45,11 @@ def is_content_host(said: str, allowed: tuple[str, ...], content_host: str) -> b
     return False
 
 
+def place(path: str, query: str) -> str:
+    """An address without its host, as a client sends it; the query has been sent so."""
+    return f"{quote(path)}{'?' if query else ''}{query}"
+
+
 def keep_apart(incoming: Request, declaration: Access, content_host: str, *, here: bool, ticket: str = "") -> None:
     """Raise unless the answer belongs on the host that was asked; `here` is whether that is the one for content.
 
@@ -57,4 +62,4 @@ def keep_apart(incoming: Request, declaration: Access, content_host: str, *, her
     if here or incoming.method not in ("GET", "HEAD"):
         raise WceError("wrong_host", f"This address is on {'the main host' if here else content_host}.")
     asked = "&".join(part for part in (incoming.query_string.decode("latin-1"), f"view={ticket}" if ticket else "") if part)
-    raise Elsewhere(f"{incoming.scheme}://{content_host}{quote(incoming.path)}{'?' if asked else ''}{asked}")
+    raise Elsewhere(f"{incoming.scheme}://{content_host}{place(incoming.path, asked)}")

@@ -18,11 +18,10 @@ from flask import Response
 
 from wce.errors import WceError
 from wce.model import Role
-from wce.web import responses
+from wce.web import hosts, responses
 from wce.web.access import declared
 from wce.web.context import actor, cenv, cenv_settings, current, grants
 from wce.web.current import request
-from wce.web.hosts import without_port
 from wce.web.services import services
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -106,18 +105,19 @@ def to_login() -> Response:
 
 def login_place() -> str:
     """The page for signing in, which leads back here; empty on the host for content if nobody has said which the other is."""
-    base = services().settings.base_url if _for_content() else ""
-    if _for_content() and not base:
-        return ""
-    sent = request().query_string.decode("latin-1")
-    asked = f"{quote(request().path)}{'?' if sent else ''}{sent}"
+    base = ""
+    if _for_content():
+        base = services().settings.base_url
+        if not base:
+            return ""
+    asked = hosts.place(request().path, request().query_string.decode("latin-1"))
     return f"{base}/{cenv()}/login?next={quote(asked, safe='')}"
 
 
 def _for_content() -> bool:
     """Whether this is the host that has nothing of ours."""
-    content_host = services().settings.content_host
-    return bool(content_host) and without_port(request().host) == without_port(content_host)
+    settings = services().settings
+    return hosts.is_content_host(request().environ.get("HTTP_HOST", ""), settings.hosts, settings.content_host)
 
 
 def next_place(asked: str) -> str:

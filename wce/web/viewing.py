@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from flask import Request
 from werkzeug.http import dump_cookie
 
@@ -14,7 +12,7 @@ from wce.errors import WceError
 from wce.store.session import Session
 from wce.web import cookies
 from wce.web.headers import MORE_KEY
-from wce.web.hosts import Elsewhere
+from wce.web.hosts import Elsewhere, place
 from wce.web.services import Services
 
 _TICKET = "view"  # in the query, from our own host to that for content
@@ -44,7 +42,7 @@ def _take(incoming: Request, session: Session, app: Services, ticket: str, whenc
     environ = incoming.environ
     environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Set-Cookie", cookie)]
     rest = "&".join(part for part in incoming.query_string.decode("latin-1").split("&") if not part.startswith(f"{_TICKET}="))
-    raise Elsewhere(f"{quote(incoming.path)}{'?' if rest else ''}{rest}")
+    raise Elsewhere(place(incoming.path, rest))
 
 
 def _known(session: Session, app: Services, token: str, whence: tuple[str, str]) -> Authenticated | None:
