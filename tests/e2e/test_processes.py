@@ -191,6 +191,7 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_counted_twice(
 def test_workers_end_with_their_parent(start_server: Callable[..., Any]) -> None:
     server = start_server()
     orphans = set(workers(server))
+    assert orphans
 
     server.process.kill()
 
