@@ -276,6 +276,19 @@ def test_the_password_for_an_administering_key_must_be_right(owner: Caller) -> N
     assert answer.json["code"] == "bad_credentials"
 
 
+def test_a_scope_follows_a_table_that_is_renamed(owner: Caller) -> None:
+    notes(owner)
+    program, other = with_key(owner, {"tables": ["Notes", "secrets"]}), with_key(owner, {"tables": ["secrets"]})
+
+    owner.sql("ALTER TABLE notes RENAME TO pages")
+    owner.sql("CREATE TABLE notes (text TEXT)")
+
+    assert run(program, "SELECT text FROM pages") == (200, "")
+    assert run(program, "SELECT text FROM notes")[0] == 404
+    assert run(other, "SELECT text FROM pages")[0] == 404
+    assert [key["scope"]["tables"] for key in owner.get("/keys").json["keys"]] == [["secrets"], ["pages", "secrets"]]
+
+
 @pytest.mark.parametrize("role", ["owner", "editor"])
 def test_a_scope_narrows_to_its_tables_and_to_reading(owner: Caller, invite: Callable[..., Caller], role: str) -> None:
     notes(owner)

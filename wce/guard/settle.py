@@ -14,6 +14,11 @@ from wce.guard.weights import MAX_WEIGHT
 from wce.store.sqlite import fold
 
 _BY_TABLE: Final = ("_wce_table_permissions", "_wce_row_policies")
+_RESCOPE: Final = (
+    "UPDATE _wce_api_keys SET scope = json_set(scope, '$.tables', json((SELECT json_group_array("
+    "CASE WHEN value = :old COLLATE NOCASE THEN :new ELSE value END) FROM json_each(scope, '$.tables'))))"
+    " WHERE EXISTS (SELECT 1 FROM json_each(scope, '$.tables') WHERE value = :old COLLATE NOCASE)"
+)
 
 
 def settle(link: Link, plan: Plan, before: Catalogue, after: Catalogue) -> None:
@@ -27,9 +32,10 @@ def settle(link: Link, plan: Plan, before: Catalogue, after: Catalogue) -> None:
     moved = plan.renamed
     if moved is not None and moved[0] in old - new and moved[1] in new - old:
         _forget(link, moved[1])
-        for table in _BY_TABLE:
-            link.execute(f"UPDATE {table} SET table_name = ? WHERE table_name = ?", (after.tables[moved[1]].name, moved[0]))
-        link.execute("UPDATE _wce_hooks SET table_name = ? WHERE table_name = ?", (after.tables[moved[1]].name, moved[0]))
+        names = {"old": moved[0], "new": after.tables[moved[1]].name}
+        for table in (*_BY_TABLE, "_wce_hooks"):
+            link.execute(f"UPDATE {table} SET table_name = :new WHERE table_name = :old", names)
+        link.execute(_RESCOPE, names)
     else:
         for name in old ^ new:
             _forget(link, name)
