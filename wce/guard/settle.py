@@ -11,6 +11,7 @@ from wce.guard.catalogue import MAX_DEFINITIONS, Catalogue
 from wce.guard.link import Link
 from wce.guard.plan import Plan
 from wce.guard.weights import MAX_WEIGHT
+from wce.model import Params
 from wce.store.sqlite import fold
 
 _BY_TABLE: Final = ("_wce_table_permissions", "_wce_row_policies")
@@ -32,7 +33,7 @@ def settle(link: Link, plan: Plan, before: Catalogue, after: Catalogue) -> None:
     moved = plan.renamed
     if moved is not None and moved[0] in old - new and moved[1] in new - old:
         _forget(link, moved[1])
-        names = {"old": moved[0], "new": after.tables[moved[1]].name}
+        names: Params = {"old": moved[0], "new": after.tables[moved[1]].name}
         for table in (*_BY_TABLE, "_wce_hooks"):
             link.execute(f"UPDATE {table} SET table_name = :new WHERE table_name = :old", names)
         link.execute(_RESCOPE, names)
