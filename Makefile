@@ -28,7 +28,7 @@ demo: ## load the Chinook music shop into the running server and show what its t
 	@.venv/bin/python examples/demo.py $(ARGS)
 
 test: lint types packages ## lint, types and every test, with branch coverage
-	@$(PYTHON_M) pytest -n $(TESTERS) --cov --cov-report=term:skip-covered $(ARGS)
+	@$(PYTHON_M) pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term:skip-covered $(ARGS)
 
 packages: ## have Debian install what the tests need
 	@.ci/system redis-server:redis-server

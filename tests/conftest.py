@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
 STOP_SECONDS = 35  # the server gives running requests 30
 # What these ask runs in other processes, or tests that stand nearer to it cover it with less; without coverage they take half as long.
+# So do those that are marked as slow, most of which are random.
 UNCOVERED = frozenset({"browser", "e2e", "examples", "security"})
 # Without these Chromium asks hosts of its maker for news, which a closed network refuses, many at a time.
 BROWSER = [
@@ -56,7 +57,7 @@ settings.load_profile("same")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(ROOT / "tests").parts[0] in UNCOVERED:
+        if item.path.relative_to(ROOT / "tests").parts[0] in UNCOVERED or item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.no_cover)
 
 

@@ -151,6 +151,7 @@ def test_a_statement_that_has_become_slow_twice_gets_a_transaction(shop):
     assert texts[0].endswith("BEGIN")
 
 
+@pytest.mark.slow
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.sampled_from(["read", "insert", "hide", "policy", "schema", "revoke", "allow"]), max_size=15))
 def test_every_answer_is_that_of_a_session_which_was_just_opened(shop, steps):

@@ -201,6 +201,7 @@ ASKED = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from(ASKED)), max_size=20))
 def test_every_answer_is_that_of_a_session_which_was_just_opened(shop, steps):

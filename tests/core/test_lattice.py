@@ -178,7 +178,7 @@ class Society(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestSociety = pytest.mark.no_cover(Society.TestCase)  # what is random says nothing about coverage, and runs twice as fast without it
+TestSociety = pytest.mark.slow(Society.TestCase)
 TestSociety.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )

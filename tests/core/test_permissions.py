@@ -237,6 +237,7 @@ def test_the_public_passes_nothing_on(shop):
     assert refused(give, shop, shop.visitor, shop.add("bob"), READ) == "forbidden"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.EDITOR, Role.ADMIN])
 def test_passing_on_is_allowed_exactly_when_it_moves_nothing_but_what_the_actor_holds(shop, role):
     actor, target = shop.add("actor", role), shop.add("target", Role.EDITOR)

@@ -8,8 +8,6 @@ import pytest
 
 from tests.fuzz.calls import application, fuzz
 
-pytestmark = pytest.mark.no_cover  # what is random says nothing about coverage, and runs twice as fast without it
-
 
 @pytest.mark.slow
 def test_random_calls_of_every_operation_bring_no_error_of_ours(tmp_path: Path) -> None:
