@@ -1,7 +1,7 @@
 // What a statement answered: rows, a chart of them, JSON.
 import { post, save, send } from './api.js';
 import { draw as drawChart } from './charts.js';
-import { $, $$, fill, h, icon } from './dom.js';
+import { $, $$, chooseTab, fill, h, icon } from './dom.js';
 import { duration, num, plural } from './format.js';
 import { grid, kindOf, tsv, unique } from './grid.js';
 import { act, copy, menu, toast } from './ui.js';
@@ -35,7 +35,7 @@ function redraw() {
 
 /** Turn to grid, chart, both, json or plan. */
 export function view(name) {
-  for (const tab of $$('[data-view]')) tab.setAttribute('aria-selected', tab.dataset.view === name);
+  chooseTab($$('[data-view]'), tab => tab.dataset.view === name);
   $('#res-body').className = `res-body view-${name}`;
   const parts = { grid: ['grid'], chart: ['chart'], both: ['grid', 'chart'], json: ['json'], plan: ['plan'] }[name];
   for (const id of ['grid', 'chart', 'json', 'plan']) $('#' + id).hidden = !parts.includes(id);

@@ -1,6 +1,6 @@
 // Beside the editor: the schema, saved statements and the history.
 import { del, get } from './api.js';
-import { $, $$, empty, fill, h, icon, iconButton, noTables } from './dom.js';
+import { $, $$, chooseTab, empty, fill, h, icon, iconButton, noTables } from './dom.js';
 import { ago, date, duration, num } from './format.js';
 import { act, confirm, narrow, toast } from './ui.js';
 
@@ -65,7 +65,7 @@ export async function start(given) {
   hooks = given;
   for (const tab of $$('[data-side]')) tab.addEventListener('click', () => {
     state.kind = tab.dataset.side;
-    for (const other of $$('[data-side]')) other.setAttribute('aria-selected', other === tab);
+    chooseTab($$('[data-side]'), other => other === tab);
     draw();
   });
   narrow($('#filter'), draw, '#side-list :is(summary, .remembered)');

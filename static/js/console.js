@@ -6,7 +6,7 @@ import { asUser, showPolicies, startAs } from './console-as.js';
 import { explain } from './console-plan.js';
 import { showFailure, showResult, view, wireResults } from './console-results.js';
 import { draw as drawSide, known, refreshSchema, start } from './console-side.js';
-import { $, debounce, fill, h, icon } from './dom.js';
+import { $, chooseTab, debounce, fill, h, icon } from './dom.js';
 import { buildQuery } from './query-builder.js';
 import { wireSplit } from './split.js';
 import { name, proposals, statements } from './sql.js';
@@ -59,11 +59,12 @@ function close(doc) {
 }
 function drawTabs() {
   fill($('#docs'), docs.map(doc => {
-    doc.tab = h('button', { type: 'button', role: 'tab', 'aria-selected': doc === active, title: 'Delete or middle click closes it', onclick: () => show(doc), onauxclick: event => { if (event.button === 1) close(doc); },
+    doc.tab = h('button', { type: 'button', role: 'tab', 'aria-controls': 'editor', title: 'Delete or middle click closes it', onclick: () => show(doc), onauxclick: event => { if (event.button === 1) close(doc); },
       onkeydown: event => { if (event.key === 'Delete') close(doc); } },
     icon('file-code-2'), h('span', {}, doc.name), h('i', { class: 'dirty', hidden: doc.text.value === doc.kept, role: 'img', 'aria-label': 'not saved', title: 'Not saved under a name' }));
     return doc.tab;
   }));
+  chooseTab(docs.map(doc => doc.tab), tab => tab === active?.tab);
   document.title = `${active?.name ?? 'Statement'} · ${HERE}`;
   active?.tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }

@@ -32,6 +32,14 @@ function put(el, props) {
   }
 }
 
+/** Choose the tab for which `is` holds; the panel that all of them control is called by it. */
+export function chooseTab(tabs, is) {
+  for (const tab of tabs) {
+    tab.setAttribute('aria-selected', is(tab));
+    if (is(tab)) $('#' + tab.getAttribute('aria-controls')).setAttribute('aria-label', tab.textContent.trim());
+  }
+}
+
 const flat = children => children.flat(9).filter(child => child !== null && child !== undefined && child !== false);
 
 const controls = el => $$('a[href], button, input, select, textarea, summary, [tabindex]', el);

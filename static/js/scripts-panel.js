@@ -1,6 +1,6 @@
 // Below the editor of scripts: trying one, its runs, its versions.
 import { Problem, get, post } from './api.js';
-import { $, $$, button, decoded, empty, fill, h, icon } from './dom.js';
+import { $, $$, button, chooseTab, decoded, empty, fill, h, icon } from './dom.js';
 import { ago, date, duration, plural } from './format.js';
 import { act, field, showErrors, values } from './ui.js';
 import { listVersions } from './versions.js';
@@ -80,7 +80,7 @@ async function drawRuns(box) {
 
 export function show(name) {
   panel = name;
-  for (const tab of $$('[data-panel]')) tab.setAttribute('aria-selected', tab.dataset.panel === name);
+  chooseTab($$('[data-panel]'), tab => tab.dataset.panel === name);
   if (!current) return;
   if (name === 'try') { drawTry(); return; }
   const box = h('div'), of = current; // what comes late comes into a box that is not shown any more

@@ -105,6 +105,25 @@ def test_the_rows_of_a_statement_are_read_out_cell_by_cell(open_page: Open) -> N
     expect(page.locator(".verdicts")).to_contain_text("allowed")
 
 
+def test_tabs_name_the_panel_that_they_turn_to(open_page: Open) -> None:
+    page = ready(open_page("/console"))
+    expect(page.get_by_role("tabpanel")).to_have_count(3)
+    expect(page.get_by_role("tabpanel", name="Statement", exact=True)).to_be_visible()
+
+    page.get_by_role("tab", name="Schema").press("ArrowRight")
+    expect(page.get_by_role("tabpanel", name="Saved")).to_be_visible()
+    page.get_by_role("tab", name="Chart").press("ArrowLeft")
+    expect(page.get_by_role("tabpanel", name="Results")).to_be_visible()
+    page.get_by_role("button", name="New statement").press("Enter")
+    expect(page.get_by_role("tabpanel", name="Statement 2")).to_be_visible()
+    assert_accessible(page)
+
+    page = ready(open_page("/editor/scripts"))
+    page.get_by_role("tab", name="Try").press("ArrowRight")
+    expect(page.get_by_role("tabpanel", name="Runs")).to_be_visible()
+    assert_accessible(page)
+
+
 def test_what_is_published_is_what_one_looks_at(open_page: Open, place: Place) -> None:
     made = place.made("/admin/templates", {"name": "news/today", "syntax": "html", "content": "<p>old</p>"})
     page = ready(open_page("/editor/templates#news/today"))
