@@ -2,12 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyotp
 import pytest
 
-from wce.core import keys
+from wce.core import keys, logins, totp
 from wce.core.roles import require_administrator
 from wce.errors import WceError
-from wce.model import Role, Scope
+from wce.model import Actor, Role, Scope
+
+
+def signed_in(world) -> Actor:
+    """The owner in a session of its own."""
+    made = logins.log_in(world.session, world.passwords, world.tokens, world.config, world.visitor, "Olivia", world.password)
+    return replace(world.owner, session_id=made.session_id)
 
 
 @pytest.mark.parametrize(
@@ -31,12 +38,38 @@ def test_a_scope_of_a_newer_version_closes_the_key() -> None:
 
 
 def test_a_key_of_an_administrator_is_none_in_a_transaction_either(world) -> None:
-    held = replace(world.owner, role=Role.EDITOR, key_id=1, scope=Scope())
+    made, _ = keys.create_key(world.session, world.passwords, world.owner, "x", Scope())
+    held = replace(world.owner, role=Role.EDITOR, key_id=made.id, scope=Scope())
 
     with world.session.transaction(held) as transaction, pytest.raises(WceError) as caught:
         require_administrator(transaction, held)
 
     assert caught.value.code == "forbidden"
+
+
+def test_who_was_put_out_while_he_asked_leaves_no_key_behind(world) -> None:
+    thief = signed_in(world)
+    logins.change_password(
+        world.session, world.passwords, world.tokens, world.config, signed_in(world), world.password, "another horse", end_keys=True
+    )
+
+    with pytest.raises(WceError) as caught:
+        keys.create_key(world.session, world.passwords, thief, "x", Scope())
+
+    assert caught.value.code == "bad_token"
+    assert keys.list_keys(world.session, world.owner) == []
+
+
+def test_who_was_put_out_while_he_asked_leaves_no_second_factor_of_his_behind(world) -> None:
+    thief = signed_in(world)
+    secret = totp.begin(world.session, world.passwords, thief, world.password).secret
+    logins.change_password(world.session, world.passwords, world.tokens, world.config, signed_in(world), world.password, "another horse")
+
+    with pytest.raises(WceError) as caught:
+        totp.confirm(world.session, thief, pyotp.TOTP(secret).at(int(world.clock())))
+
+    assert caught.value.code == "bad_token"
+    assert not totp.status(world.session, world.owner).enabled
 
 
 def test_a_password_that_changes_while_it_is_checked_makes_no_key(world, monkeypatch) -> None:

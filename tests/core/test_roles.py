@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -41,5 +42,20 @@ def test_who_was_disabled_meanwhile_does_nothing_any_more(world):
 
     with world.session.transaction(admin) as transaction, pytest.raises(WceError) as caught:
         current(transaction, admin)
+
+    assert caught.value.code == "bad_token"
+
+
+@pytest.mark.parametrize(("entry", "table"), [({"session_id": "s"}, "_wce_sessions"), ({"key_id": 1}, "_wce_api_keys")])
+def test_who_came_by_a_session_or_a_key_that_has_ended_does_nothing_any_more(world, entry, table):
+    world.sql("INSERT INTO _wce_sessions VALUES ('s', 1, 'h', 0, 9999999999, 0, '', '')")
+    world.sql("INSERT INTO _wce_api_keys (id, user_id, name, key_hash, scope, created_at) VALUES (1, 1, 'x', 'h', '{}', 0)")
+    held = replace(world.owner, **entry)
+    with world.session.transaction(held) as transaction:
+        assert current(transaction, held).role is Role.OWNER
+    world.sql(f"DELETE FROM {table}")
+
+    with world.session.transaction(held) as transaction, pytest.raises(WceError) as caught:
+        current(transaction, held)
 
     assert caught.value.code == "bad_token"

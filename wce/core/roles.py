@@ -29,8 +29,20 @@ def current(transaction: Session | Transaction, actor: Actor) -> Actor:
     row = transaction.execute("SELECT role FROM _wce_users WHERE user_id = ? AND enabled", (actor.user_id,)).fetchone()
     if row is None:
         raise WceError("bad_token")
+    _require_entry(transaction, actor)
     role = Role(row[0])
     return replace(actor, role=actor.scope.lower(role) if actor.scope else role)
+
+
+def _require_entry(transaction: Session | Transaction, actor: Actor) -> None:
+    """Raise `bad_token` unless the session or key by which the actor came is still there.
+
+    Who is put out of an account must not leave another key to it behind with what he had just sent.
+    """
+    for table, column, entry in (("_wce_sessions", "session_id", actor.session_id), ("_wce_api_keys", "id", actor.key_id)):
+        held = f"SELECT 1 FROM {table} WHERE {column} = ? AND user_id = ?"
+        if entry is not None and transaction.execute(held, (entry, actor.user_id)).fetchone() is None:
+            raise WceError("bad_token")
 
 
 def administers(transaction: Transaction, user_id: int | None) -> bool:

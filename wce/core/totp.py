@@ -12,7 +12,7 @@ from typing import Final
 
 import pyotp
 
-from wce.core import audit
+from wce.core import audit, roles
 from wce.core.passwords import Passwords
 from wce.core.roles import may_act_on, require_administrator
 from wce.core.users import find_user, prove, require_still
@@ -85,6 +85,7 @@ def begin(session: Session, passwords: Passwords, actor: Actor, password: str) -
 def confirm(session: Session, actor: Actor, code: str) -> list[str]:
     """The first code of a new device: from now on logins ask for one. Answers the recovery codes, which nobody can look up again."""
     with session.transaction(actor) as transaction:
+        roles.current(transaction, actor)
         row = transaction.execute("SELECT pending_secret FROM _wce_second_factors WHERE user_id = ?", (actor.user_id,)).fetchone()
         if row is None or row[0] is None:
             raise WceError("not_found", "No second factor is being set up.")
