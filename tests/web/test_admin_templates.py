@@ -159,6 +159,27 @@ def test_a_preview_is_a_page_of_which_nothing_is_kept(owner: Caller) -> None:
     assert len(owner.get("/admin/templates").json["templates"]) == 1
 
 
+def test_a_preview_of_what_somebody_else_has_saved_does_no_more_than_its_page(owner: Caller, invite: Callable[..., Caller]) -> None:
+    owner.sql("CREATE TABLE salaries (sum INTEGER)")
+    owner.sql("INSERT INTO salaries VALUES (4711)")
+    adam = invite("adam", "admin")
+    text = {"name": "index", "syntax": "jinja", "content": '{{ query_one("SELECT sum FROM salaries").sum }}'}
+    save(adam, **text)
+
+    def previewed(**changes: str) -> tuple[int, bool]:
+        answer = owner.post("/admin/templates/preview", text | changes)
+        return answer.status_code, "4711" in answer.text
+
+    assert previewed() == (200, True)
+    owner.put(f"/admin/users/{adam.user_id}", {"role": "viewer"})
+    assert previewed() == (502, False)
+    owner.put(f"/admin/users/{adam.user_id}", {"enabled": False})
+    assert previewed() == (403, False)
+    owner.delete(f"/admin/users/{adam.user_id}")
+    assert previewed() == (403, False)
+    assert previewed(content=text["content"] + "!") == (200, True), "what one writes is one's own"
+
+
 def test_a_preview_that_fails_tells_its_author_why(owner: Caller) -> None:
     answer = owner.post("/admin/templates/preview", {"syntax": "jinja", "content": '\n{{ query("SELECT x FROM no_table") }}', "name": "a"})
 

@@ -77,7 +77,10 @@ def preview(cenv_id: str, body: Preview) -> Response:
     site = site_of(cenv_id)
     held = site.by_name.get(body.name)
     blank = Template(0, body.name, "", "", body.syntax, "", None, False, "admin", CALLER, 0, 0, None, None)
-    template = replace(held or blank, syntax=body.syntax, content=body.content, rendered=None, run_as=CALLER, modified_by=author.user_id)
+    # Who looks at what somebody else has saved lends that no rights of his own: it does what it would do as a page.
+    theirs = held is not None and (held.syntax, held.content) == (body.syntax, body.content)
+    writer = held.modified_by if held is not None and theirs else author.user_id
+    template = replace(held or blank, syntax=body.syntax, content=body.content, rendered=None, run_as=CALLER, modified_by=writer)
     path = "/" + body.name
     request = incoming.page(path, body.params) | {"query": body.query}
     visit = Visit(cenv_id, who(), cenv_settings(), site, template, path, request, incoming.user(author))
