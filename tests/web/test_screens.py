@@ -104,6 +104,26 @@ def test_the_login_leads_to_places_of_its_own_cenv_only(owner: Caller, visitor: 
     assert f'data-next="/{owner.cenv}/"' in page.text
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("asked", ["/api/pay", "/api%2Fpay", "/./api/pay", "/admin/export", "/admin/backups/x", "/nowhere"])
+def test_somebody_elses_link_leads_through_the_login_to_no_script_and_no_file(visitor: Caller, asked: str, site: str) -> None:
+    query = {"next": f"/{visitor.cenv}{asked}"}
+
+    answer = visitor.get("/login", query_string=query, headers=BROWSER | {"Sec-Fetch-Site": site})
+    own = visitor.get("/login", query_string=query, headers=BROWSER | {"Sec-Fetch-Site": "same-origin"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/{visitor.cenv}/login")
+    assert f'data-next="/{visitor.cenv}{asked}"' in own.text
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("asked", ["/", "/sessions?page=2", "/data/a%2Fb", "/pages/", "/pages/posts/1"])
+def test_somebody_elses_link_leads_through_the_login_to_screens_and_pages(visitor: Caller, asked: str, site: str) -> None:
+    answer = visitor.get("/login", query_string={"next": f"/{visitor.cenv}{asked}"}, headers=BROWSER | {"Sec-Fetch-Site": site})
+
+    assert f'data-next="/{visitor.cenv}{asked}" data-foreign' in answer.text
+
+
 def test_the_login_says_whether_one_may_register(owner: Caller, visitor: Caller) -> None:
     owner.put("/admin/config", {"title": "Acme", "allow_registration": True})
 

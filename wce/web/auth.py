@@ -15,7 +15,7 @@ from wce.store.session import Session
 from wce.web import account_bodies, bodies, cookies, delays, responses
 from wce.web.access import access
 from wce.web.context import actor, cenv, cenv_settings, current, grants, own_origin
-from wce.web.screens import next_place, screen
+from wce.web.screens import next_place, only_shows, screen
 from wce.web.services import services
 
 bp = Blueprint("auth", __name__, url_prefix="/<cenv:cenv_id>")
@@ -31,7 +31,9 @@ def how_to_log_in(cenv_id: str) -> Response:
     onwards = next_place(request.args.get("next", ""))
     if actor().role is not Role.PUBLIC:
         return responses.see_other(onwards)
-    foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"
+    foreign = cookies.is_foreign(request.headers.get("Sec-Fetch-Site"))
+    if foreign and not only_shows(onwards):
+        return responses.see_other(f"/{cenv_id}/login")  # nobody else's link has a script act for whoever follows it
     name = config.title or f"cenv {cenv_id[:8]}"
     return responses.page("login.html", config=config, cenv=cenv_id, cenv_name=name, foreign=foreign, next=onwards)
 

@@ -53,6 +53,20 @@ def counts(method: str, headers: Headers, own_origin: str) -> bool:
     return site == "same-origin" or (site == "none" and method in SAFE)
 
 
+def is_foreign(site: str | None) -> bool:
+    """Whether a browser says, as Sec-Fetch-Site, that somebody else's page had it send this; a page in a sandbox is one."""
+    return site in ("cross-site", "same-site")
+
+
+def require_own_page(site: str | None) -> None:
+    """Raise `forbidden` for what a foreign page has a browser send where no session is asked for, such as logins.
+
+    It could make cenvs from the visitor's place in the network, and use up what his address may ask for.
+    """
+    if is_foreign(site):
+        raise WceError("forbidden", "Pages of other sites may not have a browser send this.")
+
+
 def require_csrf(method: str, headers: Headers, expected: str) -> None:
     """Raise `csrf` for an unsafe method without the session's own token."""
     if method not in SAFE and not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(), expected.encode()):

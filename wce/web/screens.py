@@ -12,16 +12,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from flask import Response
+from werkzeug.exceptions import HTTPException
 
 from wce.errors import WceError
 from wce.model import Role
 from wce.web import hosts, responses
 from wce.web.access import declared
 from wce.web.context import actor, cenv, cenv_settings, current, grants
-from wce.web.current import request
+from wce.web.current import application, request
 from wce.web.services import services
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -125,6 +126,16 @@ def next_place(asked: str) -> str:
     home = f"/{cenv()}/"
     inside = asked.startswith(home) and _PLACE.fullmatch(asked) and not _CLIMBS.search(asked)
     return asked if inside else home
+
+
+def only_shows(place: str) -> bool:
+    """Whether a place of this server is a screen or a page, and no script or file that is sent because somebody asks for it."""
+    try:
+        endpoint, _ = application().url_map.bind("").match(unquote(place.partition("?")[0]), "GET")
+    except HTTPException:
+        return False
+    view = application().view_functions[endpoint]
+    return is_screen(view) or declared(view).views
 
 
 def wants_login(error: WceError, view: Callable[..., Any] | None) -> bool:
