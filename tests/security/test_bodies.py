@@ -183,3 +183,18 @@ def test_few_files_of_one_sender_come_in_at_once() -> None:
 
     del held[0]
     assert send("192.0.2.1").paid
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_somebody_else_has_no_browser_send_a_file_for_a_new_cenv(site: str) -> None:
+    counters = Counters()
+    admission = Admission(Settings(min_free_mb=0, rate_limit_new="1 per hour"), Tokens("k" * 32), counters)
+
+    def send(**headers: str) -> Admitted:
+        names = {"CONTENT_TYPE": "multipart/form-data; boundary=x", "CONTENT_LENGTH": "50000000"} | headers
+        return admission.admit(1000, Head("POST", "/new", names, "192.0.2.1"))
+
+    with pytest.raises(WceError, match="Pages of other sites"):
+        send(SEC_FETCH_SITE=site)
+
+    assert send(SEC_FETCH_SITE="same-origin").paid, "and it was not counted either"

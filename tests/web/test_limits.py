@@ -155,3 +155,26 @@ def test_signing_in_again_does_not_reset_a_users_window(owner: Caller) -> None:
     again = owner.client.post(f"/{owner.cenv}/login", json={"username": "owner", "password": PASSWORD}).json["token"]
 
     assert replace(owner, token=again).get("/me").status_code == 429
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["/{cenv}/login", "/{cenv}/register", "/new", "/undelete"])
+def test_pages_of_others_use_up_nothing_of_what_their_visitor_may_do(make_app: Callable[..., Flask], path: str, site: str) -> None:
+    client = make_app(rate_limit_login="10 per minute", rate_limit_new="10 per minute").test_client(use_cookies=False)
+    owner = founded(client)
+
+    for _ in range(12):
+        answer = client.post(path.format(cenv=owner.cenv), data="{}", content_type="text/plain", headers={"Sec-Fetch-Site": site})
+        assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
+
+    assert client.post(f"/{owner.cenv}/login", json={"username": "owner", "password": PASSWORD}).status_code == 200
+    assert client.post("/new", json={"username": "owner", "password": PASSWORD}).status_code == 201
+
+
+def test_a_page_whose_origin_the_cenv_names_may_sign_in(owner: Caller) -> None:
+    owner.put("/admin/config", {"cors_origins": ["https://app.example"]})
+    from_there = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
+
+    answer = owner.client.post(f"/{owner.cenv}/login", json={"username": "owner", "password": PASSWORD}, headers=from_there)
+
+    assert answer.status_code == 200

@@ -187,7 +187,7 @@ def test_who_may_call_is_told(described: dict[str, Any]) -> None:
     assert paths["/{cenv}/logout"]["post"]["security"][0] == {}
     assert "For admins" in paths["/{cenv}/admin/users"]["get"]["description"]
     assert "403" in paths["/{cenv}/admin/users"]["get"]["responses"]
-    assert "403" not in paths["/{cenv}/login"]["post"]["responses"]
+    assert "401" not in paths["/new"]["post"]["responses"]
 
 
 def test_an_answer_that_is_not_as_described_is_found(app: Flask, owner: Caller) -> None:

@@ -179,7 +179,7 @@ def headers_of(kind: str, owner: Caller) -> dict[str, str]:
 def opens(kind: str, route: Route) -> bool:
     """Whether it is let in there; what is told here is read from no declaration."""
     if route.endpoint in TO_ALL:
-        return True
+        return route.method == "GET" or "another site" not in kind
     if kind == "a page's token":
         return route.endpoint == "endpoints.answer"
     if kind == "a cookie without its proof":

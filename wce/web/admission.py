@@ -90,6 +90,7 @@ class Admission:
     def admit(self, usual: int, head: Head) -> Admitted:
         """Raises `rate_limited` where the sender has used up what he may send."""
         if head.method == "POST" and head.path == "/new" and head.is_form and self._settings.allow_new_cenvs:
+            cookies.require_own_page(head.headers.get("SEC_FETCH_SITE"))
             limits.pay(self._counters, limits.NEW, self._settings.rate_limit_new, head.address)
             most = self._file(usual, self._settings.max_import_mb * _MIB)
             return self._held(usual, head, Admitted(most, paid=True), limits.network(head.address))

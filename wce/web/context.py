@@ -171,6 +171,8 @@ def _authenticate(incoming: Request, declaration: Access) -> None:
             require(declaration, context.who.actor, incoming.method)
     elif declaration.who != "public":
         raise WceError("forbidden", "This address is not open to anybody.")
+    if declaration.who == "public" and incoming.method not in cookies.SAFE and not cors.is_offered(incoming.environ):
+        cookies.require_own_page(incoming.headers.get("Sec-Fetch-Site"))
 
 
 def public_url() -> str:

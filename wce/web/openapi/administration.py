@@ -127,7 +127,7 @@ FILES: Final[Mapping[str, Operation]] = {
         {200: answers.Returned},
         file_bodies.Return,
         {"cenv_id": "00000000-0000-4000-8000-000000000000", "username": "ada", "password": "correct horse"},
-        errors=("bad_credentials", "no_such_cenv", "cenv_damaged", "busy", "rate_limited", "disk_full", "storage_read_only"),
+        errors=("bad_credentials", "forbidden", "no_such_cenv", "cenv_damaged", "busy", "rate_limited", "disk_full", "storage_read_only"),
         summary="Bring a deleted cenv back.",
     ),
 }

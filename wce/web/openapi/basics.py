@@ -63,7 +63,7 @@ ACCOUNT: Final[Mapping[str, Operation]] = {
         {200: answers.Token},
         account_bodies.Login,
         _ADA,
-        errors=("bad_credentials", "totp_required", "busy"),
+        errors=("bad_credentials", "totp_required", "forbidden", "busy"),
         summary="Sign in; the cookie is the same session.",
     ),
     "auth.how_to_log_in": Operation(
