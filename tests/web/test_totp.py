@@ -250,3 +250,35 @@ def test_a_registration_needs_no_code(owner: Caller, visitor: Caller) -> None:
     owner.put("/admin/config", {"allow_registration": True})
 
     assert visitor.post("/register", {"username": "newcomer", "password": PASSWORD}).status_code == 200
+
+
+def test_a_recovery_code_counts_once_also_where_a_backup_is_brought_back(owner: Caller, visitor: Caller, clock: Clock) -> None:
+    _, (used, free, *_) = turn_on(owner, clock)
+    backup = owner.post("/admin/backups").json["id"]
+    assert log_in(visitor, recovery_code=used) == (200, "")
+
+    assert owner.post(f"/admin/backups/{backup}/restore", {"password": PASSWORD}).status_code == 200
+
+    assert log_in(visitor, recovery_code=used) == (401, "totp_required")
+    assert log_in(visitor, recovery_code=free) == (200, "")
+
+
+def test_recovery_codes_that_were_replaced_do_not_come_back_with_a_backup(owner: Caller, visitor: Caller, clock: Clock) -> None:
+    secret, (old, *_) = turn_on(owner, clock)
+    backup = owner.post("/admin/backups").json["id"]
+    owner.post("/totp/recovery-codes", {"password": PASSWORD})
+
+    owner.post(f"/admin/backups/{backup}/restore", {"password": PASSWORD})
+
+    assert log_in(visitor, recovery_code=old) == (401, "totp_required")
+    assert log_in(visitor, totp=code(secret, clock)) == (200, "")
+
+
+def test_a_second_factor_that_comes_back_with_a_backup_brings_its_recovery_codes(owner: Caller, visitor: Caller, clock: Clock) -> None:
+    _, (old, *_) = turn_on(owner, clock)
+    backup = owner.post("/admin/backups").json["id"]
+    owner.delete("/totp", json={"password": PASSWORD})
+
+    owner.post(f"/admin/backups/{backup}/restore", {"password": PASSWORD})
+
+    assert log_in(visitor, recovery_code=old) == (200, "")

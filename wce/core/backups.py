@@ -14,7 +14,7 @@ from wce.core import audit, labels
 from wce.core.digests import sha256
 from wce.core.exports import require_owner
 from wce.core.operator import OPERATOR
-from wce.core.replacing import COUNTERS, move_on, put_in_place
+from wce.core.replacing import COUNTERS, drop_revoked, move_on, put_in_place
 from wce.core.roles import require_administrator
 from wce.core.users import require_still
 from wce.core.vault import Vault, missing
@@ -164,7 +164,7 @@ class Backups:
             if proof is not None:
                 require_still(session, actor, proof)
             with self._made_ready(path, cenv, actor, backup_id, kept) as draft:
-                _drop_revoked(draft, session)
+                drop_revoked(draft, session)
             put_in_place(self._store, session, holder, path)
         return facts
 
@@ -241,14 +241,6 @@ def _moment(session: Session) -> int:
     """Another number after every commit of another connection, in whatever process, also of what `_wce_state` does not count."""
     (found,) = session.one("PRAGMA data_version") or (0,)
     return int(found)
-
-
-def _drop_revoked(draft: Session, now: Session) -> None:
-    """A key that was taken back since then must not open the door again."""
-    held = {row[0] for row in now.all("SELECT key_hash FROM _wce_api_keys")}
-    for (key_hash,) in draft.all("SELECT key_hash FROM _wce_api_keys"):
-        if key_hash not in held:
-            draft.execute("DELETE FROM _wce_api_keys WHERE key_hash = ?", (key_hash,))
 
 
 def _read_facts(text: bytes, backup_id: str) -> Backup:

@@ -14,6 +14,7 @@ from wce.store.sqlite import Connection
 from wce.store.store import Store
 
 JUMP: Final = 1_000
+_FACTORS: Final = "SELECT user_id, totp_secret FROM _wce_second_factors WHERE totp_secret IS NOT NULL"
 COUNTERS: Final = ("grants", "settings", "endpoints", "templates", "commits", "people")
 
 
@@ -34,3 +35,17 @@ def move_on(connection: Connection, held: Sequence[int]) -> None:
     """Have the draft's counters go on from beyond its own and these, so that nothing that any process has cached is right by accident."""
     sets = ", ".join(f"{name} = max({name}, ?) + {JUMP}" for name in COUNTERS)
     connection.execute(f"UPDATE _wce_state SET {sets}", tuple(held))
+
+
+def drop_revoked(draft: Session, now: Session) -> None:
+    """A key that was taken back since then must not open the door again, nor a recovery code that was used or replaced."""
+    held = {row[0] for row in now.all("SELECT key_hash FROM _wce_api_keys")}
+    for (key_hash,) in draft.all("SELECT key_hash FROM _wce_api_keys"):
+        if key_hash not in held:
+            draft.execute("DELETE FROM _wce_api_keys WHERE key_hash = ?", (key_hash,))
+    codes = set(now.all("SELECT user_id, code_hash FROM _wce_recovery_codes"))
+    same = set(now.all(_FACTORS)) & set(draft.all(_FACTORS))  # those of another device are all that is left of it
+    for user_id, _ in same:
+        for (code,) in draft.all("SELECT code_hash FROM _wce_recovery_codes WHERE user_id = ?", (user_id,)):
+            if (user_id, code) not in codes:
+                draft.execute("DELETE FROM _wce_recovery_codes WHERE user_id = ? AND code_hash = ?", (user_id, code))
