@@ -80,13 +80,25 @@ _NEVER_FROM_CONTENT: Final = frozenset(
         "origin-agent-cluster",
         "expect-ct",
         "public-key-pins",
-        "x-sendfile",
-        "x-lighttpd-send-file",
-        "x-reproxy-url",
+        "set-login",
+        "use-as-dictionary",
+        "edge-control",
         "surrogate-control",
     }
 )
-_NEVER_PREFIXES: Final = ("access-control-", "x-accel-")
+# `secure-session-` has a browser send every request for the origin through a session that the sender refreshes; Envoy takes a server
+# out of service by an `x-envoy-`, nginx, Apache, lighttpd, LiteSpeed and perlbal send files by theirs.
+_NEVER_PREFIXES: Final = (
+    "access-control-",
+    "secure-session-",
+    "sec-session-",
+    "x-accel-",
+    "x-envoy-",
+    "x-sendfile",
+    "x-lighttpd-",
+    "x-litespeed-",
+    "x-reproxy-",
+)
 _NEVER_ENDINGS: Final = ("-cache-control",)  # of caches in front (RFC 9213), for which it goes before Cache-Control
 
 
