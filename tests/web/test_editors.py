@@ -56,8 +56,8 @@ def test_the_editor_of_pages_names_what_it_edits(owner: Caller) -> None:
     assert owner.client.get(found["assets"], headers={"Authorization": f"Bearer {owner.token}"}).json["assets"] == []
 
 
-def test_a_preview_is_written_into_the_box_of_pages(visitor: Caller) -> None:
-    answer = visitor.get("/editor/templates/frame")
+def test_a_preview_is_written_into_the_box_of_pages(owner: Caller) -> None:
+    answer = owner.get("/editor/templates/frame")
 
     assert answer.mimetype == "text/html"
     assert answer.headers["Content-Security-Policy"] == POLICIES[ResponseClass.CONTENT]

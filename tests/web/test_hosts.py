@@ -103,6 +103,14 @@ def test_the_sandbox_stays_on_a_host_of_its_own(place: Place) -> None:
     assert place.get(place.looked_at, CONTENT).headers["Content-Security-Policy"].startswith("sandbox ")
 
 
+def test_a_preview_stands_in_its_box_on_our_host_and_has_pictures_from_the_other(place: Place) -> None:
+    answer = place.get(f"/{place.owner.cenv}/editor/templates/frame", Authorization=f"Bearer {place.owner.token}")
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox allow-scripts ")
+    assert f"default-src 'self' {CONTENT} " in answer.headers["Content-Security-Policy"]
+
+
 @pytest.mark.parametrize("content", [CONTENT, "[2001:db8::a]"])
 def test_other_hosts_are_refused_as_ever_and_a_port_makes_no_other_host(make_place: Callable[..., Place], content: str) -> None:
     place = make_place(content_host=f"{content}:8443", hosts=("localhost",))

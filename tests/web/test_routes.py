@@ -148,7 +148,7 @@ def test_every_route_is_closed_to_lower_roles(app: Flask, someone: Callable[[Rol
 
 
 # What each kind of credential of an owner opens, beside what is open to everybody.
-TO_ALL = {"auth.login", "auth.register", "editors.frame", "page_assets.answer"}
+TO_ALL = {"auth.login", "auth.register", "page_assets.answer"}
 TO_NOBODY_KNOWN = {"auth.how_to_log_in", "auth.logout", "endpoints.answer", "pages.answer", "pages.start"}
 SQL = {"query.query", "query.transaction", "query.explain", "query.list_tables", "query.find_table", "data.list_tables", "data.show_table"}
 ADMINISTRATION = ("admin_", "deletion.", "totp.reset", "editors.")

@@ -60,7 +60,7 @@ def templates(cenv_id: str) -> Response:
 
 
 @bp.get("/templates/frame")
-@access("public", ResponseClass.CONTENT)
+@access("admin", ResponseClass.CONTENT)
 def frame(cenv_id: str) -> Response:  # noqa: ARG001 — as in every route of a cenv
     """What a preview is written into: an empty page in the box of pages, so that a draft has no powers that its page will not have."""
     return responses.body(render_template("preview_frame.html").encode(), responses.HTML)

@@ -171,8 +171,10 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time, bcry
     limits.install(app, settings, services.counters)
     https = settings.base_url.startswith("https:")
     quick = Quick(app.wsgi_app, services, QuickPages(services), QuickEndpoints(services))
-    app.wsgi_app = SecurityHeaders(quick, https=https)  # type: ignore[method-assign]
-    app.extensions[IN_PLACE] = SecurityHeaders(quick.in_place, https=https)  # type: ignore[arg-type]  # None goes through it
+    content_host = settings.content_host
+    app.wsgi_app = SecurityHeaders(quick, https=https, content_host=content_host)  # type: ignore[method-assign]
+    in_place = SecurityHeaders(quick.in_place, https=https, content_host=content_host)  # type: ignore[arg-type]  # None goes through it
+    app.extensions[IN_PLACE] = in_place
     return app
 
 

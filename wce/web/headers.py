@@ -102,19 +102,19 @@ _NEVER_PREFIXES: Final = (
 _NEVER_ENDINGS: Final = ("-cache-control",)  # of caches in front (RFC 9213), for which it goes before Cache-Control
 
 
-def secure(headers: Headers, kind: ResponseClass, *, https: bool) -> Headers:
+def secure(headers: Headers, kind: ResponseClass, *, https: bool, content_host: str = "") -> Headers:
     """The headers with those of the class put in; ours replace what the application said."""
     names = tuple([name for name, _ in headers])
     if not _plain(names, kind, https):
         public = is_public(headers)
-        return [headers[index] for index in _kept(names, kind, https, public)] + _of_class(kind, https, public)[0]
-    return headers + _of_class(kind, https, False)[0]
+        return [headers[index] for index in _kept(names, kind, https, public)] + _of_class(kind, https, public, content_host)[0]
+    return headers + _of_class(kind, https, False, content_host)[0]
 
 
 @functools.lru_cache(maxsize=4096)
-def _secured(headers: tuple[tuple[str, str], ...], kind: ResponseClass, https: bool) -> Headers:
+def _secured(headers: tuple[tuple[str, str], ...], kind: ResponseClass, https: bool, content_host: str) -> Headers:
     """The same for headers that come again as they are."""
-    return secure(list(headers), kind, https=https)
+    return secure(list(headers), kind, https=https, content_host=content_host)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -132,9 +132,9 @@ def _kept(names: tuple[str, ...], kind: ResponseClass, https: bool, public: bool
 
 
 @functools.cache
-def _of_class(kind: ResponseClass, https: bool, public: bool) -> tuple[Headers, frozenset[str]]:
+def _of_class(kind: ResponseClass, https: bool, public: bool, content_host: str = "") -> tuple[Headers, frozenset[str]]:
     """What a class adds, and the folded names that it takes over."""
-    ours: Headers = [("Content-Security-Policy", POLICIES[kind]), *_ALWAYS]
+    ours: Headers = [("Content-Security-Policy", policy_of(kind, content_host)), *_ALWAYS]
     if kind is ResponseClass.UI:
         ours += _UI_ONLY
     if https:
@@ -142,6 +142,12 @@ def _of_class(kind: ResponseClass, https: bool, public: bool) -> tuple[Headers, 
     if not public:
         ours.append(("Cache-Control", "no-store"))
     return ours, frozenset(name.lower() for name, _ in ours)
+
+
+def policy_of(kind: ResponseClass, content_host: str) -> str:
+    """The policy of a class. A preview, which is content on our own host, has its pictures from the host for content."""
+    beside = f" {content_host}" if content_host and kind is ResponseClass.CONTENT else ""
+    return POLICIES[kind].replace("default-src 'self'", f"default-src 'self'{beside}")
 
 
 def is_public(headers: Headers) -> bool:
@@ -158,9 +164,10 @@ def _refused(name: str, kind: ResponseClass) -> bool:
 class SecurityHeaders:
     """WSGI middleware around everything; also the last net under an error that Flask itself could not answer."""
 
-    def __init__(self, application: WSGIApplication, *, https: bool) -> None:
+    def __init__(self, application: WSGIApplication, *, https: bool, content_host: str = "") -> None:
         self._application = application
         self._https = https
+        self._content_host = content_host
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         https = self._https or environ.get("wsgi.url_scheme") == "https"
@@ -169,7 +176,11 @@ class SecurityHeaders:
 
         def start(status: str, headers: Headers, exc_info: object = None, /) -> object:
             kind = environ.get(CLASS_KEY, ResponseClass.CONTENT)
-            safe = _secured(headers, kind, https) if isinstance(headers, tuple) else secure(headers, kind, https=https)
+            host = self._content_host
+            if isinstance(headers, tuple):
+                safe = _secured(headers, kind, https, host)
+            else:
+                safe = secure(headers, kind, https=https, content_host=host)
             out = [*safe, *environ.get(MORE_KEY, ()), ("X-Request-ID", request_id)]
             return start_response(status, out, exc_info)  # type: ignore[arg-type]
 
