@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from wce.core.roles import current
 from wce.errors import WceError, invalid
 from wce.model import Actor
 from wce.store.session import Session
@@ -55,6 +56,7 @@ def add_history(session: Session, actor: Actor, sql: str, *, duration_ms: float 
     sql = _statement(sql)
     error = None if error is None else error[:_MAX_ERROR]
     with session.transaction(actor) as transaction:
+        current(transaction, actor)
         added = transaction.execute(
             "INSERT INTO _wce_query_history (user_id, sql, created_at, duration_ms, row_count, error)"
             " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
@@ -89,6 +91,7 @@ def save(session: Session, actor: Actor, name: str, sql: str) -> tuple[Saved, bo
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
         raise invalid("name", f"must have 1 to {MAX_NAME} printable characters")
     with session.transaction(actor) as transaction:
+        current(transaction, actor)
         count, known, others = transaction.execute(
             "SELECT count(*), max(name = ?2), coalesce(sum(length(CAST(sql AS BLOB))) FILTER (WHERE name <> ?2), 0)"
             " FROM _wce_saved_queries WHERE user_id = ?1",
