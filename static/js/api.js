@@ -78,8 +78,8 @@ export const query = (sql, params = [], options = {}) => post('/query', { sql, p
 /** A name as SQL writes it. */
 export const ident = name => '"' + name.replaceAll('"', '""') + '"';
 
-/** Where the rows of a table are shown. "." and ".." are steps in an address, however they are written, so the console shows such tables. */
-export const rowsUrl = name => (/^\.\.?$/.test(name) ? `${CENV}/console?${new URLSearchParams({ sql: `SELECT * FROM ${ident(name)}` })}` : `${CENV}/data/${encodeURIComponent(name)}`);
+/** Where the rows of a table are shown. "." and ".." are steps in an address, however they are written, and none begins or ends with a slash there or has two lines: the console shows such tables. */
+export const rowsUrl = name => (/^\.\.?$|^\/|\/$|\n/.test(name) ? `${CENV}/console?${new URLSearchParams({ sql: `SELECT * FROM ${ident(name)}` })}` : `${CENV}/data/${encodeURIComponent(name)}`);
 
 /** Let the browser save a Blob under a name. */
 export function save(blob, name) {

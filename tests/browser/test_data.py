@@ -305,16 +305,17 @@ def test_rows_that_come_late_do_not_take_the_place_of_newer_ones(open_page: Open
     expect(page.locator("#count")).to_have_text("1–1 of 1 row")
 
 
-def test_addresses_that_name_no_table_and_tables_that_have_no_address(open_page: Open, place: Place) -> None:
+@pytest.mark.parametrize("name", ["..", "/left", "right/"])
+def test_addresses_that_name_no_table_and_tables_that_have_no_address(open_page: Open, place: Place, name: str) -> None:
     page = open_page("/data/%zz")
     expect(page.locator("#grid")).to_contain_text("Nothing is called %zz here")
-    place.made("/query", {"sql": 'CREATE TABLE ".." (id INTEGER PRIMARY KEY)'})
+    place.made("/query", {"sql": f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY)'})
 
     page.get_by_label("Breadcrumb").get_by_role("link", name="Data").click()
-    page.get_by_role("link", name="..", exact=True).click()
+    page.get_by_role("link", name=name, exact=True).click()
 
-    expect(page.locator("#editor")).to_contain_text('SELECT * FROM ".."')
-    place.made("/query", {"sql": 'DROP TABLE ".."'})
+    expect(page.locator("#editor")).to_contain_text(f'SELECT * FROM "{name}"')
+    place.made("/query", {"sql": f'DROP TABLE "{name}"'})
 
 
 def test_the_structure_and_the_rows_can_be_taken_away(open_page: Open) -> None:
