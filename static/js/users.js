@@ -52,7 +52,7 @@ async function factor(user) {
 }
 
 async function remove(user) {
-  if (!await confirm({ title: `Delete ${user.username}`, text: `The account goes with its permissions, policies and sessions. ${user.role === 'admin' ? LOSES : 'Rows that it wrote stay.'}`, action: 'Delete the account', typed: user.username })) return;
+  if (!await confirm({ title: `Delete ${user.username}`, text: `The account goes with its permissions, policies and sessions. ${user.role === 'admin' ? LOSES : 'Rows that it wrote stay.'} Its name is free then: rows that a policy opens by the name are open to whoever has it next. Disabling the account keeps the name.`, action: 'Delete the account', typed: user.username })) return;
   await del(`/admin/users/${user.user_id}`);
   toast(`${user.username} is deleted.`);
   await show();
