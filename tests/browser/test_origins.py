@@ -6,7 +6,9 @@ The page is an endpoint of one of them. It runs what it likes, in a real Chromiu
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,12 @@ STRANGER = """async ([server, cenv]) => {
     document.body.append(form);
     form.submit();
     return [read, write];
+}"""
+MAKE = """bytes => {
+    const form = new FormData();
+    for (const [name, text] of [["username", "mallory"], ["password", "correct horse"]]) form.append(name, text);
+    form.append("file", new Blob([new Uint8Array(bytes)]), "notes.db");
+    return fetch("/new", { method: "POST", mode: "no-cors", body: form }).then(a => a.type);
 }"""
 NOTHING = {"refused", "", "undefined"}
 
@@ -63,6 +71,7 @@ class Scene:
     other: Cenv
     elsewhere: str
     context: BrowserContext
+    storage: Path
 
 
 def make(server: str) -> Cenv:
@@ -84,9 +93,10 @@ def endpoint(cenv: Cenv, path: str, script: str, access: str) -> None:
 @pytest.fixture(scope="module")
 def scene(browser: Browser, start_server: Callable[..., Server]) -> Iterator[Scene]:
     freely = "100000 per minute"
-    server = start_server(
+    started = start_server(
         WCE_RATE_LIMIT_NEW=freely, WCE_RATE_LIMIT_LOGIN=freely, WCE_CENV_RATE_LIMIT_IP=freely, WCE_CENV_RATE_LIMIT_USER=freely
-    ).url
+    )
+    server = started.url
     own, other = make(server), make(server)
     elsewhere = server.replace("127.0.0.1", "localhost")
     names = f"const OWN = {json.dumps(own.id)}, OTHER = {json.dumps(other.id)}, ELSEWHERE = {json.dumps(elsewhere)};"
@@ -98,7 +108,7 @@ def scene(browser: Browser, start_server: Callable[..., Server]) -> Iterator[Sce
     for cenv in (own, other):
         cookie = {"name": f"wce_{cenv.id[:8]}", "value": cenv.token, "domain": "127.0.0.1", "path": f"/{cenv.id}/"}
         context.add_cookies([{**cookie, "httpOnly": True, "sameSite": "Strict"}])
-    yield Scene(own, other, elsewhere, context)
+    yield Scene(own, other, elsewhere, context, started.storage)
     context.close()
 
 
@@ -159,6 +169,33 @@ def test_a_form_that_takes_the_whole_window_signs_nobody_out(scene: Scene, page:
 
     assert "set-cookie" not in answer.value.all_headers()
     assert signed_in(page, scene.own)
+
+
+def test_it_makes_no_cenvs_from_where_its_visitor_is(scene: Scene, page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "notes.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE notes (text TEXT)")
+    before = sorted(scene.storage.glob("*.db"))
+    page.goto(f"/{scene.own.id}/api/hostile")
+
+    with page.expect_response("**/new") as answer:
+        page.evaluate(MAKE, [*file.read_bytes()])
+
+    assert answer.value.status == 403
+    assert sorted(scene.storage.glob("*.db")) == before
+
+
+def test_a_link_of_another_site_has_no_script_act_for_its_visitor(scene: Scene, page: Page) -> None:
+    before = scene.own.state()
+    endpoint(scene.own, "/forget", 'def handler(request):\n    db.execute("DELETE FROM notes")\n    return "done"\n', "user")
+    link = f"{scene.own.server}/{scene.own.id}/login?next=/{scene.own.id}/api/forget"
+    page.route("**/stranger", lambda route: route.fulfill(body=f"<!doctype html><a href='{link}'>look</a>", content_type="text/html"))
+    page.goto(f"{scene.elsewhere}/stranger")
+
+    page.click("a")
+
+    page.wait_for_url(f"{scene.own.server}/{scene.own.id}/")  # which the login leads to for whoever is signed in
+    assert scene.own.state() == before
 
 
 def test_a_page_of_another_site_gets_no_more(scene: Scene, page: Page) -> None:
