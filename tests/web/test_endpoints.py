@@ -176,6 +176,17 @@ def test_own_headers_go_out_and_the_servers_stay_its_own(publish: Callable[..., 
     assert "evil" not in str(found.headers)
 
 
+@pytest.mark.parametrize("kind", ["multipart/x-mixed-replace; boundary=x", "text/html, Multipart/Mixed; boundary=x"])
+def test_headers_do_not_go_out_in_the_parts_of_an_answer_either(publish: Callable[..., int], visitor: Caller, kind: str) -> None:
+    body = "--x\r\nContent-Type: text/html\r\nSet-Cookie: wce_00000000=planted; Path=/\r\n\r\n<p>\r\n--x--"
+    publish(f"return response({body!r}, content_type={kind!r})")
+    publish(f"return response({body!r}, headers={{'content-TYPE': {kind!r}}})", path="/y")
+
+    for path in ("/api/x", "/api/y"):
+        answer = visitor.get(path)
+        assert (answer.status_code, answer.json["code"]) == (502, "script_failed")
+
+
 def test_only_what_a_public_endpoint_tells_a_stranger_may_be_cached_by_others(
     publish: Callable[..., int], owner: Caller, visitor: Caller
 ) -> None:

@@ -89,6 +89,9 @@ def shape(reply: Reply, endpoint: Endpoint, *, to_all: bool = True) -> tuple[byt
     good = len(headers) <= _MAX_HEADERS and all(_NAME.fullmatch(name) and _VALUE.fullmatch(text) for name, text in headers)
     if not good or not 200 <= reply.status <= 599:
         raise WceError("script_failed", "The script answered with a status or a header that is none.")
+    # Firefox takes headers out of the parts of such an answer, Set-Cookie among them, for the whole origin.
+    if any(name.lower() == "content-type" and "multipart/" in text.lower() for name, text in headers):
+        raise WceError("script_failed", "The script answered with a type of several parts (multipart), which may not be sent.")
     if reply.tag and reply.status == 200 and not any(name.lower() == "etag" for name, _ in headers):
         headers.append(("ETag", f'"{reply.tag}"'))
     if is_public(headers):
