@@ -301,6 +301,25 @@ def test_a_cookie_needs_the_token_of_our_own_pages_here_too(publish: Callable[..
     assert found == [403, 200]
 
 
+def test_a_template_in_a_script_is_used_while_its_author_administers_or_is_the_scripts(
+    publish: Callable[..., int], owner: Caller, visitor: Caller, invite: Callable[..., Caller]
+) -> None:
+    owner.sql("CREATE TABLE salaries (sum INTEGER)")
+    owner.sql("INSERT INTO salaries VALUES (4711)")
+    adam = invite("adam", "admin")
+    part = {"name": "part", "syntax": "jinja", "content": '{{ query_one("SELECT sum FROM salaries").sum }}'}
+    adam.post("/admin/templates", part)
+    publish("return render('part')", run_as="definer")
+    assert visitor.get("/api/x").text == "4711"
+
+    for change in ({"role": "viewer"}, {"role": "admin", "enabled": False}):
+        owner.put(f"/admin/users/{adam.user_id}", change)
+        assert (visitor.get("/api/x").status_code, owner.get("/api/x").status_code) == (502, 502)
+
+    owner.post("/admin/templates", part)
+    assert visitor.get("/api/x").text == "4711", "whoever saves it is its author"
+
+
 # What the script sees
 
 

@@ -32,11 +32,11 @@ from wce.store.transaction import Transaction
 _CACHED: Final = 4_096
 _MAX_RAN: Final = 100  # statements that a test run shows
 Settle = Callable[[Transaction], None]
-Find = Callable[[str, str], Template | None]  # of a cenv, by name
+Find = Callable[[Terms, str], Template | None]  # that a call on these terms may use, by name
 Kept = tuple[Reply, Callable[[float, str], None]]  # an answer, and what notes that it was given
 
 
-def no_templates(_cenv: str, _name: str) -> Template | None:
+def no_templates(_terms: Terms, _name: str) -> Template | None:
     """Finds none."""
     return None
 
@@ -85,7 +85,7 @@ class Scripts:
     def __init__(
         self, pool: Pool, desk: Desk, runs: Runs, metrics: Metrics, now: Callable[[], float] = time.time, find: Find = no_templates
     ) -> None:
-        """`find` gives the templates of a cenv by name."""
+        """`find` gives templates by name."""
         self._pool = pool
         self._desk = desk
         self._runs = runs
@@ -264,7 +264,7 @@ class Scripts:
         notice = None if trail is None else trail.notice
         with Work(self._desk, terms, write=write, seconds=job.budget.seconds, keep=trial, notice=notice) as work:
             try:
-                reply = self._pool.call(terms.cenv, job, work.serve, partial(self._find, terms.cenv))
+                reply = self._pool.call(terms.cenv, job, work.serve, partial(self._find, terms))
             except Fault as fault:
                 raise Stopped(fault, work) from fault
             if trial:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from wce.cache import Cache
-from wce.core.authoring import DEFINER
+from wce.core.authoring import CALLER, DEFINER
 from wce.core.permissions import GrantsCache, weight
 from wce.errors import WceError
 from wce.guard.policies import literal
@@ -64,6 +64,15 @@ class Principals:
         if parties.scope is not None:
             return made, version  # what a key of an administrator opens moves with the schema, and not with the counter
         return self._cached.put((cenv, version, parties), made), version
+
+    def administers(self, cenv: str, author: int | None, version: int) -> bool:
+        """Whether the author of a template does, so that what he wrote is bound by nothing but the parties of whoever uses it."""
+        if author is None:
+            return False
+        try:
+            return self.grants(cenv, Parties(author, author, CALLER), version)[0].role.administers
+        except WceError:
+            return False
 
     def _both(self, cenv: str, author: int, caller: int, version: int, scope: Scope | None) -> tuple[Grants, Grants, int]:
         """The grants of both at one moment: rights of one and policies of another could open what was never open."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wce.core import pages, templates
-from wce.core.authoring import CALLER, DEFINER
+from wce.core.authoring import DEFINER
 from wce.core.logins import Authenticated
 from wce.core.pages import Page, Proof
 from wce.core.runs import Run, Runs
@@ -22,7 +22,7 @@ from wce.sandbox import messages
 from wce.sandbox.faults import position_of
 from wce.sandbox.messages import Budget, Fault, Rendered, RenderJob, shortened
 from wce.sandbox.pool import Pool
-from wce.sandbox.principal import Parties
+from wce.sandbox.principal import Parties, Principals
 from wce.sandbox.trail import Trail
 from wce.sandbox.work import Desk, Moved, Terms, Work
 from wce.store.store import Store
@@ -62,11 +62,15 @@ class Made:
     proof: Proof | None
 
 
-def source_of(store: Store, cenv: str, name: str) -> messages.Template | None:
-    """A template for a script that renders it with data of its own."""
-    with store.session(cenv) as session:
+def source_of(store: Store, principals: Principals, terms: Terms, name: str) -> messages.Template | None:
+    """A template for a script that renders it with data of its own, unless somebody wrote it who may do less now than the script may."""
+    with store.session(terms.cenv) as session:
         found = templates.find_by_name(session, name)
-    return None if found is None else messages.Template(found.name, found.syntax, found.content)
+    if found is None:
+        return None
+    if found.modified_by != terms.parties.author and not principals.administers(terms.cenv, found.modified_by, terms.version):
+        return None
+    return messages.Template(found.name, found.syntax, found.content)
 
 
 class Renderer:
@@ -158,15 +162,7 @@ class Renderer:
         return messages.Template(found.name, found.syntax, found.content)
 
     def _administers(self, visit: Visit, template: Template) -> bool:
-        """Whether the template's author does, so that what he wrote is bound by nothing but the page's own parties."""
-        author = template.modified_by
-        if author is None:
-            return False
-        try:
-            grants, _ = self._desk.principals.grants(visit.cenv, Parties(author, author, CALLER), visit.who.state.grants)
-        except WceError:
-            return False
-        return grants.role.administers
+        return self._desk.principals.administers(visit.cenv, template.modified_by, visit.who.state.grants)
 
     def _alone(self, content: str, cenv: str) -> str | None:
         if any(mark in content for mark in _JINJA):

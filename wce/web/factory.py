@@ -192,7 +192,7 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
     runs = Runs(store)
     pool = Pool(max(1, settings.sandbox_workers // settings.processes), metrics)
     desk = Desk(guard, queries, Principals(store, grants))
-    scripts = Scripts(pool, desk, runs, metrics, now, partial(source_of, store))
+    scripts = Scripts(pool, desk, runs, metrics, now, partial(source_of, store, desk.principals))
     renderer = Renderer(pool, desk, runs, metrics, now)
     scheduler = Scheduler(store, Jobs(store, config, scripts, now), now)
     store.hooks.add("jobs", scheduler.notice)
