@@ -44,6 +44,23 @@ def test_a_change_of_a_limit_acts_on_the_next_request(owner: Caller) -> None:
     assert owner.get("/me").status_code == 429
 
 
+@pytest.mark.parametrize("name", ["rate_limit_ip", "rate_limit_cenv", "rate_limit_user"])
+def test_no_limit_keeps_administrators_from_raising_it_again(owner: Caller, invite: Callable[..., Caller], name: str) -> None:
+    editor = invite("edith", "editor")
+    owner.put("/admin/config", {name: "1 per day"})
+    while owner.get("/me").status_code == editor.get("/me").status_code == 200:
+        pass
+
+    again = owner.client.post(f"/{owner.cenv}/login", json={"username": "owner", "password": PASSWORD})
+    late = replace(owner, token=again.json["token"])
+
+    assert late.get("/me").status_code == 429
+    assert editor.get("/admin/config").status_code == 429
+    assert late.get("/admin/config").json["config"][name]["value"] == "1 per day"
+    assert late.put("/admin/config", {name: None}).status_code == 200
+    assert late.get("/me").status_code == 200
+
+
 def test_users_of_one_address_have_limits_of_their_own(owner: Caller, invite: Callable[..., Caller]) -> None:
     viewer = invite("viewer", "viewer")
     owner.put("/admin/config", {"rate_limit_user": "3 per hour"})
