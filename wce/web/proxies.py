@@ -72,6 +72,9 @@ def _address(text: str) -> str:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text))
+        found = ipaddress.ip_address(text)
     except ValueError:
         return ""
+    # As a proxy spells IPv4 that listens for both; Python would write it ::ffff:c000:207, which nobody finds in the log.
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
