@@ -41,7 +41,7 @@ screens: install ## take a picture of every screen in light, dark and as a phone
 	@.ci/system chromium-headless-shell:chromium-headless-shell
 	@$(PYTHON_M) tests.browser.screens $(ARGS)
 
-fuzz: install ## random statements against the guard and calls of the API for SECONDS_TO_FUZZ (60)
+fuzz: install ## random statements against the guard, writes along foreign keys and calls of the API for SECONDS_TO_FUZZ (60)
 	@$(PYTHON_M) tests.fuzz --seconds $(SECONDS_TO_FUZZ) $(ARGS)
 
 bench: ## measure speed and memory, beside bare SQLite and other servers

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz --seconds 60`: random statements against the guard, then random calls of the API, half of the time each."""
+"""`python -m tests.fuzz --seconds 60`: random statements against the guard, writes along keys, calls of the API, a third each."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import sys
 import tempfile
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tests.fuzz.calls import fuzz_for
 from tests.fuzz.campaign import PER_WORLD, Tally, run_world
+from tests.fuzz.grove import PER_GROVE, run_grove
 from wce.config import Settings
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
@@ -24,40 +27,46 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to run")
     parser.add_argument("--seed", default=str(time.time_ns()), help="where to begin; the same seed gives the same statements")
     parser.add_argument("--world", help="run this one pair of worlds only")
+    parser.add_argument("--grove", help="or this one pair of forests only")
     parser.add_argument("--statement", type=int, help="and in it this one statement only")
     arguments = parser.parse_args()
-    tally = Tally()
+    tallies = (Tally(), Tally())
     with tempfile.TemporaryDirectory() as folder:
         store = Store(replace(Settings(), storage_dir=Path(folder) / "cenvs", min_free_mb=0), Metrics())
         store.open()
         guard = Guard(store)
         try:
-            _run(store, guard, tally, arguments)
+            _run(partial(run_world, store, guard), tallies[0], arguments, arguments.world, PER_WORLD)
+            _run(partial(run_grove, store, guard), tallies[1], arguments, arguments.grove, PER_GROVE)
         finally:
             guard.close()
             store.close()
-    print(f"seed {arguments.seed}: {tally}")
-    for finding in tally.findings:
-        print(f"\nLEAK {finding}")
-    if arguments.world is not None:
-        return 1 if tally.findings else 0
+    for tally in tallies:
+        print(f"seed {arguments.seed}: {tally}")
+        for finding in tally.findings:
+            print(f"\nLEAK {finding}")
+    leaked = any(tally.findings for tally in tallies)
+    if arguments.world or arguments.grove:
+        return 1 if leaked else 0
     with tempfile.TemporaryDirectory() as folder:
-        calls = fuzz_for(arguments.seconds / 2, Path(folder), zlib.crc32(arguments.seed.encode()))
+        calls = fuzz_for(arguments.seconds / 3, Path(folder), zlib.crc32(arguments.seed.encode()))
     print(f"\n{calls}")
     for finding in calls.findings:
         print(f"\nFINDING {finding}")
-    return 1 if tally.findings or calls.findings else 0
+    return 1 if leaked or calls.findings else 0
 
 
-def _run(store: Store, guard: Guard, tally: Tally, arguments: argparse.Namespace) -> None:
-    if arguments.world is not None:
-        one = arguments.statement
-        run_world(store, guard, arguments.world, tally, range(PER_WORLD) if one is None else range(one, one + 1))
+def _run(run: Callable[..., None], tally: Tally, arguments: argparse.Namespace, one: str | None, most: int) -> None:
+    """All that a third of the time is enough for, or the one that was asked for."""
+    if arguments.world or arguments.grove:
+        if one:
+            numbers = range(most) if arguments.statement is None else range(arguments.statement, arguments.statement + 1)
+            run(one, tally, numbers)
         return
-    end = time.monotonic() + arguments.seconds / 2
+    end = time.monotonic() + arguments.seconds / 3
     number = 0
     while time.monotonic() < end:
-        run_world(store, guard, f"{arguments.seed}-{number}", tally, range(PER_WORLD), lambda: time.monotonic() < end)
+        run(f"{arguments.seed}-{number}", tally, range(most), lambda: time.monotonic() < end)
         number += 1
 
 

@@ -159,29 +159,29 @@ def twins(store: Store, guard: Guard, seed: str) -> Iterator[Twins]:
         for which in (0, 1):
             cenv = store.create(lambda session, which=which: build(session.connection, spec, seed, twisted=bool(which)), CREATOR)  # type: ignore[misc]
             stack.callback(store.remove, cenv)
-            raws.append((cenv, stack.enter_context(_closing(connect(store.path(cenv))))))
+            raws.append((cenv, stack.enter_context(closing(connect(store.path(cenv))))))
         hidden = tuple(hidden_rows(raw, spec) for _, raw in raws)
         seen = [{name: rows - gone[name] for name, rows in dump(raw, spec).items()} for (_, raw), gone in zip(raws, hidden, strict=True)]
         assert seen[0] == seen[1], f"the worlds of seed {seed} differ in visible rows"
-        copy = stack.enter_context(_closing(visible_copy(raws[0][1], spec)))
+        copy = stack.enter_context(closing(visible_copy(raws[0][1], spec)))
         grants = replace(spec.grants(), fingerprint=seed)
-        with _named(seed):
+        with named(seed):
             sessions = [stack.enter_context(guard.open_session(cenv, grants, version(raw), LIMITS)) for cenv, raw in raws]
         if Random(f"{seed} used").random() < USED:
             for session in sessions:
-                use(session, spec)
+                use(session, [f"INSERT INTO {quote(table.name)}(id) SELECT 1 WHERE 0" for table in spec.tables])
         yield Twins(spec, (sessions[0], sessions[1]), (hidden[0], hidden[1]), copy)
 
 
-def use(session: GuardedSession, spec: Spec) -> None:
+def use(session: GuardedSession, statements: Iterable[str]) -> None:
     """Write nothing to every table, and commit that: the guard's triggers stay, while otherwise each write makes and loses them."""
-    for table in spec.tables:
+    for statement in statements:
         with suppress(WceError), session.transaction(USER, write=True):
-            session.run(f"INSERT INTO {quote(table.name)}(id) SELECT 1 WHERE 0")
+            session.run(statement)
 
 
 @contextmanager
-def _named(seed: str) -> Iterator[None]:
+def named(seed: str) -> Iterator[None]:
     """The secret names of connections that are made inside are those of the seed, the same in both worlds.
 
     SQLite keeps TEMP triggers by the hash of their names, so from ten of them on chance says whether the guard's checks come before
@@ -194,7 +194,7 @@ def _named(seed: str) -> Iterator[None]:
 
 
 @contextmanager
-def _closing(connection: Connection) -> Iterator[Connection]:
+def closing(connection: Connection) -> Iterator[Connection]:
     try:
         yield connection
     finally:
