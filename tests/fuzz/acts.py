@@ -33,17 +33,19 @@ class Actor:
 
     def batch(self) -> list[Act]:
         """What one transaction does."""
-        return [self.act() for _ in range(self.random.choice((1, 1, 1, 2, 3)))]
+        return [self.act() for _ in range(self.random.randint(1, 6))]
 
     def act(self) -> Act:
-        table = self.random.choice(self.forest.tables)
+        parents = {link.parent for table in self.forest.tables for link in table.links}
+        above = [table for table in self.forest.tables if table.name in parents]
+        table = self.random.choice(above if above and self.random.random() < 0.6 else self.forest.tables)
         dice = self.random.random()
-        if dice < 0.35:
+        if dice < 0.4:
             return self._delete(table)
         return self._insert(table) if dice < 0.6 else self._update(table)
 
     def key(self) -> str:
-        return self.random.choice(("1", "1", "2", "2", "3", "4", "'A'", "'a'", "'b'", "'1'"))
+        return self.random.choice((*"1111222234", "'a'", "'b'"))
 
     def _where(self) -> str:
         return f"k = {self.key()}" + self.random.choice(("", "", f" AND h = {self.random.choice('12')}"))
@@ -83,8 +85,12 @@ class Actor:
 
     def _update(self, table: Table) -> Act:
         where = self._where() if self.random.random() < 0.7 else self.random.choice(("1", f"o = {ME}", "l = 0"))
-        set_ = self.random.choice((f"k = {self.key()}", f"k = {self.key()}", f"h = {self.random.choice('12')}", f"a = {self.key()}"))
-        set_ = self.random.choice((set_, set_, f"b = {self.key()}", "p = p + 1", "l = 1 - l", "a = NULL", f"h = 2, k = {self.key()}"))
+        set_ = self.random.choice(
+            (f"k = {self.random.choice('45678')}", f"k = {self.key()}", f"h = {self.random.choice('12')}", f"a = {self.key()}")
+        )
+        keys = [f"k = {self.random.choice('45678')}", f"k = {self.key()}", f"h = {self.random.choice('12')}", f"h = 2, k = {self.key()}"]
+        others = [f"a = {self.key()}", f"b = {self.key()}", "a = NULL", "p = p + 1", "l = 1 - l"]
+        set_ = self.random.choice(self.random.choice((keys, others)))
         lead = f"UPDATE {self.random.choice(('', '', '', *CONFLICTS))} {table.name}".replace("  ", " ")
         other = self.random.choice(self.forest.tables).name
         dice = self.random.random()

@@ -23,8 +23,8 @@ from wce.store.sqlite import Connection, connect, sqlite3
 from wce.store.store import Store
 from wce.store.transaction import Transaction
 
-PER_GROVE: Final = 12
-ARMED: Final = 0.5  # of all forests have triggers
+PER_GROVE: Final = 10
+ARMED: Final = 0.4  # of all forests have triggers
 USED: Final = 0.75  # of all forests, whose connections have written before
 
 
@@ -41,7 +41,10 @@ class Grove:
 
     def check(self, acts: Sequence[Act]) -> list[Outcome]:
         """Run what one transaction does in both cenvs, and undo it; raises Leak, else returns what both answered."""
-        (left, first), (right, second) = (self._run(session, acts, judged=session is self.sessions[0]) for session in self.sessions)
+        left, first = self._run(self.sessions[0], acts, judged=True)
+        if not any(self.secret.values()):
+            return left[: len(acts)]
+        right, second = self._run(self.sessions[1], acts, judged=False)
         if "query_timeout" in {outcome.code for outcome in (*left, *right)}:
             return []
         if left != right:
@@ -59,6 +62,7 @@ class Grove:
                 if judged:
                     judged = self._judge(session, transaction, act, found)
                 else:
+                    transaction.execute("SELECT 1")  # after SQL of ours last_insert_rowid() is told otherwise where a statement failed
                     found.append(answer(session, Statement(act.sql, (), act.kind)))
             for name in (*(table.name for table in self.forest.tables), "log"):
                 found.append(answer(session, Statement(f"SELECT * FROM {name}", (), "SELECT")))
@@ -134,11 +138,9 @@ def planted(store: Store, guard: Guard, forest: Forest, seed: str) -> Iterator[G
         secret = {table.name: {number for (number,) in ask(f"SELECT i FROM {table.name} WHERE {table.secret}")} for table in forest.tables}
         copy = stack.enter_context(closing(connect("", mode="memory")))
         raw.backup(copy)
+        copy.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 64)  # as for the guard; a trigger that fires itself ends sooner
         for pragma in ("foreign_keys", "recursive_triggers"):
             copy.execute(f"PRAGMA {pragma} = ON")
-        for table in forest.tables:
-            # With any trigger a row without types that is to refer to itself does not find its key, which is no matter of the guard's.
-            copy.execute(f"CREATE TEMP TRIGGER n{table.name} BEFORE UPDATE ON {table.name} WHEN 0 BEGIN SELECT 1; END")
         with named(seed):
             one, two = (stack.enter_context(guard.open_session(cenv, forest.grants(seed), version(own), LIMITS)) for cenv, own in cenvs)
         if Random(f"{seed} used").random() < USED:

@@ -15,9 +15,9 @@ from wce.guard.guard import Guard
 from wce.model import Rights
 from wce.store.store import Store
 
-# 4 parts of 8 groves with 12 transactions each, always the same.
+# 4 parts of 9 groves with 10 transactions each, always the same.
 PARTS = 4
-GROVES = 8
+GROVES = 9
 COLUMNS = "(h DEFAULT 1, k INTEGER PRIMARY KEY, i, o, l, p, a DEFAULT 1, b"
 
 
@@ -49,6 +49,12 @@ def forest(rule: str) -> Forest:
     parent = Table("t0", False, f"CREATE TABLE t0 {COLUMNS})", ())
     child = Table("t1", False, f"CREATE TABLE t1 {COLUMNS}, FOREIGN KEY (a) REFERENCES t0 (k) {rule})", (Link("a", "t0", False, rule),))
     return Forest((parent, child), "CREATE TABLE log (k, p)", Rights())
+
+
+def hiding() -> Forest:
+    """The same with parents that cannot be seen."""
+    parent, child = forest("").tables
+    return replace(forest(""), tables=(replace(parent, policies=(Policy("read", "t0.o = $user_id", fixed=True),)), child))
 
 
 @pytest.mark.parametrize(
@@ -84,19 +90,17 @@ def test_a_write_without_the_right_to_it_is_noticed(store: Store, guard: Guard) 
 
 
 def test_what_a_trigger_tells_of_a_hidden_row_is_noticed(store: Store, guard: Guard) -> None:
-    plain = forest("")
-    hides = replace(plain.tables[0], policies=(Policy("read", "t0.o = $user_id", fixed=True),))
     told = "CREATE TRIGGER g AFTER UPDATE ON t1 BEGIN INSERT INTO log SELECT k, p FROM t0; END"
-    telling = replace(plain, tables=(hides, plain.tables[1]), triggers=(told,), definers=("g",), written=frozenset({"log"}))
+    telling = replace(hiding(), triggers=(told,), definers=("g",), written=frozenset({"log"}))
 
     with planted(store, guard, telling, "noticed") as world, pytest.raises(Leak, match="differs"):
         world.check([Act("UPDATE t1 SET p = 5 WHERE k = 1", "t1", "UPDATE", "k = 1")])
 
 
 def test_worlds_that_answer_otherwise_are_noticed(store: Store, guard: Guard) -> None:
-    with planted(store, guard, forest(""), "noticed") as world:
+    with planted(store, guard, hiding(), "noticed") as world:
         with world.sessions[1].transaction(USER, write=True) as transaction:
-            transaction.execute("UPDATE t0 SET p = 77")
+            transaction.execute("UPDATE t1 SET b = 77")
 
         with pytest.raises(Leak, match="answers differ"):
             world.check([Act("UPDATE t1 SET p = 5", "t1", "UPDATE")])
