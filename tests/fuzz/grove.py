@@ -78,15 +78,16 @@ class Grove:
         before, could = State.of(ask, forest), may(ask, forest, fixed=not exact)
         outcome = answer(session, Statement(act.sql, (), act.kind))
         found.append(outcome)
-        after, can = State.of(ask, forest), may(ask, forest, fixed=not exact)
+        after = State.of(ask, forest)
+        can = may(ask, forest, fixed=not (exact and after.is_one_write_from(before)))
         self.copy.execute("SAVEPOINT act")
-        error = None
+        error, told = None, ([], 0)
         try:
-            self.copy.execute(act.sql).fetchall()
+            told = self.copy.execute(act.sql).fetchall(), plain("SELECT changes()")[0][0]
         except sqlite3.Error as raised:
             error = str(raised)
         made = State.of(plain, forest)
-        case = Case(forest, act, outcome, before, after, could, can, made, may(plain, forest, fixed=not exact), error, targets, exact)
+        case = Case(forest, act, outcome, before, after, could, can, made, may(plain, forest, fixed=not exact), error, told, targets, exact)
         alone = list(vouching(plain, forest, before, made)) if exact and error is None else []
         for fault in (*case.faults(), *(alone if after == made else ())):
             raise Leak(f"{fault}\n{act.sql}\n{outcome}")
@@ -120,8 +121,9 @@ def undone(connection: Connection) -> Iterator[None]:
 def forest_of(seed: str) -> Forest:
     """The one that a seed stands for."""
     random = Random(seed)
-    forest = grow(random)
-    return Actor(random, forest).arm() if random.random() < ARMED else forest
+    armed = random.random() < ARMED
+    forest = grow(random, hides=armed)
+    return Actor(random, forest).arm() if armed else forest
 
 
 @contextmanager
