@@ -11,6 +11,7 @@ from tests.fuzz.forest import Forest, Table
 from tests.fuzz.spec import ME
 
 EVENTS: Final = ("AFTER INSERT", "AFTER UPDATE", "AFTER UPDATE OF p", "AFTER DELETE", "BEFORE INSERT", "BEFORE UPDATE", "BEFORE DELETE")
+KEYS: Final[tuple[str, ...]] = (*"1111222234", "'a'", "'b'")  # those of many rows that have others below them
 CONFLICTS: Final = ("OR REPLACE", "OR IGNORE", "OR FAIL", "OR ABORT")
 
 
@@ -45,7 +46,7 @@ class Actor:
         return self._insert(table) if dice < 0.6 else self._update(table)
 
     def key(self) -> str:
-        return self.random.choice((*"1111222234", "'a'", "'b'"))
+        return self.random.choice(KEYS)
 
     def _where(self) -> str:
         return f"k = {self.key()}" + self.random.choice(("", "", f" AND h = {self.random.choice('12')}"))

@@ -15,7 +15,7 @@ from tests.fuzz.forest import Forest, fill, grow, twist
 from tests.fuzz.pairs import LIMITS, USER, Leak, Undo, answer, closing, named, use, version
 from tests.fuzz.reads import Statement
 from tests.fuzz.spec import ME
-from tests.fuzz.verdict import Ask, Case, State, apart, may, vouching
+from tests.fuzz.verdict import Ask, Case, Row, State, apart, may, vouching
 from tests.security.worlds import CREATOR, Outcome
 from wce.guard.guard import Guard
 from wce.guard.session import GuardedSession
@@ -25,6 +25,7 @@ from wce.store.transaction import Transaction
 
 PER_GROVE: Final = 10
 ARMED: Final = 0.4  # of all forests have triggers
+SLOW: Final = frozenset({"query_timeout", "too_large"})  # what may depend on the time that SQLite took, the second to prepare
 USED: Final = 0.75  # of all forests, whose connections have written before
 
 
@@ -45,7 +46,7 @@ class Grove:
         if not any(self.secret.values()):
             return left[: len(acts)]
         right, second = self._run(self.sessions[1], acts, judged=False)
-        if "query_timeout" in {outcome.code for outcome in (*left, *right)}:
+        if not SLOW.isdisjoint(outcome.code for outcome in (*left, *right)):
             return []
         if left != right:
             raise Leak(f"answers differ:\n{left}\n{right}")
@@ -81,7 +82,8 @@ class Grove:
         after = State.of(ask, forest)
         can = may(ask, forest, fixed=not (exact and after.is_one_write_from(before)))
         self.copy.execute("SAVEPOINT act")
-        error, told = None, ([], 0)
+        error: str | None = None
+        told: tuple[list[Row], int] = ([], 0)
         try:
             told = self.copy.execute(act.sql).fetchall(), plain("SELECT changes()")[0][0]
         except sqlite3.Error as raised:

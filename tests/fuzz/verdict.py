@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tests.fuzz.acts import Act
 from tests.fuzz.forest import COLUMNS, Forest
@@ -14,7 +14,7 @@ from tests.security.worlds import Outcome
 Ask = Callable[..., list[tuple[Any, ...]]]  # of a query and values for its variables
 Row = tuple[Any, ...]
 May = Mapping[tuple[str, str], set[int]]
-BROKEN = ("sql_error", "internal", "too_large", "constraint", "no_such_table", "table_forbidden")
+BROKEN: Final = ("sql_error", "internal", "constraint", "no_such_table", "table_forbidden")
 
 
 @dataclass(frozen=True, slots=True)
