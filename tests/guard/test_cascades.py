@@ -466,3 +466,21 @@ def test_any_of_many_tables_may_keep_a_parent(new_cenv) -> None:
 
     assert code(ann, "DELETE FROM rooms WHERE id = 2") == "row_policy"
     assert ann.run("DELETE FROM rooms WHERE id = 1").changes == 1
+
+
+def test_a_key_of_two_columns_of_which_one_stays_keeps_nothing_further_below(new_cenv) -> None:
+    cenv = new_cenv(
+        "CREATE TABLE pages (site, slug, up, PRIMARY KEY (site, slug), FOREIGN KEY (site, up) REFERENCES pages ON UPDATE CASCADE)",
+        "CREATE TABLE notes (site, page, locked, FOREIGN KEY (site, page) REFERENCES pages ON UPDATE CASCADE)",
+        "CREATE TABLE closed (site, page)",
+        "INSERT INTO pages VALUES ('a', 'top', NULL), ('a', 'news', 'top'), ('a', 'old', 'news')",
+        "INSERT INTO notes (site, page) VALUES ('a', 'news')",
+        "INSERT INTO closed VALUES ('a', 'news')",
+    )
+    still = "NOT EXISTS (SELECT 1 FROM closed AS c WHERE c.site = notes.site AND c.page = notes.page)"
+    ann = cenv.person({"pages": ALL, "notes": ALL}, [("notes", "read", still)])
+
+    assert ann.run("UPDATE pages SET slug = 'home' WHERE slug = 'top'").changes == 1
+    assert code(ann, "UPDATE pages SET slug = 'newer' WHERE slug = 'news'") == "row_policy"
+    assert code(ann, "UPDATE pages SET site = 'b' WHERE slug = 'home'") == "row_policy"
+    assert cenv.all("SELECT site, slug, up FROM pages") == [("a", "home", None), ("a", "news", "home"), ("a", "old", "news")]

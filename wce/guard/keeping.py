@@ -7,7 +7,7 @@ looked at just before, and one that may not be changed keeps the parent, as do t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from wce.guard.principal import Principal
@@ -16,6 +16,7 @@ from wce.guard.shadows import source
 from wce.store.sqlite import fold, quote
 
 MESSAGE: Final = "wce-policy"  # what RAISE says; `faults` knows it again
+_ALWAYS: Final = "1"
 REFUSE: Final = f"SELECT RAISE(ABORT, '{MESSAGE}')"
 
 
@@ -58,7 +59,8 @@ class Keeping:
 
     def gone(self, parent: str, row: str) -> str:
         """Whether something below a row may not be changed, which would be if it went; "" where nothing would."""
-        return _any([found for key in self._keys(parent) if key.empties for found in self._below(key, row, ())])
+        empties = [key for key in self._keys(parent) if key.empties]
+        return _any([found for key in empties for found in self._below(key, row, (), dict.fromkeys(key.columns, _ALWAYS))])
 
     def triggers(self, parent: str) -> Iterator[tuple[str, str, str]]:
         """(tag, event, condition) of those that keep a row of a parent."""
@@ -66,34 +68,42 @@ class Keeping:
         if gone:
             yield "kd_", "BEFORE DELETE", f"WHEN {gone}"
         for number, key in enumerate(self._keys(parent)):
-            found = _any([*self._below(key, "OLD", ())]) if key.moves else ""
+            # UPDATE OF would not fire where the key is called rowid.
+            moves = {column: f"OLD.{quote(column)} IS NOT NEW.{quote(column)}" for column in self._reaches.targets(key)}
+            found = _any([*self._below(key, "OLD", (), self._moved(key, moves))]) if key.moves else ""
             if found:
-                # UPDATE OF would not fire where the key is called rowid.
-                moves = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in map(quote, self._reaches.targets(key)))
-                yield f"ku{number}_", "BEFORE UPDATE", f"WHEN ({moves}) AND ({found})"
+                yield f"ku{number}_", "BEFORE UPDATE", f"WHEN ({_either(moves)}) AND ({found})"
 
     def _keys(self, parent: str) -> list[ForeignKey]:
         """Those by which rows may change with one of a parent."""
         return [key for key in self._reaches.changed_with(parent) if self._reaches.targets(key)]
 
-    def _onward(self, key: ForeignKey) -> list[ForeignKey]:
-        """Those by which rows change with one that this key has changed."""
-        moved = set(key.columns)
-        return [other for other in self._keys(key.child) if other.moves and not moved.isdisjoint(self._reaches.targets(other))]
+    def _onward(self, child: str, moved: Iterable[str]) -> list[ForeignKey]:
+        """Those by which rows change with one of which these columns have."""
+        columns = set(moved)
+        return [other for other in self._keys(child) if other.moves and not columns.isdisjoint(self._reaches.targets(other))]
+
+    def _moved(self, key: ForeignKey, above: Mapping[str, str]) -> dict[str, str]:
+        """The columns of a row that change by this key, and when; `above` says that of its parent's."""
+        pairs = zip(key.columns, self._reaches.targets(key), strict=False)
+        moved = {own: above[other] for own, other in pairs if other in above}
+        return moved if key.on_update == "CASCADE" else dict.fromkeys(key.columns, _either(moved))
 
     def _changed(self, parent: str) -> set[str]:
         """The tables whose rows change when one of a parent goes."""
         waiting = [key for key in self._keys(parent) if key.empties]
         for key in waiting:
-            waiting += [other for other in self._onward(key) if other not in waiting]
+            waiting += [other for other in self._onward(key.child, key.columns) if other not in waiting]
         return {key.child for key in waiting}
 
-    def _below(self, key: ForeignKey, row: str, between: tuple[_Step, ...]) -> Iterator[str]:
-        """Whether a row that refers to this one, or one that refers to that, may not be changed."""
+    def _below(self, key: ForeignKey, row: str, between: tuple[_Step, ...], moved: Mapping[str, str]) -> Iterator[str]:
+        """Whether a row that refers to this one, or one that refers to that, may not be changed, of which the columns `moved` change."""
         principal, child = self._principal, key.child
         met = any(step.table == child for step in between)
         scope = quote(f"{principal.hidden.own}s{len(between)}")
         same = refers(principal, key, row, scope)
+        # Of a key of two columns one may stay, and then so does what refers to that.
+        same += f" AND ({_either(moved)})" if between and _either(moved) != _ALWAYS else ""
         if child in self._looking:
             rows = f"SELECT {','.join(map(quote, key.columns))} FROM {source(principal, child)}"
             bad = f"({rows} WHERE ({principal.condition(child).update}) IS NOT TRUE) AS {scope}"
@@ -105,8 +115,13 @@ class Keeping:
                 yield _found([*between, _Step(child, bad, same)])
         if not met:
             table = f"{quote(principal.hidden.schema)}.{quote(principal.table(child).name)} AS {scope}"
-            for other in self._onward(key):
-                yield from self._below(other, scope, (*between, _Step(child, table, same)))
+            for other in self._onward(child, moved):
+                yield from self._below(other, scope, (*between, _Step(child, table, same)), self._moved(other, moved))
+
+
+def _either(moved: Mapping[str, str]) -> str:
+    """Whether any of some columns changes."""
+    return _ALWAYS if _ALWAYS in moved.values() else " OR ".join(dict.fromkeys(moved.values()))
 
 
 def _any(found: Sequence[str]) -> str:
