@@ -173,9 +173,9 @@ def _rights(random: Random) -> Rights:
 
 
 def _policies(random: Random, table: Table, tables: Sequence[Table], common: float, alone: Table | None) -> Iterator[Policy]:
-    if random.random() < common:
-        yield Policy("read", random.choice(MINE).format(q=table.name), fixed=True)
     for kind in ("read", "write", "delete"):
+        if random.random() < common * (1 if kind == "read" else 0.4):
+            yield Policy(kind, random.choice(MINE).format(q=table.name), fixed=True)
         if random.random() < common:
             yield Policy(kind, condition(random, table, tables, table.name), fixed=False)
     if table is alone:
