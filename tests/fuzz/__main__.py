@@ -42,9 +42,13 @@ def main() -> int:
             guard.close()
             store.close()
     for tally in tallies:
+        if not tally.worlds:
+            continue
         print(f"seed {arguments.seed}: {tally}")
         for finding in tally.findings:
             print(f"\nLEAK {finding}")
+        for doubt in tally.doubts[:3]:
+            print(f"\nWORTH A LOOK {doubt}")
     leaked = any(tally.findings for tally in tallies)
     if arguments.world or arguments.grove:
         return 1 if leaked else 0
