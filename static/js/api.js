@@ -25,7 +25,7 @@ export const whenEnded = ask => { signIn = ask; };
 /** Take the token of the session that the browser has now; it must be the same person's. */
 async function renew() {
   const me = await (await once('GET', '/me', undefined, {})).json();
-  if (String(me.user_id) !== userId) throw new Problem(403, { code: 'other_user', detail: `${me.username} has signed in in this browser meanwhile, so nothing is sent from this page. Take along what you typed, then load it anew.` });
+  if (String(me.user_id) !== userId) throw new Problem(403, { code: 'other_user', detail: `${me.username} is now signed in on this browser, so nothing is sent from this page. Copy what you typed, then reload the page.` });
   csrf = me.csrf_token;
 }
 

@@ -97,7 +97,7 @@ function listPalette() {
     row.setAttribute('role', 'option');
     return h('li', { role: 'presentation' }, row);
   }));
-  $('[role="status"]', palette).textContent = found.length ? '' : 'Nothing is called like that.';
+  $('[role="status"]', palette).textContent = found.length ? '' : 'Nothing matches.';
   $('input', palette).setAttribute('aria-expanded', found.length > 0);
   choose(0);
 }

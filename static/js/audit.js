@@ -1,7 +1,7 @@
 // The audit log: filtered, page by page, with the details of each entry.
 import { get, save, send } from './api.js';
 import { $, button, empty, fill, h } from './dom.js';
-import { ago, date, num } from './format.js';
+import { ago, date, plural } from './format.js';
 import { act, begin, dialog, toast } from './ui.js';
 
 const PAGE = 50, MOST = 1000, KINDS = { csv: 'text/csv', ndjson: 'application/x-ndjson' };
@@ -51,7 +51,7 @@ async function page(cursor) {
   if (!cursor) {
     body = h('tbody');
     fill($('#entries'), entries.length ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['When', 'Who', 'Action', 'Resource', 'Address'].map(text => h('th', {}, text)), h('th', {}, h('span', { class: 'sr' }, 'Details')))), body)
-      : empty('scroll-text', 'Nothing found', 'No entry fits these filters.', button('Clear filters', { icon: 'x', onclick: () => { for (const el of form.elements) if (el.name) el.value = ''; filter(); } }))).removeAttribute('aria-busy');
+      : empty('scroll-text', 'Nothing found', 'No entry matches these filters.', button('Clear filters', { icon: 'x', onclick: () => { for (const el of form.elements) if (el.name) el.value = ''; filter(); } }))).removeAttribute('aria-busy');
   }
   const added = entries.map(row);
   body.append(...added);
@@ -93,7 +93,7 @@ addEventListener('popstate', () => { read(); act(() => page()); });
 for (const kind of Object.keys(KINDS)) $(`#${kind}`).addEventListener('click', event => act(() => download(kind), event.currentTarget));
 $('#verify').addEventListener('click', event => act(async () => {
   const { ok, count, first_bad_id, reason } = await get('/admin/audit/verify');
-  if (ok) toast(`All ${num(count)} entries follow from one another.`);
+  if (ok) toast(`The chain is unbroken: ${plural(count, 'entry', 'entries')} checked.`);
   else toast(`Entry ${first_bad_id} does not follow from the one before: ${reason}`, { kind: 'error' });
 }, event.currentTarget));
 read();

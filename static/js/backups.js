@@ -4,30 +4,30 @@ import { $, button, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, bytes, date, num, plural } from './format.js';
 import { act, begin, confirm, dialog, field, formDialog, toast, toastNext } from './ui.js';
 
-const KINDS = { manual: 'made by hand', schedule: 'by the clock', import: 'before an import', restore: 'before a restore' };
+const KINDS = { manual: 'manual', schedule: 'scheduled', import: 'before an import', restore: 'before a restore' };
 const owner = document.body.dataset.role === 'owner', id = CENV.slice(1);
 const password = { name: 'password', label: 'Your own password', type: 'password', required: true, autocomplete: 'current-password' };
 const toLogin = () => location.assign(`${CENV}/login`);
 
 async function create() {
   const made = await post('/admin/backups');
-  toast(`A backup of ${plural(made.rows, 'row')} is made, ${bytes(made.bytes)}.`);
+  toast(`The backup is made: ${plural(made.rows, 'row')}, ${bytes(made.bytes)}.`);
   await show();
 }
 
 async function restore(backup) {
   const done = await formDialog({
-    title: `Go back to ${date(backup.created_at)}`, action: 'Restore the backup', danger: true, fields: [password],
-    text: `The cenv becomes what it was then: ${plural(backup.tables, 'table')} with ${plural(backup.rows, 'row')}, its users, rules and scripts. What it is now is kept as a backup. All sessions end, yours too.`,
+    title: `Restore the backup of ${date(backup.created_at)}`, action: 'Restore the backup', danger: true, fields: [password],
+    text: `The cenv goes back to what it was then: ${plural(backup.tables, 'table')} with ${plural(backup.rows, 'row')}, its users, rules and scripts. Its present state is kept as a backup. All sessions end, including yours.`,
     submit: given => post(`/admin/backups/${backup.id}/restore`, given),
   });
   if (!done) return;
-  toastNext(`The cenv is what it was ${date(backup.created_at)}. Sign in again.`);
+  toastNext(`The cenv is back to its state of ${date(backup.created_at)}. Sign in again.`);
   toLogin();
 }
 
 async function remove(backup) {
-  if (!await confirm({ title: `Delete the backup of ${date(backup.created_at)}`, text: `${bytes(backup.bytes)}, ${plural(backup.rows, 'row')}. Nothing brings it back.`, action: 'Delete the backup' })) return;
+  if (!await confirm({ title: `Delete the backup of ${date(backup.created_at)}`, text: `${bytes(backup.bytes)}, ${plural(backup.rows, 'row')}. It cannot be brought back.`, action: 'Delete the backup' })) return;
   await del(`/admin/backups/${backup.id}`);
   toast('The backup is deleted.');
   await show();
@@ -45,8 +45,8 @@ function row(backup) {
 async function show() {
   const { backups } = await get('/admin/backups');
   fill($('#backups'), backups.length
-    ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Made', 'Why', 'By', 'Size', 'Tables / rows', 'SHA-256'].map(text => h('th', {}, text)), h('th', {}, h('span', { class: 'sr' }, 'Acts')))), h('tbody', {}, backups.map(row)))
-    : empty('archive', 'No backups yet', 'Make one before a risky change. The settings “backup” of the configuration make them by the clock.')).removeAttribute('aria-busy');
+    ? h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Made', 'Kind', 'By', 'Size', 'Tables / rows', 'SHA-256'].map(text => h('th', {}, text)), h('th', {}, h('span', { class: 'sr' }, 'Actions')))), h('tbody', {}, backups.map(row)))
+    : empty('archive', 'No backups yet', 'Make one before a risky change. The settings under “Backups” in the configuration make them on a schedule.')).removeAttribute('aria-busy');
 }
 
 /** What became of a file; our session is over by now, so closing it leads to the login. */
@@ -55,17 +55,17 @@ function told(report) {
   const tables = Object.entries(report.tables), lost = report.dropped.map(item => [`${item.type} `, h('code', { class: 'mono' }, item.name), `: ${item.reason}`]);
   if (report.more_dropped) lost.push(`and ${num(report.more_dropped)} more`);
   const close = button('Sign in again', { kind: 'primary', onclick: event => event.currentTarget.closest('dialog').close() });
-  dialog('The file is imported', h('div', { class: 'dialog-body' }, h('p', {}, `${report.kind === 'cenv' ? 'It was a cenv' : 'It was a database'}, ${bytes(report.bytes)}. ${report.owner} owns this cenv now. What it was before is among the backups.`),
-    list('Tables', tables.map(([name, rows]) => [h('code', { class: 'mono' }, name), ` ${plural(rows, 'row')}`])), list('Stayed behind', lost), list('Changed on the way', report.notes), h('div', {}, close)), { wide: true, onclose: toLogin });
+  dialog('The file is imported', h('div', { class: 'dialog-body' }, h('p', {}, `${report.kind === 'cenv' ? 'It was a cenv' : 'It was a database'}, ${bytes(report.bytes)}. ${report.owner} owns this cenv now. Its previous state is among the backups.`),
+    list('Tables', tables.map(([name, rows]) => [h('code', { class: 'mono' }, name), ` ${plural(rows, 'row')}`])), list('Left out', lost), list('Changed during the import', report.notes), h('div', {}, close)), { wide: true, onclose: toLogin });
   close.focus();
 }
 
 async function replace() {
   const file = field({ name: 'file', label: 'SQLite file', type: 'file', required: true });
   const report = await formDialog({
-    title: 'Put a file in the place of this cenv', action: 'Replace everything', danger: true, wide: true,
-    text: 'All that this cenv holds is replaced in one commit, and kept as a backup. A file that was a cenv brings its own users: sign in as one of them afterwards. All sessions end.',
-    fields: [file, { name: 'confirm', label: 'The id of this cenv', required: true, mono: true, placeholder: id, hint: 'Type it, to be sure that this is the one to replace' }],
+    title: 'Replace this cenv with a file', action: 'Replace everything', danger: true, wide: true,
+    text: 'Everything in this cenv is replaced in one commit, and kept as a backup. A file that was a cenv brings its own users: sign in as one of them afterwards. All sessions end.',
+    fields: [file, { name: 'confirm', label: 'The id of this cenv', required: true, mono: true, placeholder: id, hint: 'Type it to confirm that this is the cenv to replace' }],
     submit: async given => {
       const form = new FormData();
       form.append('confirm', given.confirm.trim());
@@ -78,8 +78,8 @@ async function replace() {
 
 async function end() {
   const done = await formDialog({
-    title: 'Delete this cenv', action: 'Delete the cenv', danger: true, text: 'Everybody is signed out, and every address of it is gone.',
-    fields: [password, { name: 'confirm', label: 'The id of this cenv', required: true, mono: true, placeholder: id, hint: 'Type it, to be sure that this is the one to delete' }],
+    title: 'Delete this cenv', action: 'Delete the cenv', danger: true, text: 'Everybody is signed out, and all its addresses stop working.',
+    fields: [password, { name: 'confirm', label: 'The id of this cenv', required: true, mono: true, placeholder: id, hint: 'Type it to confirm that this is the cenv to delete' }],
     submit: given => post('/admin/delete', { ...given, confirm: given.confirm.trim() }),
   });
   if (!done) return;

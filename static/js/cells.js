@@ -21,13 +21,13 @@ const isNumeric = type => /INT|REAL|NUM|DOUB|FLOA|DEC|BOOL/i.test(type);
 function oddity(text, type) {
   if (!isNumeric(type) || text.trim() === '' || Number.isFinite(Number(text))) return undefined;
   const meant = text.trim().replace(/^(-?\d+),(\d+)$/, '$1.$2');
-  return meant === text.trim() ? 'This is no number' : `A number has a point: ${meant}`;
+  return meant === text.trim() ? 'This is not a number' : `A number has a decimal point: ${meant}`;
 }
 
 /** What to say of a text that a column of numbers would keep as a text; undefined where all is well. */
 export function misfit(text, type) {
   const odd = oddity(text, type);
-  return odd && `${odd}. Enter once more keeps it as a text.`;
+  return odd && `${odd}. Enter once more keeps it as text.`;
 }
 
 /** What somebody typed, as the column's type would have it: numbers stay numbers, an empty text of a column that is no text is NULL. */

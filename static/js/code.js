@@ -113,7 +113,7 @@ export class CodePane {
     } catch (error) {
       this.#mute = false;
       this.readOnly = this.#readOnly;
-      toast('The editor could not be fetched, so this field stays plain. Loading the page again may help.', { kind: 'error' });
+      toast('The full editor could not be loaded, so this field stays plain. Reloading the page may help.', { kind: 'error' });
       throw error;
     }
   }

@@ -3,7 +3,7 @@ import { CENV, get, put } from './api.js';
 import { $, $$, fill, h, icon } from './dom.js';
 import { act, begin, showErrors, toast } from './ui.js';
 
-const GROUPS = [['Accounts', /^(session|allow|registration|max_users|max_sessions|totp)/], ['Limits of requests', /^rate_/], ['Queries', /^(query|max_connections|max_database|max_assets)/], ['Scripts and pages', /^(script|page)/], ['Backups', /^backup/], ['Other', /./]];
+const GROUPS = [['Accounts', /^(session|allow|registration|max_users|max_sessions|totp)/], ['Rate limits', /^rate_/], ['Queries', /^(query|max_connections|max_database|max_assets)/], ['Scripts and pages', /^(script|page)/], ['Backups', /^backup/], ['Other', /./]];
 const CHOICES = { registration_role: ['viewer', 'editor'] }; // what the server takes
 let known = {};
 const words = key => key.charAt(0).toUpperCase() + key.slice(1).replaceAll('_', ' ').replace(/\bmb\b/, '(MiB)').replace(/\bip\b/, 'of an address');
@@ -12,7 +12,7 @@ function control(key, { value, type, source }) {
   const common = { id: `c-${key}`, name: key, disabled: source === 'environment', 'aria-describedby': `h-${key}`, dataset: { type } };
   if (type === 'boolean') return h('label', { class: 'switch' }, h('input', { ...common, type: 'checkbox', checked: value, 'aria-label': words(key) }), h('i'), h('span', {}, value ? 'On' : 'Off'));
   if (CHOICES[key]) return h('select', common, CHOICES[key].map(item => h('option', { value: item, selected: item === value }, item)));
-  if (type === 'list') return h('textarea', { ...common, rows: 2, value: value.join('\n'), placeholder: 'one on each line' });
+  if (type === 'list') return h('textarea', { ...common, rows: 2, value: value.join('\n'), placeholder: 'one per line' });
   return h('input', { ...common, type: type === 'integer' ? 'number' : 'text', value: value ?? '', autocomplete: 'off' });
 }
 
@@ -25,7 +25,7 @@ function read(el) {
 function state(key, { source, default: usual }) {
   if (source === 'environment') return h('span', { class: 'tag warn', title: 'Set by the operator of the server' }, icon('lock'), 'fixed by the server');
   if (source === 'default') return h('span', { class: 'tag' }, 'default');
-  return h('button', { type: 'button', class: 'btn sm', title: `Default: ${Array.isArray(usual) ? usual.join(', ') || 'empty' : usual}`, onclick: event => act(() => save({ [key]: null }, event.currentTarget)) }, 'Back to default', h('span', { class: 'sr' }, `for ${words(key)}`));
+  return h('button', { type: 'button', class: 'btn sm', title: `Default: ${Array.isArray(usual) ? usual.join(', ') || 'empty' : usual}`, onclick: event => act(() => save({ [key]: null }, event.currentTarget)) }, 'Reset to default', h('span', { class: 'sr' }, `for ${words(key)}`));
 }
 
 const line = ([key, entry]) => h('div', { class: 'field setting', dataset: { field: key } }, h('div', { class: 'setting-head' }, h('label', { for: `c-${key}` }, words(key)), state(key, entry)), control(key, entry), h('small', { id: `h-${key}` }, entry.description), h('p', { class: 'field-error', hidden: true }));

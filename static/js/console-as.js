@@ -18,7 +18,7 @@ export async function startAs() {
 async function line({ table, rules }) {
   const count = async as => (await post('/query', { sql: `SELECT count(*) FROM ${ident(table)}`, read_only: true, format: 'arrays', ...as }, { quiet: true })).rows[0][0];
   const [seen, all] = await Promise.all([count(asUser()), count({})]), policies = rules.filter(rule => rule.rule === 'policy');
-  return h('li', {}, icon(policies.length ? 'shield-check' : 'eye'), h('span', {}, h('b', {}, name()), ` sees ${num(seen)} of ${plural(all, 'row')} of `, h('code', {}, table), policies.length ? ', by ' : ', and no policy holds', policies.map((rule, i) => [i ? ' and ' : '', h('code', { title: rule.reason }, rule.reason.split(': ').slice(1).join(': ') || rule.reason)])));
+  return h('li', {}, icon(policies.length ? 'shield-check' : 'eye'), h('span', {}, h('b', {}, name()), ` sees ${num(seen)} of ${plural(all, 'row')} of `, h('code', {}, table), policies.length ? ', under ' : ', and no policy applies', policies.map((rule, i) => [i ? ' and ' : '', h('code', { title: rule.reason }, rule.reason.split(': ').slice(1).join(': ') || rule.reason)])));
 }
 
 /** Say above the rows what the policies left of each table that `sql` reads; nothing is said of one's own rows. */

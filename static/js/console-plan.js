@@ -6,7 +6,7 @@ import { act } from './ui.js';
 let users = null;
 
 const looks = detail => (/^SEARCH/.test(detail) ? ['zap', 'teal'] : /^SCAN/.test(detail) ? ['rows-3', 'amber'] : /TEMP B-TREE/.test(detail) ? ['sigma', 'rose'] : ['git-branch', 'accent']);
-const hint = detail => (/^SEARCH/.test(detail) ? 'finds its rows by a key or an index' : /^SCAN/.test(detail) ? 'reads every row' : /TEMP B-TREE/.test(detail) ? 'sorts or gathers aside' : '');
+const hint = detail => (/^SEARCH/.test(detail) ? 'finds its rows by a key or an index' : /^SCAN/.test(detail) ? 'reads every row' : /TEMP B-TREE/.test(detail) ? 'sorts or groups in a temporary index' : '');
 
 function tree(plan, parent = 0) {
   const own = plan.filter(step => step.parent === parent);
@@ -30,6 +30,6 @@ export async function explain(pane, sql, from, asUser = '') {
     h('option', { value: '' }, 'myself'), users.filter(user => String(user.user_id) !== document.body.dataset.userId).map(user => h('option', { value: user.user_id, selected: String(user.user_id) === asUser }, `${user.username} (${user.role})`)), h('option', { value: 'public', selected: asUser === 'public' }, 'visitors who are not signed in')));
   fill($('#plan'), h('div', { class: 'explained' },
     h('header', {}, h('span', { class: `tag ${found.allowed ? 'ok' : 'no'}` }, found.allowed ? 'would run' : 'would be refused'), h('span', {}, found.allowed ? `${found.kind} statement` : found.reason), h('span', { class: 'gap' }), chooser),
-    h('div', { class: 'grid-1-1' }, h('section', { 'aria-label': 'Plan' }, h('h2', {}, 'Plan of SQLite'), tree(found.plan) ?? h('p', { class: 'dim' }, 'There is no plan for it.')), h('section', { 'aria-label': 'Rules' }, h('h2', {}, 'What decides'), rules(found)))));
+    h('div', { class: 'grid-1-1' }, h('section', { 'aria-label': 'Plan' }, h('h2', {}, 'SQLite’s plan'), tree(found.plan) ?? h('p', { class: 'dim' }, 'It has no plan.')), h('section', { 'aria-label': 'Rules' }, h('h2', {}, 'Rules that apply'), rules(found)))));
   return found;
 }

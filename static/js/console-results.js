@@ -29,7 +29,7 @@ function redraw() {
   if (!box || $('#chart').hidden) return;
   const rows = shown.rows().slice(0, MAX_POINTS);
   const [, , shape] = CHARTS.find(([kind]) => kind === chart.kind), figures = rows.map(row => row[chart.y]).filter(value => typeof value === 'number');
-  $('canvas', box).setAttribute('aria-label', `${shape} of ${last.columns[chart.y]} by ${last.columns[chart.x]}, ${plural(rows.length, 'row')}: ${figures.length ? `${Math.min(...figures)} at least, ${Math.max(...figures)} at most` : 'no numbers'}. Results lists them.`);
+  $('canvas', box).setAttribute('aria-label', `${shape} of ${last.columns[chart.y]} by ${last.columns[chart.x]}, ${plural(rows.length, 'row')}: ${figures.length ? `from ${Math.min(...figures)} to ${Math.max(...figures)}` : 'no numbers'}. The results list them.`);
   drawChart(box, chart.kind, { labels: rows.map(row => row[chart.x]), series: [{ label: last.columns[chart.y], data: rows.map(row => row[chart.y]) }] });
 }
 
@@ -54,9 +54,9 @@ export function showResult(result, sql, as = {}) {
   last = { ...result, sql, as };
   const rows = Boolean(result.columns.length);
   $('#copy').hidden = $('#export').hidden = !rows;
-  fill($('#meta'), icon('circle-check', 'good'), h('b', {}, rows ? plural(result.row_count, 'row') : result.changes ? `${num(result.changes)} changed` : 'Done'), h('span', {}, duration(result.duration_ms)), result.truncated && h('span', { class: 'tag warn', title: 'There are more; raise Rows or narrow the statement down' }, 'cut'));
+  fill($('#meta'), icon('circle-check', 'good'), h('b', {}, rows ? plural(result.row_count, 'row') : result.changes ? `${num(result.changes)} changed` : 'Done'), h('span', {}, duration(result.duration_ms)), result.truncated && h('span', { class: 'tag warn', title: 'There are more rows: raise Rows, or narrow the statement down' }, 'cut off'));
   if (!rows) {
-    fill($('#grid'), h('div', { class: 'nothing' }, icon('circle-check'), h('b', {}, result.changes ? `${plural(result.changes, 'row')} changed` : 'Done'), h('p', {}, result.last_row_id ? `The last row has the id ${result.last_row_id}.` : 'The statement answers no rows.')));
+    fill($('#grid'), h('div', { class: 'nothing' }, icon('circle-check'), h('b', {}, result.changes ? `${plural(result.changes, 'row')} changed` : 'Done'), h('p', {}, result.last_row_id ? `The last row has the id ${result.last_row_id}.` : 'The statement returns no rows.')));
     fill($('#chart'));
     fill($('#json'));
     return view('grid');
@@ -78,7 +78,7 @@ export function showFailure(problem) {
 }
 
 const again = format => ({ sql: last.sql, read_only: true, format, ...last.as });
-const sayCut = cut => cut && toast('There are more rows than this cenv gives at once (query_max_rows).', { kind: 'error' });
+const sayCut = cut => cut && toast('There are more rows than this cenv returns at once (query_max_rows).', { kind: 'error' });
 async function fetchAll(accept) {
   const answer = await send('POST', '/query', again('objects'), { accept });
   sayCut(answer.headers.get('X-Truncated') === 'true');

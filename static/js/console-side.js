@@ -15,13 +15,13 @@ function tableItem(table) {
   const all = matches(table.name), columns = table.columns.filter(column => all || matches(column.name));
   const asked = Boolean($('#filter').value.trim()), fold = ({ target }) => { if (asked) return; if (target.open) unfolded.add(table.name); else unfolded.delete(table.name); };
   return h('details', { open: asked ? !all : unfolded.has(table.name), ontoggle: fold }, h('summary', {}, icon('chevron-right', 'chev'), icon(table.type === 'view' ? 'eye' : 'table-2'), h('span', {}, table.name), h('em', {}, num(table.columns.length))),
-    h('ul', {}, h('li', {}, h('button', { type: 'button', onclick: () => hooks.open(`SELECT * FROM ${hooks.name(table.name)} LIMIT 100;`, table.name, true) }, icon('play', 'fk'), h('span', {}, 'Look into it'))), h('li', {}, h('button', { type: 'button', onclick: () => hooks.build(table.name) }, icon('table-columns-split', 'fk'), h('span', {}, 'Build a query'))),
+    h('ul', {}, h('li', {}, h('button', { type: 'button', onclick: () => hooks.open(`SELECT * FROM ${hooks.name(table.name)} LIMIT 100;`, table.name, true) }, icon('play', 'fk'), h('span', {}, 'Show rows'))), h('li', {}, h('button', { type: 'button', onclick: () => hooks.build(table.name) }, icon('table-columns-split', 'fk'), h('span', {}, 'Build a query'))),
       columns.map(column => h('li', {}, h('button', { type: 'button', title: `Insert ${column.name}`, onclick: () => hooks.insert(hooks.name(column.name)) }, icon(...typeIcon(column)), h('span', {}, column.name), h('em', {}, column.type.toLowerCase()))))));
 }
 
 function schema() {
   const found = state.tables.filter(table => matches(table.name) || table.columns.some(column => matches(column.name)));
-  if (!state.tables.length) return noTables('Make the first one: CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT).', h('button', { type: 'button', class: 'btn sm', onclick: () => hooks.open('CREATE TABLE notes (\n  id INTEGER PRIMARY KEY,\n  text TEXT NOT NULL,\n  created_at TEXT DEFAULT CURRENT_TIMESTAMP\n);', 'New table') }, 'Write it for me'));
+  if (!state.tables.length) return noTables('Create the first one: CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT).', h('button', { type: 'button', class: 'btn sm', onclick: () => hooks.open('CREATE TABLE notes (\n  id INTEGER PRIMARY KEY,\n  text TEXT NOT NULL,\n  created_at TEXT DEFAULT CURRENT_TIMESTAMP\n);', 'New table') }, 'Write it for me'));
   return [['Tables', found.filter(table => table.type !== 'view')], ['Views', found.filter(table => table.type === 'view')]].filter(([, list]) => list.length).flatMap(([title, list]) => [h('h2', {}, title, h('em', {}, num(list.length))), ...list.map(tableItem)]);
 }
 
@@ -29,7 +29,7 @@ const remembered = (lead, text, side, title, onclick, ...more) => h('div', { cla
 
 function saved() {
   const found = state.saved.filter(item => matches(item.name, item.sql));
-  if (!state.saved.length) return empty('save', 'Nothing saved', 'Ctrl S keeps a statement under a name, for you alone.');
+  if (!state.saved.length) return empty('save', 'Nothing saved', 'Ctrl S saves a statement under a name, for you alone.');
   return found.map(item => remembered(icon('file-code-2'), item.name, ago(item.modified_at), item.sql, () => hooks.open(item.sql, item.name), iconButton(`Delete ${item.name}`, 'trash-2', { kind: 'ghost sm', onclick: () => act(async () => {
     if (!await confirm({ title: `Delete the saved statement ${item.name}`, text: 'It is gone for good.', action: `Delete ${item.name}` })) return;
     await del(`/console/saved/${item.id}`);
@@ -40,9 +40,9 @@ function saved() {
 
 function history() {
   const found = state.history.filter(item => matches(item.sql));
-  if (!state.history.length) return empty('history', 'Nothing yet', 'Statements that you run here are kept for you, the last 200.');
-  return [h('h2', {}, 'Last statements', h('button', { type: 'button', class: 'more', onclick: () => act(async () => {
-    if (!await confirm({ title: 'Clear the history', text: 'All statements that you ran are forgotten; saved ones stay.', action: 'Clear the history' })) return;
+  if (!state.history.length) return empty('history', 'Nothing yet', 'The last 200 statements that you run here are kept for you.');
+  return [h('h2', {}, 'Recent statements', h('button', { type: 'button', class: 'more', onclick: () => act(async () => {
+    if (!await confirm({ title: 'Clear the history', text: 'The list of statements that you ran is emptied; saved ones stay.', action: 'Clear the history' })) return;
     await del('/console/history');
     state.history = [];
     draw();

@@ -21,7 +21,7 @@ const persist = debounce(() => {
   const kept = JSON.stringify({ docs: docs.map(doc => ({ name: doc.name, sql: doc.text.value })), active: docs.indexOf(active) });
   try { for (const place of [sessionStorage, localStorage]) place.setItem(KEY, kept); full = false; } catch (error) {
     if (error.name !== 'QuotaExceededError') throw error;
-    if (!full) toast('This browser keeps no more: what you type from now on is gone when the page is closed. Close statements that you need no longer.', { kind: 'error' });
+    if (!full) toast('This browser’s storage is full: what you type from now on is lost when the page is closed. Close statements that you no longer need.', { kind: 'error' });
     full = true;
   }
 }, 400);
@@ -59,7 +59,7 @@ function close(doc) {
 }
 function drawTabs() {
   fill($('#docs'), docs.map(doc => {
-    doc.tab = h('button', { type: 'button', role: 'tab', 'aria-controls': 'editor', title: 'Delete or middle click closes it', onclick: () => show(doc), onauxclick: event => { if (event.button === 1) close(doc); },
+    doc.tab = h('button', { type: 'button', role: 'tab', 'aria-controls': 'editor', title: 'Delete or a middle click closes it', onclick: () => show(doc), onauxclick: event => { if (event.button === 1) close(doc); },
       onkeydown: event => { if (event.key === 'Delete') close(doc); } },
     icon('file-code-2'), h('span', {}, doc.name), h('i', { class: 'dirty', hidden: doc.text.value === doc.kept, role: 'img', 'aria-label': 'not saved', title: 'Not saved under a name' }));
     return doc.tab;
@@ -117,7 +117,7 @@ async function perform(path, sql, body, from, told) {
     if (CHANGES.test(sql)) act(refreshSchema);
   } catch (error) {
     showPolicies();
-    if (error.name === 'AbortError') showFailure({ title: 'Stopped', message: 'You stopped the statement; nothing of it stays.' });
+    if (error.name === 'AbortError') showFailure({ title: 'Stopped', message: 'You stopped the statement; it changed nothing.' });
     else if (error instanceof Problem) {
       const at = from(error);
       if (doc === active) pane.mark(error, at);
@@ -128,7 +128,7 @@ async function perform(path, sql, body, from, told) {
     running = null;
     busy(false);
   }
-  post('/console/history', { sql, ...note }, { quiet: true }).then(item => { known.history.unshift(item); if (known.kind === 'history') drawSide(); }, () => toast('This statement is missing in the history.', { kind: 'error' }));
+  post('/console/history', { sql, ...note }, { quiet: true }).then(item => { known.history.unshift(item); if (known.kind === 'history') drawSide(); }, () => toast('This statement could not be added to the history.', { kind: 'error' }));
 }
 const options = () => ({ format: 'arrays', max_rows: Number($('#limit').value) });
 const isReadOnly = () => readOnly.getAttribute('aria-pressed') === 'true';
@@ -153,7 +153,7 @@ document.addEventListener('keydown', event => { if (event.key === 'Escape' && ru
 async function runAll() {
   const text = active.text.value, all = statements(text), texts = all.map(piece => text.slice(piece.start, piece.end));
   if (!all.length) { toast('There is no statement to run.'); return; }
-  if (isReadOnly() || asUser().as_user) { toast('All in one transaction run as yourself and may write: switch Read-only off and choose yourself first, or run one statement after the other.', { kind: 'error' }); return; }
+  if (isReadOnly() || asUser().as_user) { toast('Statements in one transaction run as yourself and may write: first switch Read-only off and choose “myself”, or run them one by one.', { kind: 'error' }); return; }
   await perform('/transaction', text, { statements: texts.map(sql => ({ sql })), ...options() }, error => (error.statement === undefined ? placeOf(text, 0) : placeOf(text, all[error.statement].start)), ({ results }) => {
     const last = results.findLast(result => result.columns.length) ?? results.at(-1);
     showResult(last, texts[results.indexOf(last)]);
@@ -167,7 +167,7 @@ async function saveAs() {
   const sql = active.text.value;
   if (!sql.trim()) { toast('There is nothing to save.'); return; }
   const doc = active;
-  await formDialog({ title: 'Save this text', text: 'For you alone. A name that you have used already gets the new text.', action: 'Save', fields: [{ name: 'name', label: 'Name', value: doc.name, required: true }],
+  await formDialog({ title: 'Save this text', text: 'For you alone. A name that you have already used gets the new text.', action: 'Save', fields: [{ name: 'name', label: 'Name', value: doc.name, required: true }],
     submit: async given => {
       const item = await post('/console/saved', { name: given.name, sql });
       known.saved = [...known.saved.filter(other => other.id !== item.id), item].sort((a, b) => a.name.localeCompare(b.name));
@@ -182,7 +182,7 @@ const doExplain = () => act(async () => { const piece = chosen(); if (piece) { a
 const doFormat = () => act(async () => {
   const { text: of } = active, text = of.value, laid = [];
   for (const piece of statements(text)) laid.push((await post('/query/explain', { sql: text.slice(piece.start, piece.end) })).formatted.trim());
-  if (active.text !== of || of.value !== text) toast('The text has been changed or closed meanwhile, so it stays as it is.');
+  if (active.text !== of || of.value !== text) toast('The text was changed or closed in the meantime, so it stays as it is.');
   else if (laid.length) pane.replace(laid.join(';\n\n') + ';\n');
 });
 const doBuild = table => act(() => buildQuery((sql, runIt) => open(sql, 'Built query', runIt), table));
@@ -211,7 +211,7 @@ whenLoaded(({ complete, monaco }) => {
 const stored = JSON.parse(sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? 'null');
 for (const doc of stored?.docs ?? []) addDoc(doc.name, doc.sql, { activate: false });
 const first = ['owner', 'admin'].includes(document.body.dataset.role) ? 'SELECT name, type\nFROM sqlite_schema\nWHERE type IN (\'table\', \'view\') AND name NOT GLOB \'_wce_*\'\nORDER BY name;\n' : 'SELECT datetime(\'now\') AS now, sqlite_version() AS sqlite;\n';
-if (!docs.length) addDoc(unnamed(), `-- Ctrl Enter runs the statement at the cursor, Ctrl S keeps it under a name.\n${first}`, { activate: false });
+if (!docs.length) addDoc(unnamed(), `-- Ctrl Enter runs the statement at the cursor, Ctrl S saves it under a name.\n${first}`, { activate: false });
 const search = new URLSearchParams(location.search), asked = search.get('sql');
 if (asked) open(asked, unnamed());
 else show(docs[stored?.active] ?? docs[0]);

@@ -12,15 +12,15 @@ function once(title, text, secret) {
     h('div', {}, button('Copy', { icon: 'copy', onclick: () => act(() => copy(secret, title)) }))), { wide: true });
 }
 
-const recovery = codes => once('Recovery codes', 'Each of them stands in for one code of the app. Keep them where the app is not: they are shown this once.', codes.join('\n'));
+const recovery = codes => once('Recovery codes', 'Each can be used once instead of a code from the app. Keep them apart from the app: they are shown only now.', codes.join('\n'));
 
 async function setUp() {
-  const made = await formDialog({ title: 'Set up a second factor', action: 'Go on', text: 'You need an authenticator app on your phone.', fields: [password], submit: given => post('/totp', given) });
+  const made = await formDialog({ title: 'Set up a second factor', action: 'Continue', text: 'You need an authenticator app on your phone.', fields: [password], submit: given => post('/totp', given) });
   if (!made) return;
   const done = await formDialog({
     title: 'Scan and confirm', action: 'Switch it on', fields: [
       h('div', { class: 'qr' }, h('img', { src: `data:image/svg+xml,${encodeURIComponent(made.qr_svg)}`, alt: 'QR code for the app', width: 196, height: 196 }), h('p', {}, 'Scan this with the app, or type the secret: ', h('code', { class: 'mono' }, made.secret))),
-      field({ name: 'totp', label: 'Code of the app', required: true, autocomplete: 'one-time-code', hint: 'Six digits' })],
+      field({ name: 'totp', label: 'Code from the app', required: true, autocomplete: 'one-time-code', hint: 'Six digits' })],
     submit: given => post('/totp/confirm', given),
   });
   if (!done) return;
@@ -29,14 +29,14 @@ async function setUp() {
 }
 
 async function renew() {
-  const done = await formDialog({ title: 'New recovery codes', action: 'Make new ones', text: 'The old ones count no longer.', fields: [password], submit: given => post('/totp/recovery-codes', given) });
+  const done = await formDialog({ title: 'New recovery codes', action: 'Make new ones', text: 'The old ones stop working.', fields: [password], submit: given => post('/totp/recovery-codes', given) });
   if (!done) return;
   await showFactor();
   recovery(done.recovery_codes);
 }
 
 async function off() {
-  const done = await formDialog({ title: 'Switch the second factor off', action: 'Switch it off', danger: true, text: 'The password alone is asked for then.', fields: [password], submit: given => api('DELETE', '/totp', given) });
+  const done = await formDialog({ title: 'Switch the second factor off', action: 'Switch it off', danger: true, text: 'Only the password is asked for then.', fields: [password], submit: given => api('DELETE', '/totp', given) });
   if (done) { toast('The second factor is off.'); await showFactor(); }
 }
 
@@ -44,17 +44,17 @@ async function showFactor() {
   const { enabled, since, recovery_codes_left: left } = await get('/totp');
   fill($('#totp'), enabled
     ? h('div', { class: 'in-row' }, h('span', { class: 'tag ok' }, 'on'), h('span', { class: 'dim grow' }, `since ${date(since)} · ${plural(left, 'recovery code')} left`), button('New recovery codes', { kind: 'sm', onclick: () => act(renew) }), button('Switch off', { kind: 'sm', onclick: () => act(off) }))
-    : h('div', { class: 'in-row' }, h('span', { class: 'tag' }, 'off'), h('span', { class: 'dim grow' }, 'Who learns your password could sign in with it.'), button('Set up', { icon: 'smartphone', onclick: () => act(setUp) }))).removeAttribute('aria-busy');
+    : h('div', { class: 'in-row' }, h('span', { class: 'tag' }, 'off'), h('span', { class: 'dim grow' }, 'Anybody who learns your password can sign in with it.'), button('Set up', { icon: 'smartphone', onclick: () => act(setUp) }))).removeAttribute('aria-busy');
 }
 
 const words = text => text.split(/[\s,]+/).filter(Boolean);
 
 async function newKey() {
   const made = await formDialog({
-    title: 'New API key', action: 'Make the key', text: 'What it may do can only be less than what you may do.',
-    fields: [{ name: 'name', label: 'Name', required: true, placeholder: 'nightly report' }, { name: 'days', label: 'Expires after days', type: 'number', min: 1, hint: 'Empty: it does not expire' },
+    title: 'New API key', action: 'Make the key', text: 'It can do what you may do, or less.',
+    fields: [{ name: 'name', label: 'Name', required: true, placeholder: 'nightly report' }, { name: 'days', label: 'Days until it expires', type: 'number', min: 1, hint: 'If empty, it does not expire' },
       { name: 'read_only', label: 'May only read', type: 'checkbox', value: true }, { name: 'tables', label: 'Only these tables', placeholder: 'all that you may use', mono: true }, { name: 'endpoints', label: 'Only these endpoints', placeholder: 'all that you may call', mono: true },
-      ...(administers() ? [{ name: 'administration', label: 'May administer this cenv', type: 'checkbox' }, { ...password, required: false, hint: 'Asked for where the key may administer' }] : [])],
+      ...(administers() ? [{ name: 'administration', label: 'May administer this cenv', type: 'checkbox' }, { ...password, required: false, hint: 'Needed if the key may administer' }] : [])],
     submit: given => post('/keys', {
       name: given.name, ...(given.days && { expires_in_days: given.days }), ...(given.password && { password: given.password }),
       scope: { ...(given.read_only && { read_only: true }), ...(given.tables && { tables: words(given.tables) }), ...(given.endpoints && { endpoints: words(given.endpoints) }), ...(given.administration && { administration: true }) },
@@ -62,7 +62,7 @@ async function newKey() {
   });
   if (!made) return;
   await showKeys();
-  once(`The key ${made.name}`, `It is shown this once. Programs send it as “Authorization: Bearer …” to ${location.origin}${CENV}/.`, made.key);
+  once(`The key ${made.name}`, `It is shown only now. Programs send it as “Authorization: Bearer …” to ${location.origin}${CENV}/.`, made.key);
 }
 
 const told = ({ read_only, tables, endpoints, administration }) => [read_only ? 'reads only' : 'reads and writes', tables && `tables ${tables.join(', ')}`, endpoints && `endpoints ${endpoints.join(', ')}`, administration && 'administers'].filter(Boolean).join(' · ');

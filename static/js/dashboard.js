@@ -59,14 +59,14 @@ function figures(all) {
   const [value, of] = bytes(size.used_bytes).split(' ');
   return h('section', { class: 'stats', 'aria-label': 'Key figures' },
     figure('Requests', num(requests), '', `${num(refused)} refused, in ${RANGES[range][0]}`, 'accent', all.map(bar => bar.requests)),
-    figure('p95 latency', latency, unit, 'of the last bars', 'teal', all.map(bar => bar.p95)),
+    figure('p95 latency', latency, unit, 'worst of the last 8 bars', 'teal', all.map(bar => bar.p95)),
     figure('Errors', num(bad), '', requests ? `${(bad / requests * 100).toFixed(2)} % of the requests` : 'no requests', 'rose', all.map(bar => bar.failed)),
-    h('article', { class: 'card stat flat tone-amber' }, h('h2', {}, 'Size'), h('p', { class: 'figure' }, value, h('small', {}, of)), h('p', { class: 'delta' }, `of ${bytes(size.max_bytes)} · ${plural(tables.length - views, 'table')} · ${plural(setup.users + 1, 'person', 'people')} · ${plural(sessions, 'session')}`), h('progress', { value: size.used_bytes, max: size.max_bytes, 'aria-label': 'Part of the quota in use' })));
+    h('article', { class: 'card stat flat tone-amber' }, h('h2', {}, 'Size'), h('p', { class: 'figure' }, value, h('small', {}, of)), h('p', { class: 'delta' }, `of ${bytes(size.max_bytes)} · ${plural(tables.length - views, 'table')} · ${plural(setup.users + 1, 'person', 'people')} · ${plural(sessions, 'session')}`), h('progress', { value: size.used_bytes, max: size.max_bytes, 'aria-label': 'Share of the quota in use' })));
 }
 
 function storage() {
   const { tables } = found, most = Math.max(1, ...tables.map(table => table.rows ?? 0));
-  if (!tables.length) return noTables('Tables that you make are listed here with their rows.', opens('/console') && h('a', { class: 'btn sm', href: `${CENV}/console` }, 'Open the console'));
+  if (!tables.length) return noTables('Tables that you create are listed here with their number of rows.', opens('/console') && h('a', { class: 'btn sm', href: `${CENV}/console` }, 'Open the console'));
   return h('ul', { class: 'store' }, [...tables].sort((a, b) => (b.rows ?? -1) - (a.rows ?? -1)).slice(0, 6).map(table => h('li', {}, h('b', { class: 'mono ell-1', title: table.name }, opens('/data') ? h('a', { href: rowsUrl(table.name) }, table.name) : table.name), h('span', { class: 'dim' }, table.type),
     table.rows === null ? h('span', {}) : h('progress', { value: table.rows, max: most, 'aria-label': `${table.name}: ${table.rows} rows` }), h('span', { class: 'n' }, table.rows === null ? '' : num(table.rows)))));
 }
@@ -84,7 +84,7 @@ function slowest() {
 }
 
 function checklist() {
-  const { setup, tables } = found, steps = [['Make or import a table', tables.length, '/data', 'table-2'], ['Invite somebody', setup.users, '/admin/users', 'user-plus'], ['Give permissions', setup.permissions, '/admin/permissions', 'key-round'], ['Say who sees which rows', setup.policies, '/admin/policies', 'shield-check'], ['Write an endpoint', setup.endpoints, '/editor/scripts', 'file-code-2'], ['Publish a page', setup.templates, '/editor/templates', 'app-window']].filter(([, , path]) => opens(path));
+  const { setup, tables } = found, steps = [['Create or import a table', tables.length, '/data', 'table-2'], ['Invite somebody', setup.users, '/admin/users', 'user-plus'], ['Give permissions', setup.permissions, '/admin/permissions', 'key-round'], ['Say who sees which rows', setup.policies, '/admin/policies', 'shield-check'], ['Write an endpoint', setup.endpoints, '/editor/scripts', 'file-code-2'], ['Publish a page', setup.templates, '/editor/templates', 'app-window']].filter(([, , path]) => opens(path));
   const done = steps.filter(([, count]) => count).length;
   if (done === steps.length) return null;
   return card('Getting started', `${done} of ${steps.length} done`, h('ol', { class: 'checklist' }, steps.map(([text, count, path, name]) => h('li', { class: count ? 'ticked' : '' }, h('a', { href: CENV + path }, icon(count ? 'circle-check' : name), h('span', {}, text), count ? h('span', { class: 'sr' }, '(done)') : icon('chevron-right'))))));

@@ -72,7 +72,7 @@ export const administers = (role = document.body.dataset.role) => ['admin', 'own
 
 /** The same where there is no table: only administrators make some, and read how. */
 export const noTables = (text, ...actions) => (administers() ? empty('table-2', 'No tables yet', text, ...actions)
-  : empty('table-2', 'No tables for you yet', 'Those that an administrator lets you use are listed here. Ask for a permission.'));
+  : empty('table-2', 'No tables for you yet', 'Tables that an administrator lets you use are listed here. Ask for a permission.'));
 
 /** What a part of an address says; one that is not well encoded stands for itself, as for the server. */
 export function decoded(part) {

@@ -16,8 +16,8 @@ if (place && 'foreign' in place.dataset && !sessionStorage.getItem('again')) {
 function tellOnce(users, onclose) {
   const rows = Object.entries(users).map(([name, secret]) => h('tr', {}, h('td', {}, name), h('td', {}, h('code', {}, secret))));
   const el = dialog('Users of this example', h('div', {},
-    h('div', { class: 'dialog-body' }, h('p', {}, 'Note these passwords: they are shown only now. An administrator can set others.'), h('table', {}, h('tbody', {}, rows))),
-    h('footer', {}, button('Go on', { kind: 'primary', onclick: () => el.close() }))), { onclose });
+    h('div', { class: 'dialog-body' }, h('p', {}, 'Write these passwords down: they are shown only now. An administrator can set new ones.'), h('table', {}, h('tbody', {}, rows))),
+    h('footer', {}, button('Continue', { kind: 'primary', onclick: () => el.close() }))), { onclose });
 }
 
 const forms = {
@@ -37,9 +37,9 @@ const forms = {
   },
   async undelete({ cenv_id: address, username, password }) {
     const id = UUID.exec(address)?.[0].toLowerCase();
-    if (!id) throw new Problem(400, { errors: [{ field: 'cenv_id', message: 'must hold an id like 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed' }] });
+    if (!id) throw new Problem(400, { errors: [{ field: 'cenv_id', message: 'must contain an id like 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed' }] });
     try { await post('/undelete', { cenv_id: id, username, password }); } catch (error) {
-      if (error.code === 'bad_credentials') error.message = 'No deleted cenv has this id and this owner with this password. Check all three. One that is there is opened by its address; for one that has been gone for too long ask the operator for a backup.';
+      if (error.code === 'bad_credentials') error.message = 'No deleted cenv has this id and this owner with this password. Check all three. A cenv that still exists opens at its address; for one deleted too long ago, ask the operator for a backup.';
       throw error;
     }
     toastNext('The cenv is back as it was. Sign in.');
@@ -56,7 +56,7 @@ open?.addEventListener('submit', event => {
   event.preventDefault();
   const id = UUID.exec(open.elements.address.value)?.[0];
   $('.form-error', open).hidden = Boolean(id);
-  $('.form-error', open).textContent = 'The address of a cenv holds an id like 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed.';
+  $('.form-error', open).textContent = 'The address of a cenv contains an id like 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed.';
   if (id) location.assign(`/${id.toLowerCase()}/`);
 });
 

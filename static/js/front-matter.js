@@ -38,8 +38,8 @@ export function withFront(text, given) {
 export function askFront(text, name, layouts) {
   const now = Object.fromEntries(split(text).entries.map(entry => [entry[0], read(entry)])), value = key => now[key] ?? '';
   const known = [...new Set([value('layout'), ...layouts])].filter(Boolean);
-  return formDialog({ title: `Front matter of ${name}`, action: 'Write it', text: 'It goes to the beginning of the text, where the layout finds it as page.title, page.tags and so on.',
+  return formDialog({ title: `Front matter of ${name}`, action: 'Write it', text: 'It goes at the top of the text. The layout finds it as page.title, page.tags and so on.',
     fields: [{ name: 'title', label: 'Title', value: value('title') }, { name: 'description', label: 'Description', value: value('description') }, { name: 'layout', label: 'Layout', options: [['', 'none'], ...known.map(item => [item, item])], value: value('layout') },
-      { name: 'tags', label: 'Tags', value: value('tags'), hint: 'Words with commas between them' }, { name: 'date', label: 'Date', value: value('date'), placeholder: '2026-01-31' }],
+      { name: 'tags', label: 'Tags', value: value('tags'), hint: 'Separated by commas' }, { name: 'date', label: 'Date', value: value('date'), placeholder: '2026-01-31' }],
     submit: given => withFront(text, Object.fromEntries(NAMES.map(key => [key, given[key].trim()]))) });
 }

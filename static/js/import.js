@@ -23,7 +23,7 @@ export function importFile(tables, into = NEW) {
   return new Promise(resolve => {
     let found, done, sending, heads = [], looks = 0, guess = '';
     const choice = field({ name: 'into', label: 'Into', value: into, options: [[NEW, 'A new table'], ...tables.map(name => [name, name])] });
-    const file = field({ name: 'file', label: 'CSV, JSON or NDJSON file', type: 'file', required: true, hint: 'In UTF-8. A CSV file begins with the names of its columns.' });
+    const file = field({ name: 'file', label: 'CSV, JSON or NDJSON file', type: 'file', required: true, hint: 'In UTF-8. The first line of a CSV file names its columns.' });
     const name = field({ name: 'table', label: 'Name of the new table', mono: true });
     const picture = h('div', { class: 'stack', role: 'status' });
     const go = h('button', { type: 'submit', class: 'btn primary', disabled: true }, 'Import');
@@ -63,7 +63,7 @@ export function importFile(tables, into = NEW) {
       if (called.value === guess) called.value = guess = proposed(chosen().name); // another file, another name, unless somebody has typed one
       showErrors(box, null);
       $('.form-error:not(.field-error)', box).hidden = true;
-      if (!keep) { heads = []; fill(picture, h('p', { class: 'dim' }, 'Looking at the file…')); }
+      if (!keep) { heads = []; fill(picture, h('p', { class: 'dim' }, 'Reading the file…')); }
       try {
         const answer = await post('/admin/tables/import', form(chosen(), target(), mode(), keep ? kinds() : undefined, true));
         if (mine !== looks) return; // something else has been chosen or typed since
@@ -72,7 +72,7 @@ export function importFile(tables, into = NEW) {
       } catch (error) {
         if (mine !== looks) return;
         if (!(error instanceof Problem)) { fail(error); return; }
-        if (!keep) fill(picture, !error.status && button('Look at it again', { icon: 'rotate-ccw', kind: 'sm fit', onclick: () => look() }));
+        if (!keep) fill(picture, !error.status && button('Try again', { icon: 'rotate-ccw', kind: 'sm fit', onclick: () => look() }));
         showErrors(box, error);
       }
     }
@@ -82,7 +82,7 @@ export function importFile(tables, into = NEW) {
       go.disabled = true;
       try {
         const { table, rows } = await post('/admin/tables/import', form(chosen(), target(), mode(), kinds(), false));
-        toastNext(`${plural(rows, 'row')} came into ${table}.`);
+        toastNext(`${plural(rows, 'row')} imported into ${table}.`);
         done = table;
         el.close();
       } catch (error) {

@@ -14,7 +14,7 @@ function line(found, at, preset = {}) {
     h('input', { dataset: { part: 'fallback' }, class: 'mono', placeholder: 'default', title: 'A number, a text, or an (expression)', 'aria-label': label('Default'), autocomplete: 'off', spellcheck: 'false' }),
     select('to', 'Refers to', targetOptions(found).map(([key, shown]) => [key, key === '' ? 'refers to nothing' : `→ ${shown}`]), ''),
     check('notNull', 'not null', preset.notNull), check('key', 'key', preset.key),
-    iconButton(`Leave out column ${at}`, 'x', { onclick: () => {
+    iconButton(`Remove column ${at}`, 'x', { onclick: () => {
       const { parentElement } = el, next = el.nextElementSibling ?? el.previousElementSibling;
       el.remove();
       (next ? $('button', next) : parentElement.nextElementSibling).focus();

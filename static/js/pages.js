@@ -12,7 +12,7 @@ import { act, begin, confirm, copy, dialog, formDialog, menu, narrow, toast } fr
 import { listVersions } from './versions.js';
 
 const LANGUAGES = { jinja: 'jinja', markdown: 'jinja-md', html: 'html' };
-const ACCESS = [['public', 'everybody'], ['user', 'whoever is signed in'], ['admin', 'administrators']], RUN_AS = [['caller', 'caller: what author and visitor both may see'], ['definer', 'definer: with my rights, whoever visits']];
+const ACCESS = [['public', 'everybody'], ['user', 'signed-in users'], ['admin', 'administrators']], RUN_AS = [['caller', 'caller: what author and visitor both may see'], ['definer', 'definer: with my rights, whoever visits']];
 const LAYOUT = 'layouts/base';
 const FRAME = '<!doctype html>\n<html lang="en">\n<head>\n  <meta charset="utf-8">\n  <meta name="viewport" content="width=device-width, initial-scale=1">\n  <title>{% block title %}{{ page.title or "Untitled" }}{% endblock %}</title>\n  <meta name="description" content="{% block description %}{{ page.description or page.title or "A page" }}{% endblock %}">\n  <style>\n    :root { color-scheme: light dark; font: 17px/1.6 system-ui, sans-serif; }\n    body { max-width: 42rem; margin: 2rem auto; padding: 0 1rem; }\n  </style>\n</head>\n<body>\n<main>{% block main %}{{ content }}{% endblock %}</main>\n</body>\n</html>\n';
 /** A page with rows of a table that is there, so that the first look at it shows some. */
@@ -54,7 +54,7 @@ async function preview() {
     const page = await answer.text();
     if (current !== item || textOf(item).value !== text) return;
     pane.mark(null);
-    fill($('#verdict'), h('span', { class: 'good' }, 'can be read'));
+    fill($('#verdict'), h('span', { class: 'good' }, 'no syntax errors'));
     showPage(page);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
@@ -82,15 +82,15 @@ function draw() {
   const shown = files.assets.filter(file => file.path.toLowerCase().includes(asked));
   fill($('#list'), h('h2', {}, 'Templates', h('em', {}, String(found.length))), items.length ? null : h('p', { class: 'dim hint' }, 'A template makes a page: Markdown, Jinja with rows of your tables, or plain HTML.'),
     [...folders].sort(([a], [b]) => a.localeCompare(b)).map(([folder, list]) => (folder ? h('details', { open: !folded.has(folder), ontoggle: event => { if (event.target.open) folded.delete(folder); else folded.add(folder); } }, h('summary', {}, icon('chevron-right', 'chev'), icon('folder'), h('span', {}, folder)), h('div', { class: 'nest' }, list.map(row))) : list.map(row))),
-    h('h2', {}, 'Files', h('em', {}, files.max_size ? `${bytes(files.size)} of ${bytes(files.max_size)}` : '')), shown.length ? shown.map(file => h('button', { type: 'button', class: 'tree-row', 'aria-haspopup': 'menu', title: file.content_type, onclick: event => fileMenu(file, event.currentTarget) }, icon(file.content_type.startsWith('image/') ? 'image' : 'file-text'), h('span', {}, file.path), h('em', {}, bytes(file.size)))) : h('p', { class: 'dim hint' }, 'Pictures, style sheets and scripts of pages; drop them here.')).removeAttribute('aria-busy');
+    h('h2', {}, 'Files', h('em', {}, files.max_size ? `${bytes(files.size)} of ${bytes(files.max_size)}` : '')), shown.length ? shown.map(file => h('button', { type: 'button', class: 'tree-row', 'aria-haspopup': 'menu', title: file.content_type, onclick: event => fileMenu(file, event.currentTarget) }, icon(file.content_type.startsWith('image/') ? 'image' : 'file-text'), h('span', {}, file.path), h('em', {}, bytes(file.size)))) : h('p', { class: 'dim hint' }, 'Pictures, style sheets and scripts for pages; drop them here.')).removeAttribute('aria-busy');
   for (const id of ['publish', 'settings', 'more']) $('#' + id).disabled = !current;
   $('#save').ariaDisabled = String(!current || !(isDirty(current) || isOrphan(current))); // no longer a button that works, it keeps the focus of who has just pressed it
   document.title = current ? `${current.name} · ${HERE}` : HERE;
   $('#front').hidden = current?.syntax !== 'markdown';
-  fill($('#publish'), icon('globe'), h('span', {}, current?.published ? 'Take back' : 'Publish'));
+  fill($('#publish'), icon('globe'), h('span', {}, current?.published ? 'Unpublish' : 'Publish'));
   fill($('#title'), current ? current.name : 'Pages');
   fill($('#syntax'), current ? current.syntax : '');
-  fill($('#tags'), current && [current.published ? h('a', { class: 'tag ok', href: pagePath(current), target: '_blank', rel: 'noopener' }, 'published') : h('span', { class: 'tag warn' }, 'draft'), orphanTag(current), h('small', {}, `for ${current.access === 'public' ? 'everybody' : current.access === 'user' ? 'whoever is signed in' : 'administrators'}, saved ${ago(current.modified_at)}`)]);
+  fill($('#tags'), current && [current.published ? h('a', { class: 'tag ok', href: pagePath(current), target: '_blank', rel: 'noopener' }, 'published') : h('span', { class: 'tag warn' }, 'draft'), orphanTag(current), h('small', {}, `for ${current.access === 'public' ? 'everybody' : current.access === 'user' ? 'signed-in users' : 'administrators'}, saved ${ago(current.modified_at)}`)]);
 }
 
 async function choose(item) {
@@ -132,17 +132,17 @@ async function saveIt() {
 async function publish() {
   const published = !current.published, text = published && isDirty(current), item = text ? await save({ published }) : take(await put(route(current), { published }));
   if (!item) return;
-  toast(item.published ? `${item.name} is ${text ? 'saved and ' : ''}published.` : `${item.name} is a draft again; its address is gone.`, item.published ? { action: { label: 'Open it', run: () => window.open(pagePath(item), '_blank', 'noopener') } } : {});
+  toast(item.published ? `${item.name} is ${text ? 'saved and ' : ''}published.` : `${item.name} is a draft again; its address no longer works.`, item.published ? { action: { label: 'Open it', run: () => window.open(pagePath(item), '_blank', 'noopener') } } : {});
   draw();
 }
-const fields = (item = {}) => [{ name: 'name', label: 'Name', value: item.name ?? '', required: true, mono: true, hint: 'index, blog/index, posts/{slug}: also its address' }, { name: 'title', label: 'Title', value: item.title ?? '' }, { name: 'access', label: 'Who may see it', options: ACCESS, value: item.access ?? 'public' }, { name: 'run_as', label: 'Reads with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' }, { name: 'description', label: 'Description', value: item.description ?? '' }];
+const fields = (item = {}) => [{ name: 'name', label: 'Name', value: item.name ?? '', required: true, mono: true, hint: 'index, blog/index, posts/{slug}: also the address' }, { name: 'title', label: 'Title', value: item.title ?? '' }, { name: 'access', label: 'Who may see it', options: ACCESS, value: item.access ?? 'public' }, { name: 'run_as', label: 'Reads with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' }, { name: 'description', label: 'Description', value: item.description ?? '' }];
 async function create([label, syntax, content]) {
   const made = await formDialog({ title: `New template: ${label}`, action: 'Create', fields: fields(), submit: async given => {
     const text = typeof content === 'string' ? content : await content(), item = await post('/admin/templates', { ...given, syntax, content: text, instead_of: '' });
     if (text.includes(LAYOUT) && !items.some(other => other.name === LAYOUT) && item.name !== LAYOUT) {
       try {
         take(await post('/admin/templates', { name: LAYOUT, syntax: 'jinja', content: FRAME, instead_of: '' }));
-        toast(`${LAYOUT} is made, too: the frame around your pages.`);
+        toast(`${LAYOUT} is created, too: the frame around your pages.`);
       } catch (error) {
         if (error.code !== 'name_taken') throw error; // somebody else has made one meanwhile
       }
@@ -188,14 +188,14 @@ async function upload(list) {
     files = await get('/admin/assets');
     draw();
   }
-  if (list.length) toast(list.length === 1 ? `${list[0].name} is here.` : `${list.length} files are here.`);
+  if (list.length) toast(list.length === 1 ? `${list[0].name} is uploaded.` : `${list.length} files are uploaded.`);
 }
 function fileMenu(file, anchor) {
   menu(anchor, [
     { label: 'Copy its address', icon: 'link', run: () => act(() => copy(file.url, 'The address')) },
     { label: 'Open it', icon: 'external-link', run: () => window.open(file.url, '_blank', 'noopener') },
     { label: 'Delete', icon: 'trash-2', danger: true, run: () => act(async () => {
-      if (!await confirm({ title: `Delete ${file.path}`, text: 'Pages that use it show a gap.', action: `Delete ${file.path}` })) return;
+      if (!await confirm({ title: `Delete ${file.path}`, text: 'Pages that use it will have a gap.', action: `Delete ${file.path}` })) return;
       await del(`/admin/assets/${file.path.split('/').map(encodeURIComponent).join('/')}`);
       files = await get('/admin/assets');
       draw();
@@ -212,7 +212,7 @@ function nothing() {
   pane.show(new Text('', 'jinja'));
   pane.readOnly = true;
   draw();
-  fill($('#preview'), empty('app-window', 'No pages yet', 'Pages are templates under addresses of this cenv, cached and never older than the data they show.', button('Write the first one', { kind: 'primary', 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, newItems()) })));
+  fill($('#preview'), empty('app-window', 'No pages yet', 'Pages are templates at addresses of this cenv, cached but never older than the data they show.', button('Write the first one', { kind: 'primary', 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, newItems()) })));
 }
 
 narrow($('#filter'), draw, '#list .tree-row');

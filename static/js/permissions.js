@@ -22,7 +22,7 @@ async function change(table, user, permission) {
     },
   });
   if (!done) return;
-  toast(`What ${user.username} may do with ${table} is changed.`);
+  toast(`The permission of ${user.username} on ${table} is changed.`);
   await show();
 }
 
@@ -38,13 +38,13 @@ function cell(table, user) {
 /** Who administers nothing is not told who has an account here: he names somebody by the number. */
 async function letIn() {
   const done = await formDialog({
-    title: 'Let somebody in', action: 'Give the permission', text: 'You may pass on what you hold yourself. Row policies may still narrow it down to some rows.',
-    fields: [{ name: 'user_id', label: 'Number of the user', type: 'number', min: 1, required: true, hint: 'It stands in the profile of whoever it is' }, { name: 'table_name', label: 'Table', options: tables.map(table => table.name) },
+    title: 'Let somebody in', action: 'Give the permission', text: 'You may pass on the rights that you hold yourself. Row policies may still narrow them down to some rows.',
+    fields: [{ name: 'user_id', label: 'Number of the user', type: 'number', min: 1, required: true, hint: 'They see it in their profile' }, { name: 'table_name', label: 'Table', options: tables.map(table => table.name) },
       ...RIGHTS.map(([right, , label]) => ({ name: right, label, type: 'checkbox', value: right === 'can_read' }))],
     submit: given => post('/admin/permissions', given),
   });
   if (!done) return;
-  toast(`What ${done.username} may do with ${done.table_name} is changed.`);
+  toast(`The permission of ${done.username} on ${done.table_name} is changed.`);
   await show();
 }
 
@@ -62,8 +62,8 @@ async function show() {
   const head = user => h('th', { class: 'c', scope: 'col' }, h('b', {}, user.username), user.role && h('small', {}, user.role));
   fill($('#matrix'), tables.length
     ? h('table', { class: 'list matrix' }, h('thead', {}, h('tr', {}, h('th', {}, 'Table'), all.map(head))), h('tbody', {}, tables.map(({ name }) => h('tr', {}, h('th', { scope: 'row', class: 'mono name', title: name }, name), all.map(user => cell(name, user))))))
-    : !administers() ? empty('key-round', 'Nothing to pass on', 'Whoever holds the right to pass on a table gives it to others here. You hold it on none.')
-    : empty('key-round', 'No tables yet', 'Permissions are given on tables. Make one first.', h('a', { class: 'btn', href: `${CENV}/data` }, icon('table-2'), 'Open the data'))).removeAttribute('aria-busy');
+    : !administers() ? empty('key-round', 'Nothing to pass on', 'If you may pass on your rights on a table, you give them to others here. You may do so on none.')
+    : empty('key-round', 'No tables yet', 'Permissions are given on tables. Create one first.', h('a', { class: 'btn', href: `${CENV}/data` }, icon('table-2'), 'Open the data'))).removeAttribute('aria-busy');
   $('#let-in').hidden = administers() || !tables.length;
 }
 

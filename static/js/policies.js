@@ -25,7 +25,7 @@ async function left(table, user, conditions, rows = 0) {
 
 /** Beside the condition of a new policy: what it would leave somebody, while one writes. */
 function trial() {
-  const hint = 'How many rows it leaves is counted while you write.', told = h('p', { class: 'dim', role: 'status' }, hint);
+  const hint = 'The rows that it leaves are counted while you type.', told = h('p', { class: 'dim', role: 'status' }, hint);
   const who = h('select', { id: 'try-as' }, people().map(user => h('option', { value: user.user_id }, user.username)));
   const box = h('div', { class: 'field' }, h('label', { for: 'try-as' }, 'Try it as'), who, told);
   let asks = 0;
@@ -36,7 +36,7 @@ function trial() {
     if (!condition.trim()) { fill(told, hint); return; }
     try {
       const binds = bound === '' || bound === String(user.user_id), { seen, there } = await left(table, user, [...binding(table, type, user), ...(binds ? [condition] : [])]);
-      if (mine === asks) fill(told, h('b', {}, user.username), ` ${{ read: 'would see', write: 'might write', delete: 'might delete' }[type]} ${plural(seen, 'row')} of ${there}${binds ? '' : ': it binds somebody else'}.`);
+      if (mine === asks) fill(told, h('b', {}, user.username), ` ${{ read: 'would see', write: 'could write', delete: 'could delete' }[type]} ${plural(seen, 'row')} of ${there}${binds ? '' : ': the policy is for somebody else'}.`);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       if (mine === asks) fill(told, h('span', { class: 'bad' }, problem.message));
@@ -49,8 +49,8 @@ async function add() {
   const [box, tell] = trial();
   const asked = formDialog({
     title: 'New policy', action: 'Create the policy', wide: true, text: 'The rows for which the condition is true remain. $user_id, $username and $role stand for whoever asks.',
-    fields: [{ name: 'table_name', label: 'Table', options: tables.map(table => table.name) }, { name: 'policy_type', label: 'Holds for', options: Object.entries(TYPES) },
-      { name: 'user_id', label: 'Binds', options: [['', 'Everybody'], ['public', 'The public'], ...users.map(user => [user.user_id, user.username])] },
+    fields: [{ name: 'table_name', label: 'Table', options: tables.map(table => table.name) }, { name: 'policy_type', label: 'Limits', options: Object.entries(TYPES) },
+      { name: 'user_id', label: 'For', options: [['', 'Everybody'], ['public', 'The public'], ...users.map(user => [user.user_id, user.username])] },
       { name: 'sql_condition', label: 'Condition', type: 'textarea', mono: true, rows: 3, required: true, placeholder: 'owner = $username' }, box],
     submit: ({ user_id, ...given }) => post('/admin/policies', { ...given, ...(user_id && { user_id: user_id === 'public' ? user_id : Number(user_id) }) }),
   });
@@ -73,14 +73,14 @@ const askWho = table => formDialog({ title: `See ${table} as somebody`, action: 
   submit: ({ who }) => preview(table, people().find(user => String(user.user_id) === who)) });
 
 async function remove(policy) {
-  if (!await confirm({ title: `Delete this policy of ${policy.table_name}`, text: ['Rows that it hides or protects may be open then.', h('pre', { class: 'listing' }, policy.sql_condition)], action: 'Delete the policy' })) return;
+  if (!await confirm({ title: `Delete this policy of ${policy.table_name}`, text: ['Rows that it hides or protects may become accessible.', h('pre', { class: 'listing' }, policy.sql_condition)], action: 'Delete the policy' })) return;
   await del(`/admin/policies/${policy.id}`);
   toast(`The policy is deleted.`);
   await show();
 }
 
 const line = policy => h('li', {}, h('span', { class: `tag ${policy.policy_type === 'read' ? 'ok' : policy.policy_type === 'write' ? 'warn' : 'no'}` }, policy.policy_type),
-  h('div', { class: 'grow' }, h('code', { class: 'mono' }, policy.sql_condition), h('small', { title: date(policy.created_at) }, `for ${nameOf(policy.user_id)} · ${ago(policy.created_at)} by ${policy.created_by === null ? 'somebody who is gone' : nameOf(policy.created_by)}`)),
+  h('div', { class: 'grow' }, h('code', { class: 'mono' }, policy.sql_condition), h('small', { title: date(policy.created_at) }, `for ${nameOf(policy.user_id)} · ${ago(policy.created_at)} by ${policy.created_by === null ? 'a deleted user' : nameOf(policy.created_by)}`)),
   iconButton(`Delete the policy ${policy.sql_condition}`, 'trash-2', { onclick: () => act(() => remove(policy)) }));
 
 function card([table, items]) {
@@ -93,7 +93,7 @@ async function show() {
   const groups = new Map();
   for (const policy of policies) groups.set(policy.table_name, [...groups.get(policy.table_name) ?? [], policy]);
   $('#add').disabled = !tables.length;
-  fill($('#policies'), groups.size ? [...groups].map(card) : h('section', { class: 'card' }, empty('shield-check', 'No policies yet', tables.length ? 'Whoever may read a table sees all of its rows. A condition such as owner = $username leaves everybody his own.' : 'Policies are conditions on the rows of a table. Make a table first.',
+  fill($('#policies'), groups.size ? [...groups].map(card) : h('section', { class: 'card' }, empty('shield-check', 'No policies yet', tables.length ? 'Whoever may read a table sees all of its rows. A condition such as owner = $username leaves everybody only their own.' : 'Policies are conditions on the rows of a table. Create a table first.',
     tables.length ? button('New policy', { icon: 'plus', onclick: () => act(add) }) : h('a', { class: 'btn', href: `${CENV}/data` }, icon('table-2'), 'Open the data')))).removeAttribute('aria-busy');
 }
 

@@ -8,7 +8,7 @@ const RIGHTS = [['can_read', 'Read'], ['can_write', 'Write'], ['can_delete', 'De
 const form = $('[data-form="password"]');
 wire(form, async given => {
   await post('/password', given);
-  toastNext(`Your password is changed; all other sessions ${given.end_keys ? 'and your API keys ' : ''}have ended.`);
+  toastNext(`Your password is changed; all other sessions have ended${given.end_keys ? ', and your API keys are revoked' : ''}.`);
   location.reload(); // the new session has a token of its own
 });
 

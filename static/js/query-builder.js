@@ -18,7 +18,7 @@ function reachable({ sources }, tables) {
       found.push({ table, via, label: `${table.name}, by ${via.alias}.${reference.columns.join(', ')}`, on: alias => onSql({ alias: via.alias, columns: reference.columns }, { alias, columns: reference.to_columns }) });
     }
     for (const table of tables) for (const reference of table.references.filter(item => is(item, via.table))) {
-      found.push({ table, via, label: `${table.name}, whose ${reference.columns.join(', ')} leads to ${via.alias}`, on: alias => onSql({ alias, columns: reference.columns }, { alias: via.alias, columns: reference.to_columns }) });
+      found.push({ table, via, label: `${table.name}, whose ${reference.columns.join(', ')} refers to ${via.alias}`, on: alias => onSql({ alias, columns: reference.columns }, { alias: via.alias, columns: reference.to_columns }) });
     }
   }
   return found.filter(({ table, on }) => !sources.some(source => source.on === on(table.name)));
@@ -55,9 +55,9 @@ const add = (text, key, onclick, more) => button(text, { icon: 'plus', kind: 'sm
 
 function fromPart(query, tables, change, restart) {
   const [first, ...joined] = query.sources, more = reachable(query, tables);
-  return part('Tables', !more.length && !joined.length && 'No reference leads from this table to another one, or to it.',
+  return part('Tables', !more.length && !joined.length && 'No foreign key leads from this table to another one, or to it.',
     row(choice('Table', [['', tables.map(table => [table, table.name])]], first.table, restart, 'table')),
-    joined.map((source, i) => row(h('code', { class: 'mono' }, source.alias === source.table.name ? source.alias : `${source.table.name} as ${source.alias}`), words(`Rows without ${source.alias}`, { only: 'only rows that have one', all: 'rows without one, too' }, source.left ? 'all' : 'only', value => { source.left = value === 'all'; change(); }, `join${i}`), drop(`Leave out ${source.alias}`, query, source, change, `join${i}`))),
+    joined.map((source, i) => row(h('code', { class: 'mono' }, source.alias === source.table.name ? source.alias : `${source.table.name} as ${source.alias}`), words(`Rows without ${source.alias}`, { only: 'only rows that have one', all: 'rows without one, too' }, source.left ? 'all' : 'only', value => { source.left = value === 'all'; change(); }, `join${i}`), drop(`Remove ${source.alias}`, query, source, change, `join${i}`))),
     more.length > 0 && add('Join a table', 'join', event => menu(event.currentTarget, more.map(found => ({ label: found.label, icon: 'link', run: () => { join(query, found); change(`join${joined.length}`); } }))), { 'aria-haspopup': 'menu' }));
 }
 
@@ -65,16 +65,16 @@ function columnsPart(query, change) {
   const box = (found, i, j) => {
     const item = query.picked.find(other => other.source === found.source && other.column === found.column), key = `pick${i}-${j}`;
     return h('div', { class: 'in-row' }, h('label', { class: 'check' }, h('input', { type: 'checkbox', checked: Boolean(item), dataset: { key }, onchange: () => { if (item) leave(query, item); else query.picked.push({ ...found, part: 'whole' }); change(key); } }), h('span', { class: 'mono' }, found.column.name)),
-      item && dated(found.column) && words(`What of ${found.column.name}`, PARTS, item.part, value => { item.part = value; change(`${key}-part`); }, `${key}-part`));
+      item && dated(found.column) && words(`Part of ${found.column.name}`, PARTS, item.part, value => { item.part = value; change(`${key}-part`); }, `${key}-part`));
   };
-  return part('Columns', query.summaries.length ? 'Rows with the same values in the ticked columns become one.' : 'None ticked: all of them.',
+  return part('Columns', query.summaries.length ? 'Rows with the same values in the ticked columns become one.' : 'If none is ticked, all are shown.',
     columnsOf(query).map(([title, items], i) => h('div', { class: 'builder-columns', role: 'group', 'aria-label': `Columns of ${title}` }, query.sources.length > 1 && h('h3', {}, title), items.map((item, j) => box(item, i, j)))));
 }
 
 function summariesPart(query, change) {
   const all = columnsOf(query).flatMap(([, items]) => items), figure = all.find(({ column }) => /REAL|NUM|DOUB|FLOA|DEC/i.test(column.type)) ?? all[0];
   const line = (item, i) => row(words(`Kind of summary ${i + 1}`, SUMMARIES, item.kind, kind => { item.kind = kind; item.of ??= figure; change(`sum${i}`); }, `sum${i}`),
-    item.kind !== 'rows' && choice(`Column of summary ${i + 1}`, columns(query), item.of, of => { item.of = of; change(`sum${i}-of`); }, `sum${i}-of`), drop(`Leave out summary ${i + 1}`, query, item, change, `sum${i}`));
+    item.kind !== 'rows' && choice(`Column of summary ${i + 1}`, columns(query), item.of, of => { item.of = of; change(`sum${i}-of`); }, `sum${i}-of`), drop(`Remove summary ${i + 1}`, query, item, change, `sum${i}`));
   return part('Summaries', null, query.summaries.map(line), add('Add a summary', 'sum', () => { query.summaries.push({ kind: 'rows', of: null }); query.sorts = query.sorts.filter(({ target }) => target.part || target.kind); change(`sum${query.summaries.length - 1}`); }));
 }
 
@@ -83,23 +83,23 @@ function filtersPart(query, names, change) {
   const line = (item, i) => row(choice(`What condition ${i + 1} is about`, targets, item.target, target => { item.target = target; change(`if${i}`); }, `if${i}`),
     words(`Kind of condition ${i + 1}`, OPERATORS, item.operator, operator => { item.operator = operator; change(`if${i}-how`); }, `if${i}-how`),
     compares(item.operator) && h('input', { value: item.value, class: 'mono', dataset: { key: `if${i}-value` }, placeholder: item.operator === 'in' ? 'one, two, three' : 'value', 'aria-label': `Value of condition ${i + 1}`, autocomplete: 'off', spellcheck: 'false', oninput: event => { item.value = event.target.value; change(); } }),
-    drop(`Leave out condition ${i + 1}`, query, item, change, `if${i}`));
-  return part('Conditions', query.filters.length > 1 && 'All of them hold.', query.filters.map(line), add('Add a condition', 'if', () => { query.filters.push({ target: targets[0][1][0][0], operator: '=', value: '' }); change(`if${query.filters.length - 1}`); }));
+    drop(`Remove condition ${i + 1}`, query, item, change, `if${i}`));
+  return part('Conditions', query.filters.length > 1 && 'All of them must be true.', query.filters.map(line), add('Add a condition', 'if', () => { query.filters.push({ target: targets[0][1][0][0], operator: '=', value: '' }); change(`if${query.filters.length - 1}`); }));
 }
 
 function sortsPart(query, names, change) {
   const results = [...query.picked.map(item => [item, names.titles.get(item)]), ...sums(query, names)], free = query.summaries.length ? [] : columns(query);
   const targets = results.length ? [['Result', results], ...free] : free;
   const line = (item, i) => row(choice(`Order ${i + 1}`, targets, item.target, target => { item.target = target; change(`by${i}`); }, `by${i}`),
-    words(`Direction of order ${i + 1}`, { up: 'ascending', down: 'descending' }, item.down ? 'down' : 'up', value => { item.down = value === 'down'; change(`by${i}-down`); }, `by${i}-down`), drop(`Leave out order ${i + 1}`, query, item, change, `by${i}`));
-  return part('Order and number', null, query.sorts.map(line), add('Add an order', 'by', () => { query.sorts.push({ target: targets[0][1][0][0], down: false }); change(`by${query.sorts.length - 1}`); }),
+    words(`Direction of order ${i + 1}`, { up: 'ascending', down: 'descending' }, item.down ? 'down' : 'up', value => { item.down = value === 'down'; change(`by${i}-down`); }, `by${i}-down`), drop(`Remove order ${i + 1}`, query, item, change, `by${i}`));
+  return part('Order and limit', null, query.sorts.map(line), add('Add an order', 'by', () => { query.sorts.push({ target: targets[0][1][0][0], down: false }); change(`by${query.sorts.length - 1}`); }),
     row(h('label', { class: 'in-row' }, h('span', {}, 'At most'), h('input', { type: 'number', min: '1', step: '1', value: query.limit ?? '', dataset: { key: 'limit' }, oninput: event => { query.limit = Number.parseInt(event.target.value, 10) || null; change(); } })), 'rows'));
 }
 
 /** Open the builder; `use(sql, run)` gets what came of it. `wanted` is the name of the table to begin with. */
 export async function buildQuery(use, wanted) {
   const found = (await get('/data')).tables.filter(table => table.can_read && table.columns.length), print = JSON.stringify(found);
-  if (!found.length) { toast('There is no table yet that you may read.'); return; }
+  if (!found.length) { toast('There is no table that you may read yet.'); return; }
   if (kept?.print !== print) kept = { print, tables: found, query: start(found[0]) };
   const { tables } = kept, asked = tables.find(table => table.name === wanted);
   if (asked && kept.query.sources[0].table !== asked) kept.query = start(asked);

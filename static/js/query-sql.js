@@ -1,7 +1,7 @@
 // A query that was put together from parts, as SQL.
 import { name } from './sql.js';
 
-export const SUMMARIES = { rows: 'number of rows', count: 'number of', distinct: 'number of different', sum: 'sum of', avg: 'average of', min: 'least', max: 'greatest' };
+export const SUMMARIES = { rows: 'number of rows', count: 'number of', distinct: 'number of different', sum: 'sum of', avg: 'average of', min: 'smallest', max: 'largest' };
 export const OPERATORS = { '=': 'is', '<>': 'is not', '>': 'is more than', '>=': 'is at least', '<': 'is less than', '<=': 'is at most', contains: 'contains', begins: 'begins with', in: 'is one of', null: 'is empty', some: 'is not empty' };
 export const PARTS = { whole: 'as it is', '%Y': 'its year', '%Y-%m': 'its month', '%Y-%m-%d': 'its day' };
 /** Whether an operator compares with something. */

@@ -11,7 +11,7 @@ async function ask(path, title, language, theirs, mine) {
   const [last] = (await get(`${path}/versions`)).versions;
   const who = last?.username ?? 'Somebody', when = last ? ` ${ago(last.created_at)}` : '';
   const compare = button('Compare', { icon: 'diff', onclick: () => act(() => showDiff(`What ${who} saved, and yours`, language, theirs, mine)) });
-  return confirm({ title: `Save over ${title}`, text: [`${who} saved this${when}, after you had opened it here. That text stays among the versions.`, h('div', {}, compare)], action: 'Save over it' });
+  return confirm({ title: `Save over ${title}`, text: [`${who} saved this${when}, after you opened it here. Their text stays among the versions.`, h('div', {}, compare)], action: 'Save over it' });
 }
 
 /** Put a Text in the place of the one that it was made from. `more` is changed with it. Answers the item as it is saved, or undefined where it is not to be. */

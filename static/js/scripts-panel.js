@@ -23,7 +23,7 @@ function answer(found, problem) {
   const body = found?.body === null || found?.body === undefined ? '' : typeof found.body === 'string' ? found.body : JSON.stringify(found.body, null, 2);
   let text = body;
   try { text = JSON.stringify(JSON.parse(body), null, 2); } catch { /* no JSON: shown as it is */ }
-  fill($('#answer'), h('p', { class: 'res-meta' }, h('span', { class: `tag ${status < 400 ? 'ok' : 'no'}` }, String(status)), found && h('b', {}, duration(found.duration_ms)), h('span', {}, `${plural(queries.length, 'query', 'queries')}, nothing was kept`)),
+  fill($('#answer'), h('p', { class: 'res-meta' }, h('span', { class: `tag ${status < 400 ? 'ok' : 'no'}` }, String(status)), found && h('b', {}, duration(found.duration_ms)), h('span', {}, `${plural(queries.length, 'query', 'queries')}, nothing was saved`)),
     (error || problem) && h('div', { class: 'alert', role: 'alert' }, icon('circle-alert'), h('div', {}, h('b', {}, (error ?? problem).title), h('p', { class: 'mono pre' }, (error ?? problem).detail ?? problem.message))),
     text && h('pre', { class: 'listing wrapped', tabindex: '0', 'aria-label': 'Body of the answer' }, text),
     headers.length ? h('details', {}, h('summary', {}, plural(headers.length, 'header')), h('pre', { class: 'listing' }, headers.map(([name, value]) => `${name}: ${value}`).join('\n'))) : null,
@@ -68,13 +68,13 @@ function drawTry() {
     : [field({ name: 'event', label: 'Event (JSON)', type: 'textarea', rows: 7, mono: true, value: JSON.stringify(EVENTS[current.kind](current), null, 2) })];
   const form = h('form', { class: 'form', id: 'trial' }, fields, h('p', { class: 'form-error', role: 'alert', hidden: true }), h('button', { type: 'submit', class: 'btn' }, icon('play', 'play'), 'Try it'));
   form.addEventListener('submit', event => { event.preventDefault(); act(tryIt, $('[type="submit"]', form)); });
-  fill($('#panel'), h('div', { class: 'trial' }, form, h('div', { id: 'answer', class: 'stack', role: 'status' }, empty('bug', 'Try what stands in the editor', 'It runs as it would, with you as the caller, and nothing of what it does is kept.'))));
+  fill($('#panel'), h('div', { class: 'trial' }, form, h('div', { id: 'answer', class: 'stack', role: 'status' }, empty('bug', 'Try what is in the editor', 'It runs as if it were saved, with you as the caller, and nothing that it does is kept.'))));
 }
 
 const failed = ({ line }) => (line ? `failed in line ${line}` : 'failed');
 async function drawRuns(box) {
   const { runs } = await get(`${route(current)}/runs?limit=50`);
-  fill(box, h('div', { class: 'panel-head' }, button('Read again', { kind: 'sm', icon: 'refresh-cw', onclick: () => act(() => drawRuns(box)) })), runs.length ? h('ul', { class: 'rows runs' }, runs.map(run => h('li', {}, icon(run.error ? 'circle-x' : 'circle-check', run.error ? 'bad' : 'good'), h('div', { class: 'grow' }, h('b', {}, run.error ? failed(run.error) : run.status === null ? 'done' : String(run.status)), h('small', { title: run.request_id }, `${ago(run.started_at)} · ${date(run.started_at)} · ${duration(run.duration_ms)}`),
+  fill(box, h('div', { class: 'panel-head' }, button('Refresh', { kind: 'sm', icon: 'refresh-cw', onclick: () => act(() => drawRuns(box)) })), runs.length ? h('ul', { class: 'rows runs' }, runs.map(run => h('li', {}, icon(run.error ? 'circle-x' : 'circle-check', run.error ? 'bad' : 'good'), h('div', { class: 'grow' }, h('b', {}, run.error ? failed(run.error) : run.status === null ? 'done' : String(run.status)), h('small', { title: run.request_id }, `${ago(run.started_at)} · ${date(run.started_at)} · ${duration(run.duration_ms)}`),
     run.error && h('p', { class: 'mono pre bad' }, [run.error.message, run.error.excerpt].filter(Boolean).join('\n')), run.prints.length ? printed(run.prints) : null)))) : empty('activity', 'No runs yet', 'The last 200 calls are listed here, with what they printed and how they ended.'));
 }
 

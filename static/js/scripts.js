@@ -42,7 +42,7 @@ const check = debounce(async () => {
     const { error } = await post('/editor/scripts/check', { script }, { quiet: true });
     if (text !== pane.text || script !== text.value) return;
     pane.mark(error && { ...error, message: error.detail });
-    fill($('#verdict'), error ? h('span', { class: 'bad' }, `line ${error.position?.line ?? 1}: ${error.detail.split('\n')[0]}`) : h('span', { class: fails(script) ? 'bad' : 'good' }, fails(script) ? NO_HANDLER : 'can be read'));
+    fill($('#verdict'), error ? h('span', { class: 'bad' }, `line ${error.position?.line ?? 1}: ${error.detail.split('\n')[0]}`) : h('span', { class: fails(script) ? 'bad' : 'good' }, fails(script) ? NO_HANDLER : 'no syntax errors'));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     fill($('#verdict'), problem.code === 'rate_limited' ? '' : h('span', { class: 'bad' }, problem.message));
@@ -86,14 +86,14 @@ function take(made, kind) {
 
 async function save() {
   const item = current;
-  if (fails(textOf(item).value) && !await confirm({ title: `Save ${title(item)} all the same`, text: `As it stands ${NO_HANDLER}. What is saved now would act no longer.`, action: 'Save it all the same' })) return;
+  if (fails(textOf(item).value) && !await confirm({ title: `Save ${title(item)} anyway`, text: `As it stands ${NO_HANDLER}. The saved version would no longer run.`, action: 'Save it anyway' })) return;
   try {
     const made = await saveText(route(item), 'script', textOf(item), title(item));
     if (!made) return;
     const [lost, more] = fell(item.run_as, made, () => act(settings));
     take(made, item.kind);
     pane.mark(null);
-    toast(fails(made.script) ? `${title(item)} is saved, but ${NO_HANDLER}.` : `${title(item)} is saved and acts from now on.${lost}`, { kind: fails(made.script) ? 'error' : 'info', ...more });
+    toast(fails(made.script) ? `${title(item)} is saved, but ${NO_HANDLER}.` : `${title(item)} is saved and in use from now on.${lost}`, { kind: fails(made.script) ? 'error' : 'info', ...more });
   } catch (error) {
     if (error instanceof Problem && error.position) pane.mark(error);
     throw error;
@@ -132,7 +132,7 @@ function nothing() {
   pane.show(new Text('', 'starlark'));
   pane.readOnly = true;
   draw();
-  fill($('#panel'), empty('file-code-2', 'No scripts yet', 'Endpoints answer HTTP addresses of your own, hooks run after commits, schedules at their times: in Starlark, a small Python.', button('Write the first one', { kind: 'primary', 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, newItems()) })));
+  fill($('#panel'), empty('file-code-2', 'No scripts yet', 'Endpoints answer at HTTP addresses of your own, hooks run after commits, schedules at set times: all in Starlark, a small Python.', button('Write the first one', { kind: 'primary', 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, newItems()) })));
 }
 
 narrow($('#filter'), draw, '#list .tree-row');

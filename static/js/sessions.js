@@ -27,7 +27,7 @@ async function show() {
 }
 
 $('#end-all').addEventListener('click', event => act(async () => {
-  if (!await confirm({ title: 'Sign out everywhere', text: 'Every session of yours ends, this one too.', action: 'Sign out everywhere' })) return;
+  if (!await confirm({ title: 'Sign out everywhere', text: 'All your sessions end, including this one.', action: 'Sign out everywhere' })) return;
   await del('/sessions');
   location.assign(`${CENV}/login`);
 }, event.currentTarget));

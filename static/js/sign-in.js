@@ -19,10 +19,10 @@ export async function logIn(form, { username, password, code }) {
 /** Ask whoever works here for the password; answers whether it was right, which `wce:signed-in` tells the page, too. */
 export async function again() {
   const username = document.body.dataset.user, here = encodeURIComponent(location.pathname + location.search);
-  const code = field({ name: 'code', label: 'Code', autocomplete: 'one-time-code', hint: 'Six digits of your authenticator app, or a recovery code' });
+  const code = field({ name: 'code', label: 'Code', autocomplete: 'one-time-code', hint: 'Six digits from your authenticator app, or a recovery code' });
   code.hidden = true;
   const done = await formDialog({
-    title: 'Sign in again', action: 'Sign in', text: `The session of ${username} has ended. Nothing on this page is lost: sign in, and it goes on where it stopped.`,
+    title: 'Sign in again', action: 'Sign in', text: `The session of ${username} has ended. Nothing on this page is lost: sign in to continue where you stopped.`,
     fields: [h('input', { type: 'hidden', value: username, autocomplete: 'username' }), { name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'current-password' }, code,
       h('p', {}, h('a', { class: 'link', href: `${CENV}/login?next=${here}` }, 'Sign in as somebody else'))],
     submit: given => logIn(code.closest('form'), { ...given, username }),

@@ -20,7 +20,7 @@ export const KINDS = {
   },
 };
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', '*'], RUN_AS = [['caller', 'caller: what author and caller both may do'], ['definer', 'definer: with my rights, whoever calls']];
-const ACCESS = [['user', 'whoever is signed in'], ['admin', 'administrators'], ['public', 'everybody']];
+const ACCESS = [['user', 'signed-in users'], ['admin', 'administrators'], ['public', 'everybody']];
 
 /** The fields of a kind, for a new script or a known one. */
 export function fieldsOf(kind, item = {}, tables = []) {
@@ -29,6 +29,6 @@ export function fieldsOf(kind, item = {}, tables = []) {
   if (kind === 'endpoint') return [{ name: 'method', label: 'Method', options: METHODS, value: item.method ?? 'GET' }, { name: 'path', label: 'Path', value: item.path ?? '/', required: true, mono: true, hint: '/notes, /notes/{id} or /files/{rest...}' }, { name: 'access', label: 'Who may call', options: ACCESS, value: item.access ?? 'user' }, rights, ...last];
   const name = { name: 'name', label: 'Name', value: item.name ?? '', required: true };
   const gone = [item.table_name ?? '*'].filter(table => table !== '*' && !tables.includes(table));
-  if (kind === 'hook') return [name, { name: 'table_name', label: 'After writes to', options: [['*', 'any table'], ...tables.map(table => [table, table]), ...gone.map(table => [table, `${table}, which is gone`])], value: item.table_name ?? '*' }, rights, ...last];
+  if (kind === 'hook') return [name, { name: 'table_name', label: 'After writes to', options: [['*', 'any table'], ...tables.map(table => [table, table]), ...gone.map(table => [table, `${table}, which is deleted`])], value: item.table_name ?? '*' }, rights, ...last];
   return [name, { name: 'cron', label: 'When', value: item.cron ?? '0 8 * * *', required: true, mono: true, hint: 'minute, hour, day of the month, month, day of the week' }, { name: 'timezone', label: 'Time zone', value: item.timezone ?? 'UTC' }, ...last];
 }

@@ -18,7 +18,7 @@ async function addColumn(table) {
   const type = field({ name: 'type', label: 'Type', options: [...TYPES, ['', 'any type']], value: 'TEXT' }), to = field({ name: 'to', label: 'Refers to', options: targetOptions(found) });
   followType($('select', to), $('select', type), found);
   await changed(`${table.name} has a new column.`, sqlDialog({
-    title: `Add a column to ${table.name}`, action: 'Add the column', text: 'A column that may not be NULL needs a default, because of the rows that are there.',
+    title: `Add a column to ${table.name}`, action: 'Add the column', text: 'A column that may not be NULL needs a default for the existing rows.',
     fields: [{ name: 'name', label: 'Name', required: true, mono: true }, type, { name: 'notNull', label: 'Not null', type: 'checkbox' },
       { name: 'fallback', label: 'Default', mono: true, hint: 'A number, a text, or an (expression)' }, to],
     sql: given => `ALTER TABLE ${ident(table.name)} ADD COLUMN ${columnSql({ ...given, to: given.to === '' ? null : found[Number(given.to)] })}`,
@@ -34,7 +34,7 @@ const renameTable = table => {
 
 const dropTable = table => changed(`${table.name} is dropped.`, sqlDialog({ title: `Drop the table ${table.name}`, action: 'Drop the table', danger: true, text: 'All its rows are lost. Only a backup brings them back.', sql: () => `DROP TABLE ${ident(table.name)}` }), `${CENV}/data`);
 
-const renameColumn = (table, column) => changed(`${column.name} has another name.`, sqlDialog({ title: `Rename ${column.name}`, action: 'Rename the column', fields: [{ name: 'name', label: 'New name', required: true, mono: true, value: column.name }],
+const renameColumn = (table, column) => changed(`${column.name} is renamed.`, sqlDialog({ title: `Rename ${column.name}`, action: 'Rename the column', fields: [{ name: 'name', label: 'New name', required: true, mono: true, value: column.name }],
   sql: given => `ALTER TABLE ${ident(table.name)} RENAME COLUMN ${ident(column.name)} TO ${ident(given.name.trim())}` }), location.pathname);
 
 const dropColumn = (table, column) => changed(`${column.name} is dropped.`, sqlDialog({ title: `Drop the column ${column.name}`, action: 'Drop the column', danger: true, text: 'What it holds in every row is lost.', sql: () => `ALTER TABLE ${ident(table.name)} DROP COLUMN ${ident(column.name)}` }), location.pathname);
@@ -42,17 +42,17 @@ const dropColumn = (table, column) => changed(`${column.name} is dropped.`, sqlD
 function addIndex(table) {
   const boxes = table.columns.map((column, i) => field({ name: `column${i}`, label: column.name, type: 'checkbox', value: i === 0 }));
   return changed(`${table.name} has a new index.`, sqlDialog({
-    title: `Index ${table.name}`, action: 'Create the index', fields: [{ name: 'name', label: 'Name', required: true, mono: true, value: `${table.name}_index` }, h('h3', {}, 'Columns'), h('div', { class: 'abreast' }, boxes), { name: 'unique', label: 'Every value once only', type: 'checkbox' }],
+    title: `Index ${table.name}`, action: 'Create the index', fields: [{ name: 'name', label: 'Name', required: true, mono: true, value: `${table.name}_index` }, h('h3', {}, 'Columns'), h('div', { class: 'abreast' }, boxes), { name: 'unique', label: 'Unique: no value twice', type: 'checkbox' }],
     sql: given => `CREATE ${given.unique ? 'UNIQUE ' : ''}INDEX ${ident(given.name.trim())} ON ${ident(table.name)} (${table.columns.filter((_, i) => given[`column${i}`]).map(column => ident(column.name)).join(', ')})`,
   }));
 }
 
-const dropIndex = index => changed(`The index ${index.name} is dropped.`, sqlDialog({ title: `Drop the index ${index.name}`, action: 'Drop the index', danger: true, text: 'Statements that it made fast become slow.', sql: () => `DROP INDEX ${ident(index.name)}` }));
+const dropIndex = index => changed(`The index ${index.name} is dropped.`, sqlDialog({ title: `Drop the index ${index.name}`, action: 'Drop the index', danger: true, text: 'Statements that it makes fast become slow.', sql: () => `DROP INDEX ${ident(index.name)}` }));
 
 function line(table, column) {
   const rules = [column.primary_key && 'primary key', column.not_null && 'not null', column.default !== null && `default ${column.default}`, column.generated && `generated, ${column.generated}`];
   const acts = () => [{ label: 'Rename', icon: 'pencil', run: () => act(() => renameColumn(table, column)) }, { label: 'Drop', icon: 'trash-2', danger: true, run: () => act(() => dropColumn(table, column)) }];
-  return h('tr', {}, h('td', { class: 'mono' }, column.name), h('td', { class: 'mono dim' }, column.type || '–'), h('td', {}, rules.filter(Boolean).join(', ')), mayChange(table) && h('td', {}, iconButton(`Acts for ${column.name}`, 'ellipsis', { 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, acts()) })));
+  return h('tr', {}, h('td', { class: 'mono' }, column.name), h('td', { class: 'mono dim' }, column.type || '–'), h('td', {}, rules.filter(Boolean).join(', ')), mayChange(table) && h('td', {}, iconButton(`Actions for ${column.name}`, 'ellipsis', { 'aria-haspopup': 'menu', onclick: event => menu(event.currentTarget, acts()) })));
 }
 
 /** A dialog with columns, references, indexes and the definition. */
@@ -63,7 +63,7 @@ export function structure(table) {
   const index = item => [`${item.name} (${item.columns.map(part => part ?? 'expression').join(', ')})${item.unique ? ' unique' : ''}`, may && !item.name.startsWith('sqlite_') && iconButton(`Drop the index ${item.name}`, 'trash-2', { onclick: () => act(() => dropIndex(item)) })];
   const change = (text, icon, run, kind = '') => button(text, { icon, kind: `sm ${kind}`, onclick: event => act(() => run(table), event.currentTarget) });
   dialog(`Structure of ${table.name}`, h('div', { class: 'dialog-body' }, may && h('div', { class: 'abreast' }, change('Add a column', 'plus', addColumn), change('Create an index', 'list-filter', addIndex), change('Rename', 'pencil', renameTable), change('Drop', 'trash-2', dropTable, 'bad')),
-    h('div', { class: 'scroll-x', tabindex: '0', role: 'region', 'aria-label': 'Columns' }, h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Column', 'Type', 'Rules'].map(text => h('th', {}, text)), may && h('th', {}, h('span', { class: 'sr' }, 'Acts')))), h('tbody', {}, table.columns.map(column => line(table, column))))),
+    h('div', { class: 'scroll-x', tabindex: '0', role: 'region', 'aria-label': 'Columns' }, h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Column', 'Type', 'Rules'].map(text => h('th', {}, text)), may && h('th', {}, h('span', { class: 'sr' }, 'Actions')))), h('tbody', {}, table.columns.map(column => line(table, column))))),
     list('References', table.references.map(item => `${item.columns.join(', ')} → ${item.table} (${item.to_columns.join(', ')})`)), list('Indexes', table.indexes.map(index)),
     table.sql && h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Definition' }, table.sql)), { wide: true });
 }

@@ -84,7 +84,7 @@ async function load() {
 }
 
 const reload = () => act(async () => {
-  if ($('#grid .cell-input[aria-invalid]')) toast('A cell holds what is not saved: mend it, or press Escape in it. Then the rows follow.', { kind: 'error' });
+  if ($('#grid .cell-input[aria-invalid]')) toast('A cell has a value that is not saved. Correct it, or press Escape in it, to see the other rows.', { kind: 'error' });
   try { await load(); } catch (error) { page = at; throw error; }
 });
 const restart = () => { page = 0; return reload(); };
@@ -94,7 +94,7 @@ async function write(row, item, text) {
   const same = old === null ? `(${into} IS ? OR ${into} IN (9e999, -9e999))` : `${into} IS ?`; // JSON has no infinite numbers
   const params = [text === null ? null : typed(text, typeof old === 'number' ? 'NUMERIC' : item.type), ...keyOf(row), ...exact];
   const { changes } = await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${into} = ? WHERE ${whereKey()}${exact.length ? ` AND ${same}` : ''}`, params });
-  if (!changes) throw new Problem(409, { detail: 'This was changed or removed meanwhile, or is not yours to change. Escape shows what is there now.' });
+  if (!changes) throw new Problem(409, { detail: 'This was changed or removed in the meantime, or is not yours to change. Escape shows what is there now.' });
   [row[table.columns.indexOf(item)]] = params;
 }
 
@@ -155,7 +155,7 @@ function cell(row, item) {
 
 function line(row, i) {
   const number = at * PAGE + i + 1;
-  const box = mayDelete() && h('input', { type: 'checkbox', tabindex: '-1', 'aria-label': `Choose row ${number}`, checked: chosen.has(row), onchange: event => { if (event.target.checked) chosen.add(row); else chosen.delete(row); tell(); } });
+  const box = mayDelete() && h('input', { type: 'checkbox', tabindex: '-1', 'aria-label': `Select row ${number}`, checked: chosen.has(row), onchange: event => { if (event.target.checked) chosen.add(row); else chosen.delete(row); tell(); } });
   return h('tr', {}, h('td', { class: 'rn' }, box || String(number)), table.columns.map(item => cell(row, item)));
 }
 
@@ -170,7 +170,7 @@ function body() {
   fill(old, rows.slice(0, soon).map(line));
   if (rows.length > soon) setTimeout(() => { if (mine === drawn) old.append(...rows.slice(soon).map((row, i) => line(row, soon + i))); }); // when those in view are drawn
   $('#nothing')?.remove();
-  if (!rows.length) $('#grid').append(h('div', { id: 'nothing' }, filters.size || search ? empty('list-filter', 'No row fits', 'Change the filters, or clear them.') : empty('rows-3', 'No rows yet', table.can_write ? 'Insert the first one, or load a file.' : 'Rows that you may see appear here.')));
+  if (!rows.length) $('#grid').append(h('div', { id: 'nothing' }, filters.size || search ? empty('list-filter', 'No row matches', 'Change the filters, or clear them.') : empty('rows-3', 'No rows yet', table.can_write ? 'Insert the first one, or load a file.' : 'Rows that you may see appear here.')));
   const first = (place && stop(old.rows[Math.min(place[0], rows.length - 1)]?.cells[place[1]])) ?? $('tbody td:not(.rn)');
   first?.setAttribute('tabindex', '0');
   if (place) first?.focus();
@@ -188,7 +188,7 @@ function head() {
     return h('th', { scope: 'col', 'aria-sort': on ? (down ? 'descending' : 'ascending') : 'none' }, h('button', { type: 'button', title: [item.type, key && 'key'].filter(Boolean).join(', '), onclick: () => { sort = on && down ? '' : sorted(item.name, on); head(); restart(); } }, key && icon('key-round', 'pk'), item.name, on && icon(down ? 'arrow-down' : 'arrow-up')));
   };
   const box = item => {
-    const told = h('p', { class: 'filter-error', role: 'alert', id: `filter-error-${table.columns.indexOf(item)}` }), input = h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', size: '8', placeholder: 'filter', 'aria-label': `Filter ${item.name}: a part of it, = 5, > 3, null`, title: 'A part of it, = 5, > 3, null, not null',
+    const told = h('p', { class: 'filter-error', role: 'alert', id: `filter-error-${table.columns.indexOf(item)}` }), input = h('input', { class: 'cell-filter', value: filters.get(item.name) ?? '', size: '8', placeholder: 'filter', 'aria-label': `Filter ${item.name}: part of the value, = 5, > 3, null`, title: 'Part of the value, = 5, > 3, null, not null',
       oninput: debounce(() => { const text = input.value.trim(); if (text) filters.set(item.name, text); else filters.delete(item.name); judge(); restart(); }) });
     const judge = () => { told.textContent = oddFilter(input.value, item.type) ?? ''; told.hidden = !told.textContent; for (const [key, value] of [['aria-invalid', 'true'], ['aria-describedby', told.id]]) if (told.hidden) input.removeAttribute(key); else input.setAttribute(key, value); };
     judge();
@@ -202,8 +202,8 @@ function head() {
 async function insert() {
   const open = table.columns.filter(item => !item.generated), doubted = new Map();
   const done = await formDialog({
-    title: `Insert into ${table.name}`, action: 'Insert the row', wide: open.length > 6, text: 'What stays empty gets its default.',
-    fields: open.map(item => ({ name: item.name, label: `${item.name}${item.type ? ` · ${item.type}` : ''}`, placeholder: item.default ?? (item.primary_key ? 'given by the database' : item.not_null ? '' : 'NULL'), mono: true })),
+    title: `Insert into ${table.name}`, action: 'Insert the row', wide: open.length > 6, text: 'Fields left empty get their default.',
+    fields: open.map(item => ({ name: item.name, label: `${item.name}${item.type ? ` · ${item.type}` : ''}`, placeholder: item.default ?? (item.primary_key ? 'set by the database' : item.not_null ? '' : 'NULL'), mono: true })),
     submit: async given => {
       const odd = open.filter(item => misfit(given[item.name], item.type) && doubted.get(item.name) !== given[item.name]);
       for (const item of odd) doubted.set(item.name, given[item.name]);
@@ -213,13 +213,13 @@ async function insert() {
       await post('/query', { sql: `INSERT INTO ${ident(table.name)} ${sql}`, params: set.map(item => typed(given[item.name], item.type)) });
     },
   });
-  if (done) { toast(`One row more in ${table.name}.`); await load(); }
+  if (done) { toast(`Row inserted into ${table.name}.`); await load(); }
 }
 
 /** Delete the chosen rows in one transaction; Undo inserts them again as they were. */
 async function remove() {
   const gone = [...chosen], columns = table.columns.filter(item => !item.generated).map(item => item.name);
-  if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: 'Rows that refer to them may go or change with them.', action: 'Delete' })) return;
+  if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: 'Rows that refer to them may be deleted or changed with them.', action: 'Delete' })) return;
   const { count, restore } = await deleteRows({ table: table.name, rows: gone, where: whereKey(), keyOf, columns, valueOf, rowid: table.rowid });
   const hold = () => { if (document.activeElement === document.body) $('#count').focus(); }; // the button is not there any more; two steps from here is Undo
   // Where the rows did not come back, for want of a connection perhaps, it can be tried again.
@@ -235,11 +235,11 @@ async function remove() {
 
 async function download() {
   const kinds = { csv: 'text/csv', ndjson: 'application/x-ndjson', json: 'application/json' };
-  const { kind } = await formDialog({ title: `Export ${table.name}`, action: 'Export', text: 'All rows that fit the filters, up to the limit of this cenv.', fields: [{ name: 'kind', label: 'As', options: [['csv', 'CSV'], ['ndjson', 'NDJSON, one row a line'], ['json', 'JSON']] }], submit: given => given }) ?? {};
+  const { kind } = await formDialog({ title: `Export ${table.name}`, action: 'Export', text: 'All rows that match the filters, up to the limit of this cenv.', fields: [{ name: 'kind', label: 'As', options: [['csv', 'CSV'], ['ndjson', 'NDJSON, one row per line'], ['json', 'JSON']] }], submit: given => given }) ?? {};
   if (!kind) return;
   const answer = await send('POST', '/query', { sql: select(), params: where()[1] }, { accept: kinds[kind] });
   save(await answer.blob(), `${table.name}.${kind}`);
-  if (answer.headers.get('X-Truncated') === 'true') toast('There are more rows than this cenv gives at once (query_max_rows).', { kind: 'error' });
+  if (answer.headers.get('X-Truncated') === 'true') toast('There are more rows than this cenv returns at once (query_max_rows).', { kind: 'error' });
 }
 
 const STEPS = { ArrowUp: () => [-1, 0], ArrowDown: () => [1, 0], ArrowLeft: () => [0, -1], ArrowRight: () => [0, 1], Home: cell => [0, 1 - cell.cellIndex], End: cell => [0, table.columns.length - cell.cellIndex] };
@@ -275,7 +275,7 @@ begin(async () => {
     if (error.status === 404) {
       for (const el of [...$('.bar').children, $('.pager')]) el.hidden = el.id !== 'name';
       $('.bar').inert = false;
-      fill($('#grid'), empty('table-2', 'No such table', `Nothing is called ${name} here, or it is not yours to see.`)).removeAttribute('aria-busy');
+      fill($('#grid'), empty('table-2', 'No such table', `There is no table called ${name} here, or you may not see it.`)).removeAttribute('aria-busy');
       return;
     }
     throw error;
@@ -284,7 +284,7 @@ begin(async () => {
   call(table.name);
   fill($('#kind'), table.type === 'table' ? (key().length ? (table.can_write ? `${matchMedia('(pointer: coarse)').matches ? 'double tap' : 'Enter or double click'} to edit` : 'read only') : 'no key: read only') : table.type);
   $('#insert').hidden = table.type === 'view' || !table.can_write;
-  if (!table.can_read) { fill($('#grid'), empty('lock', 'You may not read this table', 'Somebody who administers this cenv can let you.')).removeAttribute('aria-busy'); return; }
+  if (!table.can_read) { fill($('#grid'), empty('lock', 'You may not read this table', 'Ask an administrator of this cenv for permission.')).removeAttribute('aria-busy'); return; }
   head();
   await load();
 }, $('#grid'));

@@ -30,7 +30,7 @@ async function load() {
 }
 
 const list = found => h('table', { class: 'list' }, h('thead', {}, h('tr', {}, ['Name', 'Kind', 'Columns', 'Key', 'Refers to', 'You may'].map(text => h('th', {}, text)))), h('tbody', {}, found.map(row)));
-const nothing = () => empty('list-filter', 'No table is called so', 'Change the filter, or clear it.');
+const nothing = () => empty('list-filter', 'No table matches', 'Change the filter, or clear it.');
 
 /** The list, or the picture of it, of the tables that have in their names what the filter asks for. */
 function draw() {
@@ -54,7 +54,7 @@ begin(async () => {
   $('#narrow').hidden = tables.length < MANY;
   $('#views').hidden = !tables.some(table => table.type === 'table');
   if (tables.length) draw();
-  else fill($('#tables'), noTables('Make one here or in the console.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console')));
+  else fill($('#tables'), noTables('Create one here or in the console.', h('a', { class: 'btn', href: `${CENV}/console` }, icon('square-terminal'), 'Open the console')));
   $('#tables').removeAttribute('aria-busy');
   narrow($('#filter'), draw, ':is(#tables:not([hidden]) tbody tr, #picture:not([hidden]) .er-box)');
   $('#as-list').addEventListener('click', () => view(false));

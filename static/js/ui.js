@@ -43,7 +43,7 @@ if (waiting) { sessionStorage.removeItem('toast'); toast(waiting); }
 /** Show what went wrong; mistakes of our own go on to the console. */
 export function fail(error) {
   if (error.name === 'AbortError') return;
-  toast(error instanceof Problem ? error.message : 'Something went wrong in this page. Reload it and try again.', { kind: 'error' });
+  toast(error instanceof Problem ? error.message : 'Something went wrong on this page. Reload it and try again.', { kind: 'error' });
   if (!(error instanceof Problem)) throw error;
 }
 
@@ -57,7 +57,7 @@ export async function copy(text, what) {
     const done = document.execCommand('copy');
     area.remove();
     held.focus();
-    if (!done) { toast('This browser does not let pages copy: mark the text and copy it by hand.', { kind: 'error' }); return; }
+    if (!done) { toast('This browser does not let pages copy: select the text and copy it yourself.', { kind: 'error' }); return; }
   }
   toast(`${what} is on the clipboard.`);
 }
@@ -97,7 +97,7 @@ export function dialog(title, content, { wide = false, remembers = false, onclos
   const leave = async () => {
     if (asking) return;
     asking = true;
-    if (!touched.has(el) || await confirm({ title: 'Discard what you typed', text: `What stands in “${title}” is lost then.`, action: 'Discard it' })) el.close();
+    if (!touched.has(el) || await confirm({ title: 'Discard what you typed', text: `What you typed in “${title}” will be lost.`, action: 'Discard it' })) el.close();
     asking = false;
   };
   el.addEventListener('mousedown', event => { if (event.target === el) { event.preventDefault(); leave(); } });
@@ -114,7 +114,7 @@ export function dialog(title, content, { wide = false, remembers = false, onclos
 export function confirm({ title, text, action, danger = true, typed }) {
   return new Promise(resolve => {
     const ok = h('button', { type: 'submit', class: `btn primary${danger ? ' danger' : ''}`, disabled: Boolean(typed) }, action);
-    const name = typed && h('label', { class: 'field' }, h('span', {}, 'Type ', h('code', {}, typed), ' to go on'), h('input', { autocomplete: 'off', oninput: event => { ok.disabled = event.target.value !== typed; } }));
+    const name = typed && h('label', { class: 'field' }, h('span', {}, 'Type ', h('code', {}, typed), ' to continue'), h('input', { autocomplete: 'off', oninput: event => { ok.disabled = event.target.value !== typed; } }));
     const form = h('form', { method: 'dialog', onsubmit: event => { event.preventDefault(); done = true; el.close(); } },
       h('div', { class: 'dialog-body' }, [text].flat().map(part => (typeof part === 'string' ? h('p', {}, part) : part)), name), h('footer', {}, button('Cancel', { onclick: () => el.close() }), ok));
     let done = false;

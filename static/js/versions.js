@@ -23,7 +23,7 @@ export async function listVersions(box, { path, field, language, text, dirty, re
   const { versions } = await get(`${path}/versions`);
   const names = version => `version of ${date(version.created_at)}`;
   const back = version => act(async () => {
-    if (!await confirm({ title: `Bring the ${names(version)} back`, text: dirty() ? 'It becomes the newest version. What you typed and have not saved goes from the editor; Undo there brings it back.' : 'It becomes the newest version; nothing is lost.', action: 'Bring it back', danger: false })) return;
+    if (!await confirm({ title: `Bring the ${names(version)} back`, text: dirty() ? 'It becomes the newest version. What you typed and have not saved leaves the editor; Undo there brings it back.' : 'It becomes the newest version; nothing is lost.', action: 'Bring it back', danger: false })) return;
     const item = await post(`${path}/versions/${version.id}/restore`);
     toast(`The ${names(version)} is back.`);
     restored(item);
@@ -33,6 +33,6 @@ export async function listVersions(box, { path, field, language, text, dirty, re
     if (before === after) toast(`Nothing has changed since the ${names(version)}.`);
     else await showDiff(`Changes since the ${names(version)}`, language, before, after);
   });
-  fill(box, versions.length ? h('ul', { class: 'rows' }, versions.map((version, i) => h('li', {}, h('div', { class: 'grow' }, h('b', {}, ago(version.created_at)), i === 0 && h('span', { class: 'tag ok' }, 'now'), h('small', {}, `${date(version.created_at)} · ${version.username ?? 'somebody who is gone'}`)),
-    button('Compare', { kind: 'sm', icon: 'diff', onclick: () => compare(version) }), i > 0 && button('Bring back', { kind: 'sm', icon: 'undo-2', onclick: () => back(version) })))) : empty('history', 'No versions yet', 'Each text that is saved becomes one.'));
+  fill(box, versions.length ? h('ul', { class: 'rows' }, versions.map((version, i) => h('li', {}, h('div', { class: 'grow' }, h('b', {}, ago(version.created_at)), i === 0 && h('span', { class: 'tag ok' }, 'now'), h('small', {}, `${date(version.created_at)} · ${version.username ?? 'a deleted user'}`)),
+    button('Compare', { kind: 'sm', icon: 'diff', onclick: () => compare(version) }), i > 0 && button('Bring back', { kind: 'sm', icon: 'undo-2', onclick: () => back(version) })))) : empty('history', 'No versions yet', 'Every text that you save becomes one.'));
 }

@@ -127,17 +127,17 @@ def is_fetch(route: Route) -> bool:
 def test_an_account_is_disabled_and_deleted_by_its_name(open_page: Open, place: Place) -> None:
     place.made("/admin/users", {"username": "leaver", "password": PASSWORD, "role": "viewer"})
     page = open_page("/admin/users")
-    page.get_by_role("button", name="Acts for leaver").click()
+    page.get_by_role("button", name="Actions for leaver").click()
     page.get_by_role("menuitem", name="Disable").click()
     in_dialog(page, "Disable")
     row = page.get_by_role("row", name="leaver")
     expect(row).to_contain_text("disabled")
 
-    page.get_by_role("button", name="Acts for leaver").click()
+    page.get_by_role("button", name="Actions for leaver").click()
     page.get_by_role("menuitem", name="Delete").click()
     delete = page.locator("dialog").get_by_role("button", name="Delete the account")
     expect(delete).to_be_disabled()
-    page.get_by_label("Type leaver to go on").fill("leaver")
+    page.get_by_label("Type leaver to continue").fill("leaver")
     delete.click()
 
     expect(row).to_have_count(0)
@@ -150,15 +150,15 @@ def test_who_is_about_to_delete_an_author_reads_what_stops_and_a_policy_of_his_s
     made = place.send("POST", "/admin/policies", policy, "guardian").json()["id"]
     page = open_page("/admin/users")
 
-    page.get_by_role("button", name="Acts for guardian").click()
+    page.get_by_role("button", name="Actions for guardian").click()
     page.get_by_role("menuitem", name="Delete").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Scripts and pages that were last saved by it work no longer")
-    page.get_by_label("Type guardian to go on").fill("guardian")
+    expect(page.get_by_role("dialog")).to_contain_text("Scripts and pages that it saved last stop working")
+    page.get_by_label("Type guardian to continue").fill("guardian")
     page.locator("dialog").get_by_role("button", name="Delete the account").click()
     expect(page.get_by_role("row", name="guardian")).to_have_count(0)
     page.goto(f"/{place.cenv}/admin/policies")
 
-    expect(page.locator("#policies li").filter(has_text="status = 'void'")).to_contain_text("by somebody who is gone")
+    expect(page.locator("#policies li").filter(has_text="status = 'void'")).to_contain_text("by a deleted user")
     place.send("DELETE", f"/admin/policies/{made}")
 
 
@@ -174,7 +174,7 @@ def test_a_setting_is_changed_refused_and_taken_back(open_page: Open, place: Pla
     save.click()
     expect(page.locator(".toast").first).to_contain_text("saved")
     assert place.send("GET", "/admin/config").json()["config"]["query_max_rows"]["value"] == 500
-    page.get_by_role("button", name="Back to default for Query max rows").click()
+    page.get_by_role("button", name="Reset to default for Query max rows").click()
 
     expect(page.get_by_label("Query max rows")).to_have_value("10000")
     expect(page.get_by_label("Max users")).to_have_value("77")
@@ -205,7 +205,7 @@ def test_the_log_is_filtered_read_and_verified(open_page: Open) -> None:
     page.get_by_label("User").fill("nobody")
     page.get_by_label("To", exact=True).fill("2001-02-03")
     page.get_by_role("button", name="Filter").click()
-    expect(page.locator("#entries")).to_contain_text("No entry fits these filters.")
+    expect(page.locator("#entries")).to_contain_text("No entry matches these filters.")
     page.go_back()
     expect(page.locator("#entries tbody tr").first).to_contain_text("user.")
     expect(page.get_by_label("User")).to_have_value("")
@@ -214,7 +214,7 @@ def test_the_log_is_filtered_read_and_verified(open_page: Open) -> None:
     page.get_by_role("button", name="Clear filters").click()
     page.get_by_role("button", name="Verify the chain").click()
 
-    expect(page.locator(".toast").first).to_contain_text("follow from one another")
+    expect(page.locator(".toast").first).to_contain_text("The chain is unbroken")
 
 
 @pytest.mark.parametrize("kind", ["csv", "ndjson"])

@@ -78,7 +78,7 @@ def test_a_backup_is_deleted_and_then_the_whole_cenv_which_comes_back(own: Calla
     page.get_by_role("link", name="bring it back").click()
     expect(page.get_by_label("Id or address of the cenv")).to_have_value(mine.cenv)
     assert_accessible_in_both_themes(page)
-    for address, password, told in (("somewhere", PASSWORD, "Must hold an id"), (mine.url, "not the one", "Check all three")):
+    for address, password, told in (("somewhere", PASSWORD, "Must contain an id"), (mine.url, "not the one", "Check all three")):
         page.get_by_label("Id or address of the cenv").fill(address)
         page.get_by_label("User name").fill("ada")
         page.get_by_label("Password").fill(password)

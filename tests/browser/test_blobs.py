@@ -34,7 +34,7 @@ def test_bytes_are_shown_with_their_size_and_can_be_taken_away(open_page: Open, 
     look(page, 1)
     expect(dialog).to_contain_text("The first 3\u202f072 of 20\u202f000 bytes")
     look(page, 2)
-    expect(dialog).to_contain_text("3 B, not a whole picture")
+    expect(dialog).to_contain_text("3 B, not a complete picture")
     expect(dialog.get_by_label("Value")).to_have_text("ff d8 ff")
     look(page, 3)
     expect(dialog).to_contain_text("2 B")

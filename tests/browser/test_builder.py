@@ -46,7 +46,7 @@ def test_a_query_is_built_along_a_reference_and_runs(open_page: Open) -> None:
     expect(dialog.get_by_label("Rows without customers")).to_be_focused()
     dialog.get_by_role("checkbox", name="region").press("Space")
     dialog.get_by_role("checkbox", name="created_at").press("Space")
-    choose(page, {"What of created_at": "its year"})
+    choose(page, {"Part of created_at": "its year"})
     for _ in range(2):
         dialog.get_by_role("button", name="Add a summary").click()
         dialog.get_by_role("button", name="Add a condition").click()
@@ -68,14 +68,14 @@ def test_a_query_is_built_along_a_reference_and_runs(open_page: Open) -> None:
     page.keyboard.press("Escape")  # asks nothing, for the dialog remembers
     page.get_by_role("button", name="Build", exact=True).click()
     expect(sql).to_have_text(BUILT)
-    dialog.get_by_role("button", name="Leave out condition 2").click()
+    dialog.get_by_role("button", name="Remove condition 2").click()
     choose(page, {"Kind of condition 1": "is one of", "Value of condition 1": "paid, refunded"})
     page.keyboard.press("Enter")
 
     expect(page.locator("#grid tbody tr")).to_have_count(2)
     expect(page.locator("#grid thead")).to_contain_text("sum_total")
     page.get_by_role("button", name="Build", exact=True).click()
-    dialog.get_by_role("button", name="Leave out customers").click()
+    dialog.get_by_role("button", name="Remove customers").click()
     expect(sql).to_have_text(
         "SELECT\n  strftime('%Y', created_at) AS year,\n  count(*) AS rows,\n  sum(total) AS sum_total\nFROM orders\n"
         "WHERE status IN ('paid', 'refunded')\nGROUP BY strftime('%Y', created_at)\nHAVING count(*) > 3\nORDER BY sum_total DESC\nLIMIT 2;"

@@ -192,7 +192,7 @@ def test_read_only_refuses_and_says_so_and_all_statements_can_be_stopped(console
     write(console, "DELETE FROM products")
     console.keyboard.press("Control+Enter")
 
-    expect(console.get_by_role("alert").filter(visible=True)).to_contain_text("only reading was asked for")
+    expect(console.get_by_role("alert").filter(visible=True)).to_contain_text("read_only was asked for")
 
     console.get_by_role("button", name="More").click()
     console.get_by_role("menuitem", name="Run all").click()
@@ -211,7 +211,7 @@ def test_an_administrator_sees_what_a_rule_does_to_somebody(console: Page) -> No
     console.get_by_label("Run as").select_option(label="grace (editor)")
     console.get_by_role("button", name="Run").click()
     expect(console.locator("#meta")).to_contain_text("120 rows")
-    expect(console.locator("#policies")).to_have_text("grace sees 120 of 240 rows of customers, by agent = $username")
+    expect(console.locator("#policies")).to_have_text("grace sees 120 of 240 rows of customers, under agent = $username")
     assert (exported(console, "As CSV").count("\n"), exported(console, "As JSON").count('"agent": "ada"')) == (121, 0)
 
     console.get_by_role("button", name="Explain").click()
@@ -236,7 +236,7 @@ def test_two_tabs_keep_each_its_own_texts(console: Page) -> None:
     expect(console.locator("#editor .view-line").first).to_contain_text("'first'")
     console.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceededError'); }; }")
     write(console, "SELECT 'more than it keeps'")
-    expect(console.locator(".toast")).to_contain_text("This browser keeps no more")
+    expect(console.locator(".toast")).to_contain_text("This browser’s storage is full")
 
 
 def test_who_may_not_see_a_table_does_not_see_it_here(open_page: Open) -> None:
@@ -261,7 +261,7 @@ def test_on_a_phone_everything_is_within_reach(open_page: Open) -> None:
 
     page.get_by_role("button", name="Show tables").click()
     page.locator("summary", has_text="products").click()
-    page.get_by_role("button", name="Look into it").locator("visible=true").click()
+    page.get_by_role("button", name="Show rows").locator("visible=true").click()
 
     expect(page.locator("#meta")).to_contain_text("60 rows")
     assert_accessible(page)

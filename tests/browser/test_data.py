@@ -42,7 +42,7 @@ def test_rows_are_searched_filtered_sorted_and_paged(open_page: Open) -> None:
 
     page.get_by_role("button", name="Clear filters").click()
     page.get_by_label("Search every column").fill("no such thing")
-    expect(page.locator("#nothing")).to_contain_text("No row fits")
+    expect(page.locator("#nothing")).to_contain_text("No row matches")
     assert_accessible(page)
 
 
@@ -89,7 +89,7 @@ def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, plac
     page.keyboard.press("Enter")
     expect(page.locator(".cell-input")).to_have_count(0)
 
-    page.get_by_label("Choose row 1").check()
+    page.get_by_label("Select row 1").check()
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator("#nothing")).to_be_visible()
@@ -117,7 +117,7 @@ def test_lines_and_large_integers_stay_as_they_are(open_page: Open, place: Place
         page.keyboard.press(press)
     expect(page.locator(".cell-input")).to_have_count(0)
     expect(lines).to_contain_text("3")
-    page.get_by_label("Choose row 2").check()
+    page.get_by_label("Select row 2").check()
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Undo").click()
@@ -137,7 +137,7 @@ def test_a_text_among_numbers_is_asked_about_also_where_there_is_no_key(open_pag
     cell(page, "3").dblclick()
     typing.fill("12,5")
     typing.press("Enter")
-    expect(told).to_have_text("A number has a point: 12.5. Enter once more keeps it as a text.")
+    expect(told).to_have_text("A number has a decimal point: 12.5. Enter once more keeps it as text.")
     assert_accessible(page)
     page.get_by_label("Search every column").click()
     expect(typing).to_have_value("12,5")
@@ -161,7 +161,7 @@ def test_a_text_among_numbers_is_asked_about_also_where_there_is_no_key(open_pag
     dialog.locator("[name=price]").fill("1.5")
     dialog.get_by_role("button", name="Insert the row").click()
     expect(cell(page, "vice")).to_be_visible()
-    page.get_by_label("Choose row 1").check()
+    page.get_by_label("Select row 1").check()
     page.get_by_role("button", name="Delete", exact=True).click()
     dialog.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator("#count")).to_contain_text("of 2 rows")
@@ -185,7 +185,7 @@ def test_rows_without_a_key_come_back_as_they_were(open_page: Open, place: Place
     before = place.send("POST", "/query", rows).json()["rows"]
 
     for number in range(1, 5):
-        page.get_by_label(f"Choose row {number}").check()
+        page.get_by_label(f"Select row {number}").check()
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator("#nothing")).to_be_visible()
@@ -223,7 +223,7 @@ def test_what_is_refused_stays_in_its_cell_and_says_why(open_page: Open, place: 
     page.context.set_offline(False)
     place.made("/query", {"sql": "UPDATE bench SET name = 'file' WHERE name = 'saw'"})
     typing.press("Enter")
-    expect(told).to_contain_text("changed or removed meanwhile")
+    expect(told).to_contain_text("changed or removed in the meantime")
     expect(typing).to_have_value("drill")
     typing.press("Escape")
     expect(cell(page, "file")).to_be_visible()
@@ -268,14 +268,14 @@ def test_a_session_that_ends_while_somebody_types_takes_nothing_with_it(open_pag
     page.locator(".cell-input").fill("Not hers")
     page.keyboard.press("Enter")
 
-    expect(page.locator(".cell-error")).to_contain_text("grace has signed in")
+    expect(page.locator(".cell-error")).to_contain_text("grace is now signed in")
     expect(page.locator(".cell-input")).to_have_value("Not hers")
     place.made("/query", {"sql": "DROP TABLE draft"})
 
 
 def test_what_is_not_there_or_does_not_work_says_so(open_page: Open, place: Place) -> None:
     page = open_page("/data/nothing")
-    expect(page.locator("#grid")).to_contain_text("Nothing is called nothing here")
+    expect(page.locator("#grid")).to_contain_text("There is no table called nothing here")
     expect(page.get_by_role("heading", level=1)).to_have_text("nothing")
     place.made("/query", {"sql": "CREATE VIEW odd AS SELECT missing FROM customers"})
     page.goto(page.url.replace("nothing", "odd"))
@@ -342,7 +342,7 @@ def test_everybody_sees_his_own_rows_and_may_do_no_more_than_he_may(open_page: O
     page.goto(page.url.replace("customers", "products"))
     expect(page.locator("#count")).to_contain_text("of 60 rows")
     expect(page.get_by_role("button", name="Insert")).to_be_visible()
-    assert page.get_by_label("Choose row 1").count() == 0
+    assert page.get_by_label("Select row 1").count() == 0
 
     page = open_page("/data/products", who="vera")
 

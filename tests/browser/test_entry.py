@@ -22,14 +22,14 @@ def test_a_visitor_begins_with_an_example_and_is_told_its_passwords_once(open_pa
     page = open_page("server:/", who=None)
     page.get_by_label("User name").fill("newcomer")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_label("Begin with").select_option("Blog")
+    page.get_by_label("Start with").select_option("Blog")
     page.route("**/login", lambda route: route.abort("internetdisconnected"), times=1)
     page.get_by_role("button", name="Create it").click()
 
     told = page.get_by_role("dialog", name="Users of this example")
     expect(told.get_by_role("row")).to_have_text([re.compile(r"^grace\s*\S{16}$")])
     assert_accessible(page)
-    told.get_by_role("button", name="Go on").click()
+    told.get_by_role("button", name="Continue").click()
 
     page.wait_for_url(re.compile(r"/[0-9a-f-]{36}/"))  # the cenv was made, and its own page asks where signing in failed
     page.get_by_label("User name").fill("newcomer")
@@ -42,7 +42,7 @@ def test_a_cenv_is_opened_by_its_address(open_page: Open, place: Place) -> None:
     page = open_page("server:/", who=None)
     page.get_by_label("Open a cenv by its address").fill("somewhere")
     page.get_by_role("button", name="Open").click()
-    expect(page.locator("#open-error")).to_contain_text("holds an id")
+    expect(page.locator("#open-error")).to_contain_text("contains an id")
 
     page.get_by_label("Open a cenv by its address").fill(place.url + "/console")
     page.keyboard.press("Enter")
@@ -95,7 +95,7 @@ def test_visitors_register_where_that_is_allowed(open_page: Open, place: Place) 
     form.get_by_label("User name").fill("grace")
     form.get_by_label("Password").fill(PASSWORD)
     form.get_by_role("button", name="Register").click()
-    expect(form.locator(".form-error")).to_contain_text("There is a user grace already")
+    expect(form.locator(".form-error")).to_contain_text("There is already a user grace")
     assert_accessible(page)
 
     form.get_by_label("User name").fill("walter")
@@ -104,7 +104,7 @@ def test_visitors_register_where_that_is_allowed(open_page: Open, place: Place) 
     expect(page.locator(".who")).to_contain_text("walter")
     for screen in ("", "data", "console"):
         page.goto(f"/{place.cenv}/{screen}")
-        expect(page.locator("main")).to_contain_text("Those that an administrator lets you use are listed here")
+        expect(page.locator("main")).to_contain_text("Tables that an administrator lets you use are listed here")
 
 
 def test_ones_own_password_is_changed(open_page: Open, place: Place) -> None:

@@ -52,14 +52,14 @@ def test_letters_that_are_not_english_are_found_small_and_large(readings: Page, 
 def test_a_filter_that_compares_with_no_number_says_so(readings: Page) -> None:
     box = readings.get_by_label("Filter value")
     box.fill("> 1,5")
-    expect(box).to_have_accessible_description("A number has a point: 1.5")
-    expect(readings.get_by_text("A number has a point: 1.5")).to_be_visible()
+    expect(box).to_have_accessible_description("A number has a decimal point: 1.5")
+    expect(readings.get_by_text("A number has a decimal point: 1.5")).to_be_visible()
     assert len({readings.get_by_label(f"Filter {name}").bounding_box()["y"] for name in ("id", "value", "remark")}) == 1
     assert_accessible_in_both_themes(readings)
 
     box.fill("> 1.4")
 
-    expect(box).to_have_accessible_description("A part of it, = 5, > 3, null, not null")
+    expect(box).to_have_accessible_description("Part of the value, = 5, > 3, null, not null")
     expect(readings.locator("#grid tbody td:nth-child(2)")).to_have_text(["1", "2"])
 
 

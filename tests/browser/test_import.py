@@ -29,8 +29,8 @@ def test_a_file_is_looked_at_mended_and_loaded(open_page: Open, place: Place) ->
     dialog.get_by_label("Into").select_option("customers")
     expect(dialog.get_by_role("alert")).to_contain_text("The server cannot be reached")
     page.context.set_offline(False)
-    dialog.get_by_role("button", name="Look at it again").click()  # a browser tells of no change where the same file is chosen once more
-    expect(dialog.get_by_role("button", name="Look at it again")).to_have_count(0)
+    dialog.get_by_role("button", name="Try again").click()  # a browser tells of no change where the same file is chosen once more
+    expect(dialog.get_by_role("button", name="Try again")).to_have_count(0)
     dialog.get_by_label("Into").select_option("A new table")
 
     dialog.get_by_label("CSV, JSON or NDJSON file").set_input_files(wrong | {"buffer": CSV})
@@ -48,7 +48,7 @@ def test_a_file_is_looked_at_mended_and_loaded(open_page: Open, place: Place) ->
     load.click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("spring_stock")
-    expect(page.locator(".toast")).to_contain_text("2 rows came into spring_stock")
+    expect(page.locator(".toast")).to_contain_text("2 rows imported into spring_stock")
     rows = place.send("POST", "/query", {"sql": "SELECT id, code, price FROM spring_stock"}).json()["rows"]
     assert rows == [{"id": 1, "code": "007", "price": "12.5"}, {"id": 2, "code": "+49", "price": None}]
     place.made("/query", {"sql": "DROP TABLE spring_stock"})

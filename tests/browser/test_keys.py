@@ -37,7 +37,7 @@ def test_rows_are_chosen_and_references_followed_by_keys(open_page: Open, place:
     page.get_by_label("Filter raw").focus()
 
     press(page, "Tab", "ArrowDown", "Home", "ArrowLeft", "Space")
-    expect(page.get_by_label("Choose row 2")).to_be_focused()
+    expect(page.get_by_label("Select row 2")).to_be_focused()
     expect(page.get_by_role("status").filter(has_text="of 2 rows")).to_have_text("1–2 of 2 rows, 1 chosen")
     press(page, "Tab")
     expect(page.get_by_role("button", name="Delete", exact=True)).to_be_focused()
@@ -65,7 +65,7 @@ def test_rows_are_chosen_and_references_followed_by_keys(open_page: Open, place:
     assert_accessible(page)
 
     page.clock.install()
-    page.get_by_label("Choose row 1").press("Space")
+    page.get_by_label("Select row 1").press("Space")
     page.get_by_role("button", name="Delete", exact=True).press("Enter")
     press(page, "Enter")
     expect(page.locator("#count")).to_be_focused()
@@ -93,7 +93,7 @@ def test_the_rows_of_a_statement_are_read_out_cell_by_cell(open_page: Open) -> N
     assert_accessible(page)
 
     page.get_by_role("tab", name="Chart").press("Enter")
-    expect(page.get_by_role("img", name=re.compile(r"^\w+ of total by id, 1.000 rows: \S+ at least, \S+ at most"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile(r"^\w+ of total by id, 1.000 rows: from \S+ to \S+"))).to_be_visible()
     expect(page).to_have_title(re.compile("^Statement 2 · SQL console · "))
     page.locator("summary", has_text="products").press("Enter")
     page.get_by_role("tab", name="History").press("Enter")
@@ -141,7 +141,7 @@ def test_what_is_published_is_what_one_looks_at(open_page: Open, place: Place) -
 
     page.locator("#editor .view-lines").click()
     page.keyboard.insert_text("x")
-    page.get_by_role("button", name="Take back").press("Enter")
+    page.get_by_role("button", name="Unpublish").press("Enter")
     expect(page.locator(".toast").last).to_contain_text("is a draft again")
     assert place.send("GET", f"/admin/templates/{made}").json()["content"] == "new"
     page.get_by_role("button", name="Save").press("Enter")
@@ -164,8 +164,8 @@ def test_dialogs_say_what_they_are_about_and_keep_the_focus_and_what_was_typed(o
     page.get_by_role("button", name="New table").press("Enter")
     dialog = page.get_by_role("dialog", name="New table")
     dialog.get_by_label("Name", exact=True).fill("orders")
-    dialog.get_by_role("button", name="Leave out column 2").press("Enter")
-    expect(dialog.get_by_role("button", name="Leave out column 1")).to_be_focused()
+    dialog.get_by_role("button", name="Remove column 2").press("Enter")
+    expect(dialog.get_by_role("button", name="Remove column 1")).to_be_focused()
     dialog.get_by_role("button", name="Create the table").press("Enter")
     expect(dialog.get_by_role("alert")).to_be_visible()
     expect(dialog.get_by_role("button", name="Create the table")).to_be_focused()
@@ -177,7 +177,7 @@ def test_dialogs_say_what_they_are_about_and_keep_the_focus_and_what_was_typed(o
 
     press(page, "Escape")
     question = page.get_by_role("dialog", name="Discard what you typed")
-    expect(question).to_have_accessible_description("What stands in “New table” is lost then.")
+    expect(question).to_have_accessible_description("What you typed in “New table” will be lost.")
     press(page, "Enter")
     expect(dialog).to_have_count(0)
     page.reload()  # of which nobody asks, as nothing is lost
@@ -228,6 +228,6 @@ def test_where_nothing_is_left_the_focus_stays_and_where_nothing_is_found_it_is_
     command = page.get_by_role("combobox", name="Command")
     expect(command).to_have_attribute("aria-expanded", "true")
     page.keyboard.type("zzz")
-    expect(page.locator("#palette").get_by_role("status")).to_have_text("Nothing is called like that.")
+    expect(page.locator("#palette").get_by_role("status")).to_have_text("Nothing matches.")
     expect(command).to_have_attribute("aria-expanded", "false")
     assert_accessible(page)

@@ -40,7 +40,7 @@ def test_a_page_is_written_looked_at_and_published(pages: Page, place: Place) ->
     expect(pages.locator("#verdict")).to_contain_text("line 9: unexpected")
     for _ in "{%":
         pages.keyboard.press("Backspace")
-    expect(pages.locator("#verdict")).to_have_text("can be read")
+    expect(pages.locator("#verdict")).to_have_text("no syntax errors")
     assert_accessible_in_both_themes(pages)
     pages.get_by_role("button", name="Front matter").click()
     pages.get_by_label("Description").fill("All: of it")
@@ -60,7 +60,7 @@ def test_a_page_is_written_looked_at_and_published(pages: Page, place: Place) ->
     assert text.startswith("<!doctype html>")  # the layout came with the first page
     for _ in range(2):  # the same file again, as it has been mended meanwhile
         pages.locator("#upload").set_input_files({"name": "a.css", "mimeType": "text/css", "buffer": b"em { color: red }"})
-        expect(pages.locator(".toast").last).to_have_text("a.css is here.")
+        expect(pages.locator(".toast").last).to_have_text("a.css is uploaded.")
         expect(pages.locator("#upload")).to_have_value("")
         pages.get_by_role("button", name="Dismiss").last.click()
     pages.locator("#editor .view-lines").click()

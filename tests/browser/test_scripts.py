@@ -36,7 +36,7 @@ def test_an_endpoint_is_written_tried_and_saved(scripts: Page) -> None:
     expect(scripts.locator("#answer")).to_contain_text('"hello": "1"')
     expect(scripts.locator("#answer .prints")).to_contain_text("called")
     scripts.keyboard.press("Control+s")
-    expect(scripts.locator(".toast")).to_contain_text("is saved and acts from now on")
+    expect(scripts.locator(".toast")).to_contain_text("is saved and in use from now on")
     scripts.get_by_role("tab", name="Versions").click()
     expect(scripts.locator("#panel li")).to_have_count(2)
     scripts.get_by_role("button", name="Compare").last.click()
@@ -96,7 +96,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_saved_over_without_a_word(ope
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     assert "return 2" in place.send("GET", f"/admin/endpoints/{made}").json()["script"]
     page.locator("#save").click()
-    page.get_by_role("button", name="Save it all the same").click()
+    page.get_by_role("button", name="Save it anyway").click()
     asked = page.get_by_role("dialog", name="Save over GET /twice")
     expect(asked).to_contain_text("ada saved this")
     assert_accessible(page)
@@ -107,7 +107,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_saved_over_without_a_word(ope
     assert "return 2" in place.send("GET", f"/admin/endpoints/{made}").json()["script"]
 
     page.locator("#save").click()
-    page.get_by_role("button", name="Save it all the same").click()
+    page.get_by_role("button", name="Save it anyway").click()
     asked.get_by_role("button", name="Save over it").click()
     expect(page.locator(".toast").last).to_contain_text("is saved, but it defines no handler")
     assert place.send("GET", f"/admin/endpoints/{made}").json()["script"] == "mine = 1"
@@ -150,7 +150,7 @@ def test_a_script_that_has_lost_its_author_says_so_and_works_again_when_it_is_sa
     assert_accessible(page)
     page.locator("#save").click()
 
-    expect(page.locator(".toast")).to_contain_text("It ran with its author’s rights, and does no more")
+    expect(page.locator(".toast")).to_contain_text("It no longer runs with its author’s rights")
     expect(page.locator("#tags")).not_to_contain_text("has lost its author")
     expect(page.locator("#save")).to_be_disabled()
     assert place.send("GET", "/api/orphan").status_code == 200

@@ -63,7 +63,7 @@ def test_rows_are_turned_to_when_what_was_typed_is_saved(tools: Page) -> None:
     cell(tools, "axe").locator("xpath=following-sibling::td").dblclick()
     tools.keyboard.type("2,5")
     tools.get_by_role("button", name="name").click()
-    expect(tools.locator(".toast")).to_contain_text("A cell holds what is not saved")
+    expect(tools.locator(".toast")).to_contain_text("A cell has a value that is not saved")
     expect(tools.locator(".cell-input")).to_have_value("2,5")
 
     tools.locator(".cell-input").fill("2.5")
@@ -73,12 +73,12 @@ def test_rows_are_turned_to_when_what_was_typed_is_saved(tools: Page) -> None:
 
 
 def test_rows_that_are_chosen_stay_so_when_a_cell_is_left(tools: Page) -> None:
-    tools.get_by_label("Choose row 1").check()
+    tools.get_by_label("Select row 1").check()
     cell(tools, "axe").dblclick()
 
     tools.keyboard.press("Escape")
 
-    expect(tools.get_by_label("Choose row 1")).to_be_checked()
+    expect(tools.get_by_label("Select row 1")).to_be_checked()
     expect(tools.get_by_role("button", name="Delete", exact=True)).to_be_visible()
 
 
@@ -110,7 +110,7 @@ def test_what_a_closed_dialog_has_sent_is_told_when_it_is_done(open_page: Open, 
 
     held[0].continue_()
 
-    expect(page.locator(".toast")).to_contain_text("ida may sign in now")
+    expect(page.locator(".toast")).to_contain_text("ida can sign in now")
     expect(page.locator("#users")).to_contain_text("ida")
     made = next(user for user in place.send("GET", "/admin/users").json()["users"] if user["username"] == "ida")
     place.send("DELETE", f"/admin/users/{made['user_id']}")

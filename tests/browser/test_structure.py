@@ -44,7 +44,7 @@ def test_a_table_is_made_changed_and_dropped_and_its_sql_is_shown_before(open_pa
     in_dialog(page, "Add the column", name="note")
     expect(page.locator(".toast")).to_contain_text("new column")
     structure.click()
-    page.get_by_role("button", name="Acts for note").click()
+    page.get_by_role("button", name="Actions for note").click()
     page.get_by_role("menuitem", name="Rename").click()
     in_dialog(page, "Rename the column", name="remark")
     expect(page.locator("#grid thead")).to_contain_text("remark")
