@@ -142,7 +142,7 @@ def test_a_rate_is_so_many_hits_in_a_window() -> None:
             {"WCE_BACKUP_S3_URL": "https://[::1]:9000/b/c", "WCE_BACKUP_S3_KEY": "k", "WCE_BACKUP_S3_SECRET": "s", "WCE_BACKUP_DIR": "b"},
             "WCE_BACKUP_DIR and WCE_BACKUP_S3_URL exclude each other",
         ),
-        ({"WCE_BASE_URL": "https://a.example:8443", "WCE_CONTENT_HOST": "A.example:9443"}, "WCE_CONTENT_HOST must be another host"),
+        ({"WCE_BASE_URL": "https://a.example:8443", "WCE_CONTENT_HOST": "A.example:9443"}, "WCE_CONTENT_HOST must be a different host"),
     ],
 )
 def test_settings_that_do_not_go_together_are_told(environ: dict[str, str], told: str) -> None:

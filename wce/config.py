@@ -180,7 +180,7 @@ class Settings:
     jwt_secret: str = _setting("WCE_JWT_SECRET", secret, "", "Key that signs tokens, 32 bytes or more; required in production.")
     allow_new_cenvs: bool = _setting("ALLOW_NEW_CENVS", boolean, True, "Whether anyone may create a cenv.")
     base_url: str = _setting("WCE_BASE_URL", web_address, "", "Public address for absolute links, such as https://wce.example.org.")
-    hosts: tuple[str, ...] = _setting("WCE_HOSTS", host_names, (), "Host names answered for; others get 421. Empty: all.")
+    hosts: tuple[str, ...] = _setting("WCE_HOSTS", host_names, (), "Host names that the server answers for; others get 421. Empty: all.")
     content_host: str = _setting("WCE_CONTENT_HOST", host_name, "", "Second host name that serves what tenants wrote.")
     server: str = _setting("WCE_SERVER", choice("waitress", "granian"), "waitress", "The web server.")
     processes: int = _setting("WCE_PROCESSES", integer(1, 64), 1, "Worker processes (granian only).")
@@ -190,18 +190,18 @@ class Settings:
     durability: str = _setting("WCE_DURABILITY", choice("normal", "full"), "normal", "full answers only after the disk has the commit.")
     redis_url: str = _setting("WCE_REDIS_URL", redis_address, "", "Redis for rate limits shared by several machines.")
     trusted_proxies: tuple[Peer, ...] = _setting("WCE_TRUSTED_PROXY", peers, (), "Proxies whose X-Forwarded-* headers count.")
-    log_level: str = _setting("WCE_LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
+    log_level: str = _setting("WCE_LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Lowest level that is logged.")
     log_file: str = _setting("WCE_LOG_FILE", str, "", "File for the log; empty: standard error.")
-    metrics_token: str = _setting("WCE_METRICS_TOKEN", token, "", "Bearer token that /metrics wants; empty: loopback only.")
+    metrics_token: str = _setting("WCE_METRICS_TOKEN", token, "", "Bearer token that /metrics requires; empty: loopback only.")
     rate_limit_new: str = _setting("WCE_RATE_LIMIT_NEW", rate, "20 per hour", "New cenvs per address.")
     rate_limit_login: str = _setting(
-        "WCE_RATE_LIMIT_LOGIN", rate, "10 per minute", "Logins per address, and as many of each act that asks for a password."
+        "WCE_RATE_LIMIT_LOGIN", rate, "10 per minute", "Logins per address, and as many of each other action that asks for a password."
     )
     min_free_mb: int = _setting("WCE_MIN_FREE_MB", integer(0, 1_000_000), 64, "Free disk space below which writes are refused, in MiB.")
-    temp_dir: Path | None = _setting("WCE_TEMP_DIR", Path, None, "Folder for what large queries do not fit into memory.")
+    temp_dir: Path | None = _setting("WCE_TEMP_DIR", Path, None, "Folder for the parts of large queries that do not fit into memory.")
     max_import_mb: int = _setting("WCE_MAX_IMPORT_MB", integer(1, 100_000), 100, "Largest file that may be imported, in MiB.")
-    backup_dir: str = _setting("WCE_BACKUP_DIR", str, "", "Folder for backups; empty: backups inside of WCE_STORAGE_DIR.")
-    backup_s3_url: str = _setting("WCE_BACKUP_S3_URL", bucket_address, "", "Bucket for backups in place of the folder.")
+    backup_dir: str = _setting("WCE_BACKUP_DIR", str, "", "Folder for backups; empty: backups inside WCE_STORAGE_DIR.")
+    backup_s3_url: str = _setting("WCE_BACKUP_S3_URL", bucket_address, "", "Bucket for backups, instead of the folder.")
     backup_s3_key: str = _setting("WCE_BACKUP_S3_KEY", str, "", "Its access key.")
     backup_s3_secret: str = _setting("WCE_BACKUP_S3_SECRET", str, "", "Its secret.")
     backup_s3_region: str = _setting("WCE_BACKUP_S3_REGION", region, "us-east-1", "Its region.")
@@ -254,7 +254,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         found.append("WCE_BACKUP_DIR and WCE_BACKUP_S3_URL exclude each other: backups go to one of them")
     main, content = (name_of(values.get(name, "")) for name in ("base_url", "content_host"))
     if main and main == content:
-        found.append("WCE_CONTENT_HOST must be another host than that of WCE_BASE_URL")
+        found.append("WCE_CONTENT_HOST must be a different host from that of WCE_BASE_URL")
     return found
 
 

@@ -47,7 +47,7 @@ def test_a_value_becomes(site: Site, source: str, value: Any, text: str) -> None
 def test_a_time_that_is_none_fails_the_page_and_not_the_worker(site: Site, seconds: float) -> None:
     fault = site.fault("{{ x|date }}", x=seconds)
 
-    assert (fault.kind, fault.message, fault.line) == ("runtime", "the date is out of range: Unix seconds are wanted", 1)
+    assert (fault.kind, fault.message, fault.line) == ("runtime", "the date is out of range: give Unix seconds", 1)
 
 
 def test_a_blob_is_json_as_everywhere_else(site: Site) -> None:

@@ -18,7 +18,7 @@ def test_every_setting_is_shown_with_where_it_comes_from(owner: Caller) -> None:
         "value": 20,
         "default": 10,
         "type": "integer",
-        "description": "Most accounts, the owner's among them. From 1 to 100000.",
+        "description": "Maximum number of accounts, including the owner's. From 1 to 100000.",
         "source": "cenv",
     }
     assert found["cors_origins"]["value"] == []

@@ -99,27 +99,29 @@ class CenvSettings:
     """How one cenv runs. Every field is a key of `_wce_config`; a row exists only for what was set."""
 
     title: str = _setting("", "string", _title, f"What people call this cenv, at most {_MAX_TITLE} characters.")
-    session_timeout_hours: int = _number(24, 1, 8760, "Hours until a login ends.")
-    allow_registration: bool = _setting(False, "boolean", _boolean, "Whether visitors may make their own account.")
-    registration_role: str = _setting("viewer", "string", _choice("viewer", "editor"), "Role of who registers: viewer or editor.")
-    max_sessions: int = _number(20, 1, 1000, "Most sessions of one user; a new one ends the oldest.")
-    max_users: int = _number(10, 1, 100_000, "Most accounts, the owner's among them.")
+    session_timeout_hours: int = _number(24, 1, 8760, "Hours until a session ends.")
+    allow_registration: bool = _setting(False, "boolean", _boolean, "Whether visitors may create their own account.")
+    registration_role: str = _setting(
+        "viewer", "string", _choice("viewer", "editor"), "Role of accounts that visitors create: viewer or editor."
+    )
+    max_sessions: int = _number(20, 1, 1000, "Maximum number of sessions per user; a new one ends the oldest.")
+    max_users: int = _number(10, 1, 100_000, "Maximum number of accounts, including the owner's.")
     rate_limit_ip: str = _setting("100 per minute", "rate", _rate, "Requests from one address: a number per second, minute, hour or day.")
     rate_limit_cenv: str = _setting("6000 per minute", "rate", _rate, "Requests to this cenv: a number per second, minute, hour or day.")
     rate_limit_user: str = _setting("600 per minute", "rate", _rate, "Requests of one user: a number per second, minute, hour or day.")
     cors_origins: tuple[str, ...] = _setting((), "list", _origins, f"Web origins whose scripts may read answers, at most {_MAX_ORIGINS}.")
-    max_database_mb: int = _number(100, 1, 100_000, "Largest size of the file for what statements write, in MiB.")
-    query_timeout_seconds: int = _number(30, 1, 300, "Time for one statement or one transaction.")
-    query_max_rows: int = _number(10_000, 1, 1_000_000, "Most rows of one result; more are cut.")
-    script_timeout_seconds: int = _number(5, 1, 60, "Time for one script or page.")
-    script_memory_mb: int = _number(128, 16, 1024, "Memory for one script or page, in MiB.")
-    max_connections: int = _number(5, 1, 100, "Statements of users at the same time.")
+    max_database_mb: int = _number(100, 1, 100_000, "Size to which statements may grow the file, in MiB.")
+    query_timeout_seconds: int = _number(30, 1, 300, "Time limit for one statement or one transaction.")
+    query_max_rows: int = _number(10_000, 1, 1_000_000, "Maximum number of rows in one result; the rest is cut off.")
+    script_timeout_seconds: int = _number(5, 1, 60, "Time limit for one script or page.")
+    script_memory_mb: int = _number(128, 16, 1024, "Memory limit for one script or page, in MiB.")
+    max_connections: int = _number(5, 1, 100, "Statements that users may run at the same time.")
     audit_retention_days: int = _number(365, 1, 36_500, "Days until an audit entry is removed.")
-    backup_interval_hours: int = _number(0, 0, 8760, "Hours between two backups; 0: none by the clock.")
-    backup_keep: int = _number(7, 1, 365, "Backups by the clock that are kept.")
-    max_assets_mb: int = _number(20, 0, 10_000, "Largest size of all files under /pages/assets together, in MiB.")
+    backup_interval_hours: int = _number(0, 0, 8760, "Hours between two scheduled backups; 0: none.")
+    backup_keep: int = _number(7, 1, 365, "Number of scheduled backups to keep.")
+    max_assets_mb: int = _number(20, 0, 10_000, "Maximum size of all files under /pages/assets together, in MiB.")
     page_cache: bool = _setting(
-        True, "boolean", _boolean, "Whether rendered pages, and answers of endpoints that change with nothing but the data, are kept."
+        True, "boolean", _boolean, "Whether to cache rendered pages, and answers of endpoints that change only with the data."
     )
 
     @cached_property

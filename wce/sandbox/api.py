@@ -40,7 +40,7 @@ def _tolerant(read: Any) -> Callable[[Database, Prints], Any]:
 
 def no_templates(_template: str, _context: Mapping[str, Any]) -> str:
     """Stands where there is nothing that renders."""
-    raise ValueError("there are no templates here")
+    raise ValueError("templates cannot be rendered here")
 
 
 def rendering(render: Function) -> Function:
@@ -48,7 +48,7 @@ def rendering(render: Function) -> Function:
 
     def call(template: str, context: Any = None) -> str:
         if not isinstance(template, str):
-            raise ValueError("the template must be the name of one")
+            raise ValueError("the template must be given by its name")
         if context is not None and not isinstance(context, Mapping):
             raise ValueError("the context must be a dict")
         try:
@@ -71,20 +71,22 @@ TABLE: Final = (
     Entry("db.query_one", "(sql, params=None)", "The first row as a dict, or None.", lambda db, _: db.query_one),
     Entry("db.execute", "(sql, params=None)", "Runs a statement that writes: `{changes, last_row_id}`.", lambda db, _: db.execute),
     Entry("db.batch", "(statements)", "Runs many `[sql, params]` at once: a list of `{changes, last_row_id}`.", lambda db, _: db.batch),
-    Entry("response", "(body=None, status=200, headers={}, content_type=None)", "An answer with all that belongs to it.", _WRITTEN),
+    Entry(
+        "response", "(body=None, status=200, headers={}, content_type=None)", "An answer with status, headers and content type.", _WRITTEN
+    ),
     Entry("html", "(body, status=200, headers={})", "An answer that is HTML.", _WRITTEN),
     Entry("redirect", "(location, status=302)", "An answer that sends the client elsewhere.", _WRITTEN),
     Entry("abort", "(status, message='')", "Ends the call with an error; nothing that it wrote stays.", _plain(library.abort)),
-    Entry("render", "(template, context={})", "The HTML of a template of the cenv that is given this data.", _GIVEN, fleeting=True),
+    Entry("render", "(template, context={})", "The HTML that a template of the cenv makes from this data.", _GIVEN, fleeting=True),
     Entry("print", "(*values, sep=' ')", "Writes a line to the log of the run.", lambda _, prints: prints.print, around="_wce_shown"),
     Entry("log.info", "(*values)", "The same, marked as information.", lambda _, prints: prints.info, around="_wce_shown"),
     Entry("log.warning", "(*values)", "The same, marked as a warning.", lambda _, prints: prints.warning, around="_wce_shown"),
     Entry("log.error", "(*values)", "The same, marked as an error.", lambda _, prints: prints.error, around="_wce_shown"),
     Entry("json.encode", "(value)", "The value as JSON text.", _plain(library.json_encode)),
-    Entry("json.decode", "(text, default=…)", "What a JSON text says.", _tolerant(library.json_decode)),
+    Entry("json.decode", "(text, default=…)", "The value of a JSON text.", _tolerant(library.json_decode)),
     Entry("time.now", "()", "Now, in Unix seconds.", _plain(library.now), fleeting=True),
     Entry("time.iso", "(seconds)", "Unix seconds as `2026-01-31T08:30:00Z`.", _plain(library.iso)),
-    Entry("time.parse", "(text, default=…)", "Unix seconds of such a text.", _tolerant(library.parse_time)),
+    Entry("time.parse", "(text, default=…)", "Unix seconds from such a text.", _tolerant(library.parse_time)),
     Entry("math.sqrt", "(x)", "The square root.", _plain(library.MATH["sqrt"])),
     Entry("math.pow", "(x, y)", "x to the power of y, as a float.", _plain(library.MATH["pow"])),
     Entry("math.exp", "(x)", "e to the power of x.", _plain(library.MATH["exp"])),
@@ -93,13 +95,13 @@ TABLE: Final = (
     Entry("math.sin", "(x)", "The sine.", _plain(library.MATH["sin"])),
     Entry("math.cos", "(x)", "The cosine.", _plain(library.MATH["cos"])),
     Entry("math.tan", "(x)", "The tangent.", _plain(library.MATH["tan"])),
-    Entry("math.floor", "(x)", "The whole number below.", _plain(library.MATH["floor"])),
-    Entry("math.ceil", "(x)", "The whole number above.", _plain(library.MATH["ceil"])),
-    Entry("math.round", "(x, digits=0)", "The number with so many decimals.", _plain(library.rounded)),
+    Entry("math.floor", "(x)", "Rounded down to a whole number.", _plain(library.MATH["floor"])),
+    Entry("math.ceil", "(x)", "Rounded up to a whole number.", _plain(library.MATH["ceil"])),
+    Entry("math.round", "(x, digits=0)", "The number rounded to that many decimals.", _plain(library.rounded)),
     Entry("math.pi", "", "3.14159…", _plain(library.PI)),
     Entry("math.e", "", "2.71828…", _plain(library.E)),
     Entry("hash.sha256", "(data)", "The SHA-256 of a string or bytes, in hexadecimal.", _plain(library.sha256)),
-    Entry("hash.md5", "(data)", "The MD5, for what still wants one; it protects nothing.", _plain(library.md5)),
+    Entry("hash.md5", "(data)", "The MD5, for systems that still need one; it protects nothing.", _plain(library.md5)),
     Entry("hash.hmac_sha256", "(key, data)", "The HMAC with SHA-256, in hexadecimal.", _plain(library.hmac_sha256)),
     Entry("base64.encode", "(data)", "A string or bytes as base64.", _plain(library.base64_encode)),
     Entry("base64.decode", "(text, default=…)", "The bytes that base64 stands for.", _tolerant(library.base64_decode)),
@@ -107,9 +109,9 @@ TABLE: Final = (
     Entry("uuid", "()", "A new random UUID.", _plain(library.new_uuid), fleeting=True),
     Entry("random.integer", "(low, high)", "A whole number from low to high, both included.", _plain(library.integer), fleeting=True),
     Entry("random.number", "()", "A float from 0 to 1.", _plain(library.number), fleeting=True),
-    Entry("random.choice", "(values)", "One of a list.", _plain(library.choice), fleeting=True, around="_wce_choosing"),
-    Entry("random.shuffle", "(values)", "The list in another order.", _plain(library.shuffle), fleeting=True, around="_wce_shuffling"),
-    Entry("random.token", "(size=32)", "A secret of so many random bytes, in hexadecimal.", _plain(library.token), fleeting=True),
+    Entry("random.choice", "(values)", "A random item of a list.", _plain(library.choice), fleeting=True, around="_wce_choosing"),
+    Entry("random.shuffle", "(values)", "The list in random order.", _plain(library.shuffle), fleeting=True, around="_wce_shuffling"),
+    Entry("random.token", "(size=32)", "A secret of that many random bytes, in hexadecimal.", _plain(library.token), fleeting=True),
 )
 
 REQUEST: Final = {
@@ -118,12 +120,12 @@ REQUEST: Final = {
     "path": "the path below `/api`",
     "url": "the whole address",
     "params": "the placeholders of the path, by name",
-    "query": "the parameters behind the `?`, the first value of each",
-    "headers": "the headers, names in lower case, without those that prove who calls",
-    "cookies": "the cookies, without ours",
-    "body": "the body as text; None where it is none (see `body_base64`)",
+    "query": "the parameters after the `?`, the first value of each",
+    "headers": "the headers, names in lower case, without those that prove who is calling",
+    "cookies": "the cookies, without WCE's own",
+    "body": "the body as text; None if it is not text (see `body_base64`)",
     "body_base64": "the body as base64",
-    "json": "what a JSON body says; None where it is none",
+    "json": "the value of a JSON body; None if it is not JSON",
     "form": "the fields of a form",
     "files": "its files: `{name, filename, content_type, size, base64}`",
     "user": "`{user_id, username, role}` of whoever is signed in, else None",

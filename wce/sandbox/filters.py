@@ -110,7 +110,7 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, Undefined):
         raise UndefinedError(f"{value._undefined_name!r} is undefined")
-    raise ValueError(f"a {type(value).__name__} is no plain data")
+    raise ValueError(f"a {type(value).__name__} is not plain data")
 
 
 def center(value: str, width: int = 80) -> str:
@@ -143,13 +143,11 @@ TABLE: Final = (
     Filter(
         "date", "(format='%Y-%m-%d')", "A date: Unix seconds, ISO text or `now()`, as text in UTC; the letters are those of strftime.", date
     ),
-    Filter("number", "(decimals=0, comma=',', point='.')", "A number with so many decimals and its thousands apart.", number),
-    Filter(
-        "json", "", "The value as JSON that can stand in a `<script>`, or as an attribute in single quotes; `tojson` is the same.", to_json
-    ),
-    Filter("format", "(*values)", "Values put into a text as by `%`; no width of four or more digits.", format_text),
+    Filter("number", "(decimals=0, comma=',', point='.')", "A number with that many decimals and separated thousands.", number),
+    Filter("json", "", "The value as JSON for a `<script>`, or for an attribute in single quotes; `tojson` is the same.", to_json),
+    Filter("format", "(*values)", "Values put into a text as with `%`; no width of four or more digits.", format_text),
     Filter("center", "(width=80)", "Text in the middle of a line of at most 1,000 characters.", center),
-    Filter("indent", "(width=4, first=false, blank=false)", "Text with its lines further right, by at most 1,000 characters.", indent),
+    Filter("indent", "(width=4, first=false, blank=false)", "Text with its lines indented, by at most 1,000 characters.", indent),
 )
 _KEPT: Final = {name: filters.FILTERS[name] for name in KEPT}
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = (

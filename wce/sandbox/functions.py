@@ -90,10 +90,10 @@ TABLE: Final = (
     Function(
         "url_for_page",
         "(page, **params)",
-        "The address of a page; what its path has no place for stands behind the `?`.",
+        "The address of a page; what its path has no place for goes after the `?`.",
         lambda functions: functions.url_for_page,
     ),
     Function("not_found", '(message="")', "Ends the page with status 404.", lambda functions: functions.not_found),
-    Function("now", "()", "This moment, in UTC.", lambda functions: functions.now),
+    Function("now", "()", "The current time, in UTC.", lambda functions: functions.now),
     Function("range", "(start, stop, step)", "Whole numbers, at most 100,000.", lambda _: safe_range),
 )
