@@ -88,8 +88,8 @@ def test_letters_that_name_two_cenvs_name_none(run, store, folder):
     for last in "12":
         (folder / f"00000000-0000-4000-8000-00000000000{last}.db").write_bytes(b"")
 
-    assert "2 cenvs are called 0000." in run("info", "0000").stderr
-    assert "A cenv is named by 4 letters of its id or more." in run("info", "000").stderr
+    assert "2 cenvs begin with 0000." in run("info", "0000").stderr
+    assert "Give at least the first 4 characters of the id of the cenv." in run("info", "000").stderr
 
 
 def test_users_are_added_and_changed_beside_a_running_server(ask, run, store, cenv):
@@ -128,7 +128,7 @@ def test_an_export_is_a_new_file_that_only_its_owner_reads(ask, run, store, cenv
     with closing(sqlite3.connect(target)) as taken:
         assert taken.execute("SELECT username FROM _wce_users WHERE role = 'owner'").fetchall() == [("ada",)]
     again = run("export", cenv, str(target))
-    assert (again.exit_code, again.stderr) == (1, f"wce: {target} is there already. (name_taken)\n")
+    assert (again.exit_code, again.stderr) == (1, f"wce: {target} already exists. (name_taken)\n")
 
 
 def test_an_export_writes_through_no_link_that_somebody_has_laid(run, store, cenv, tmp_path):
@@ -233,12 +233,12 @@ def test_the_doctor_finds_what_is_wrong(run, ask, store, cenv, folder):
 
     assert done.exit_code == 3
     found = done.stdout
-    assert "others of this machine may look inside" in found
+    assert "other users of this machine can look inside" in found
     assert "WCE_CENV_MAX_USERS must be a whole number" in found
     assert "WCE_BASE_URL is not https" in found
     assert "WCE_HOSTS lacks the host of WCE_BASE_URL" in found
-    assert "WCE_PORTS is not a setting; WCE_PORT is" in found
-    assert "/dev/null is no folder that this user can write to" in found
+    assert "WCE_PORTS is not a setting; did you mean WCE_PORT?" in found
+    assert "/dev/null is not a folder that this user can write to" in found
     assert "WCE_DOMAIN is not a setting\n" in found
 
 
@@ -250,7 +250,7 @@ def test_the_doctor_of_a_healthy_server_and_of_one_that_never_ran(run, store, tm
         "WCE_HOSTS": "WCE.example.org",
     }
 
-    assert "all set" in run("doctor", **settings).stdout
+    assert "no problems" in run("doctor", **settings).stdout
     bucket = {"WCE_BACKUP_S3_URL": "https://s3.example.org/kept", "WCE_BACKUP_S3_KEY": "k", "WCE_BACKUP_S3_SECRET": "s"}
     assert "s3.example.org/kept" in run("doctor", **settings, **bucket).stdout
     assert "the server makes it" in run("doctor", WCE_STORAGE_DIR=str(tmp_path / "none")).stdout

@@ -31,7 +31,7 @@ class _Commands(click.Group):
 def wce(context: click.Context, /, **options: Any) -> None:
     """Cenvs, their users and their files, from the command line.
 
-    A CENV is its id, or the first letters of it where they name only one.
+    A CENV is its id, or the first characters of it if they match only one.
     """
     try:
         settings = from_environment(os.environ)

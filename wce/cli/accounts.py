@@ -17,14 +17,14 @@ _ROLES = click.Choice([role.value for role in (Role.VIEWER, Role.EDITOR, Role.AD
 
 @click.group("user")
 def user() -> None:
-    """The users of a cenv: list, add, password, role. All work beside a running server and act with its next request."""
+    """The users of a cenv: list, add, password, role. All work beside a running server and take effect with its next request."""
 
 
 @user.command("list", cls=Command)
 @click.argument("cenv")
 @click.pass_obj
 def list_users(desk: Desk, cenv: str) -> None:
-    """All accounts of a CENV.
+    """List all accounts of a CENV.
 
     \b
     Example: python -m wce user list 3f2a
@@ -38,12 +38,12 @@ def list_users(desk: Desk, cenv: str) -> None:
 @user.command("add", cls=Command)
 @click.argument("cenv")
 @click.argument("username")
-@click.option("--role", type=_ROLES, default=Role.VIEWER.value, show_default=True, help="Never owner: hand the cenv over with user role.")
-@click.option("--email", help="An address, if there is one.")
-@click.password_option(help="Asked for where it is not given.")
+@click.option("--role", type=_ROLES, default=Role.VIEWER.value, show_default=True, help="Never owner: for that, use user role.")
+@click.option("--email", help="An e-mail address, if there is one.")
+@click.password_option(help="Asked for if not given.")
 @click.pass_obj
 def add(desk: Desk, cenv: str, username: str, role: str, email: str | None, password: str) -> None:
-    """An account for USERNAME in a CENV.
+    """Make an account for USERNAME in a CENV.
 
     \b
     Example: python -m wce user add 3f2a grace --role editor
@@ -66,10 +66,10 @@ def add(desk: Desk, cenv: str, username: str, role: str, email: str | None, pass
 @user.command("password", cls=Command)
 @click.argument("cenv")
 @click.argument("username")
-@click.password_option(help="The new one; asked for where it is not given.")
+@click.password_option(help="The new one; asked for if not given.")
 @click.pass_obj
 def password(desk: Desk, cenv: str, username: str, password: str) -> None:
-    """A new password for USERNAME, the owner too. All his sessions end.
+    """Set a new password for USERNAME, who may be the owner. All their sessions and API keys end.
 
     \b
     Example: python -m wce user password 3f2a ada
@@ -84,7 +84,7 @@ def password(desk: Desk, cenv: str, username: str, password: str) -> None:
 @click.argument("role", type=_ROLES, metavar="ROLE")
 @click.pass_obj
 def role(desk: Desk, cenv: str, username: str, role: str) -> None:
-    """Another ROLE for USERNAME. With owner he takes the place of the present one, who becomes an admin.
+    """Give USERNAME another ROLE. With owner, they replace the present owner, who becomes an admin.
 
     \b
     Example: python -m wce user role 3f2a grace owner

@@ -23,7 +23,7 @@ _AT: Final = "%Y-%m-%d %H:%M"
 @click.command("list", cls=Command)
 @click.pass_obj
 def list_cenvs(desk: Desk) -> None:
-    """All cenvs of the folder, each only read. Works beside a running server.
+    """List all cenvs of the folder; each is only read. Works beside a running server.
 
     \b
     Example: python -m wce list
@@ -48,11 +48,11 @@ def list_cenvs(desk: Desk) -> None:
 
 @click.command("new", cls=Command)
 @click.argument("username")
-@click.password_option(help="The owner's password; asked for where it is not given.")
-@click.option("--example", metavar="NAME", help="Begin as an application: todo, guestbook, … (docs/examples.md).")
+@click.password_option(help="The owner's password; asked for if not given.")
+@click.option("--example", metavar="NAME", help="Start with an application: todo, guestbook, … (docs/examples.md).")
 @click.pass_obj
 def new(desk: Desk, username: str, password: str, example: str | None) -> None:
-    """A new cenv that USERNAME owns. Works beside a running server.
+    """Make a new cenv, owned by USERNAME. Works beside a running server.
 
     \b
     Example: python -m wce new ada --example todo
@@ -73,7 +73,7 @@ def new(desk: Desk, username: str, password: str, example: str | None) -> None:
 @click.argument("cenv")
 @click.pass_obj
 def info(desk: Desk, cenv: str) -> None:
-    """What there is to know of a CENV, which is only read. Works beside a running server.
+    """Show facts about a CENV, which is only read. Works beside a running server.
 
     \b
     Example: python -m wce info 3f2a
@@ -88,7 +88,7 @@ def info(desk: Desk, cenv: str) -> None:
 @click.argument("cenv")
 @click.pass_obj
 def verify_audit(desk: Desk, cenv: str) -> None:
-    """Walk the chain of a CENV's audit log; exit code 3 where it is broken. Works beside a running server.
+    """Check the chain of a CENV's audit log; exit code 3 if it is broken. Works beside a running server.
 
     \b
     Example: python -m wce verify-audit 3f2a

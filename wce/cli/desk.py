@@ -74,9 +74,9 @@ class Desk(AbstractContextManager["Desk"]):
         if not found:
             raise WceError("no_such_cenv", f"There is no cenv {named}.")
         if len(named) < _SHORTEST_ID:
-            raise WceError("no_such_cenv", f"A cenv is named by {_SHORTEST_ID} letters of its id or more.")
+            raise WceError("no_such_cenv", f"Give at least the first {_SHORTEST_ID} characters of the id of the cenv.")
         if len(found) > 1:
-            raise WceError("no_such_cenv", f"{len(found)} cenvs are called {named}.")
+            raise WceError("no_such_cenv", f"{len(found)} cenvs begin with {named}.")
         return found[0]
 
     @contextmanager

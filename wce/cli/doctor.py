@@ -53,27 +53,27 @@ def _settings(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     if not environ.get("WCE_JWT_SECRET"):
         found.append(Finding("warning", "settings", "WCE_JWT_SECRET is not set: every restart ends all sessions"))
     if not settings.production:
-        found.append(Finding("warning", "settings", "WCE_ENV is development; set production where others reach the server"))
+        found.append(Finding("warning", "settings", "WCE_ENV is development; set it to production if others can reach the server"))
     if settings.production and not settings.base_url.startswith("https:"):
         found.append(Finding("warning", "settings", "WCE_BASE_URL is not https: cookies are not Secure"))
     if settings.hosts and settings.base_url and name_of(settings.base_url) not in map(name_of, settings.hosts):
-        found.append(Finding("warning", "settings", "WCE_HOSTS lacks the host of WCE_BASE_URL: only right where a proxy changes Host"))
+        found.append(Finding("warning", "settings", "WCE_HOSTS lacks the host of WCE_BASE_URL: only right if a proxy changes Host"))
     for name, near in unknown(environ):
-        found.append(Finding("warning", "settings", f"{name} is not a setting{f'; {near} is' if near else ''}"))
+        found.append(Finding("warning", "settings", f"{name} is not a setting{f'; did you mean {near}?' if near else ''}"))
     try:
         Config(settings.cenv_overrides)
     except SettingError as error:
         found.append(Finding("error", "settings", str(error)))
-    return found or [Finding("ok", "settings", "all set")]
+    return found or [Finding("ok", "settings", "no problems")]
 
 
 def _folder(path: Path) -> list[Finding]:
     if not path.is_dir():
-        return [Finding("warning", "folder", f"{path} is not there yet; the server makes it")]
+        return [Finding("warning", "folder", f"{path} does not exist yet; the server makes it")]
     found = []
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
-        found.append(Finding("error", "folder", f"{path} has mode {mode:04o}: others of this machine may look inside; chmod 700"))
+        found.append(Finding("error", "folder", f"{path} has mode {mode:04o}: other users of this machine can look inside; chmod 700"))
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         found.append(Finding("error", "folder", f"{path} cannot be written by this user"))
     foreign = [entry.name for entry in os.scandir(path) if entry.stat(follow_symlinks=False).st_uid != os.geteuid()]
@@ -87,7 +87,7 @@ def _backups(settings: Settings) -> Finding:
         return Finding("ok", "backups", settings.backup_s3_url)
     path = vault_path(settings)
     if path.exists() and not (path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK)):
-        return Finding("error", "backups", f"{path} is no folder that this user can write to")
+        return Finding("error", "backups", f"{path} is not a folder that this user can write to")
     return Finding("ok", "backups", str(path))
 
 
@@ -95,7 +95,7 @@ def _disk(settings: Settings) -> Finding:
     path = settings.storage_dir if settings.storage_dir.is_dir() else Path()
     free = shutil.disk_usage(path).free // _MIB
     level = "error" if free < settings.min_free_mb else "warning" if free < 4 * settings.min_free_mb else "ok"
-    return Finding(level, "disk", f"{free} MiB free; below {settings.min_free_mb} nothing is written")
+    return Finding(level, "disk", f"{free} MiB free; below {settings.min_free_mb}, nothing is written")
 
 
 def _descriptors() -> Finding:
@@ -105,5 +105,5 @@ def _descriptors() -> Finding:
 
 def _seccomp() -> Finding:
     if platform.machine() not in seccomp.MACHINES or not _SECCOMP.exists():
-        return Finding("warning", "sandbox", "this machine has no seccomp that scripts could be held by; see docs/operating.md#health")
+        return Finding("warning", "sandbox", "this machine has no seccomp to confine scripts; see docs/operating.md#health")
     return Finding("ok", "sandbox", "seccomp")

@@ -39,7 +39,7 @@ _EXISTING: Final = click.Path(exists=True, dir_okay=False, resolve_path=True, pa
 @click.argument("file", type=_FILE)
 @click.pass_obj
 def export_cenv(desk: Desk, cenv: str, file: Path) -> None:
-    """Write a CENV, as it is at this moment and without its sessions, to a new FILE. Works beside a running server.
+    """Write a CENV, as it is now and without its sessions, to a new FILE. Works beside a running server.
 
     \b
     Example: python -m wce export 3f2a shop.sqlite3
@@ -52,12 +52,12 @@ def export_cenv(desk: Desk, cenv: str, file: Path) -> None:
 
 @click.command("import", cls=Command)
 @click.argument("file", type=_EXISTING)
-@click.option("--into", metavar="CENV", help="Replace all that this cenv holds; what it was is kept as a backup.")
+@click.option("--into", metavar="CENV", help="Replace everything in this cenv; its present state is kept as a backup.")
 @click.option("--username", help="The owner of a new cenv, for a file that has none.")
-@click.option("--password", help="His password; asked for where it is not given.")
+@click.option("--password", help="The owner's password; asked for if not given.")
 @click.pass_obj
 def import_cenv(desk: Desk, file: Path, into: str | None, username: str | None, password: str | None) -> None:
-    """Make a cenv of a SQLite FILE, or put it in the place of another one's content. Works beside a running server.
+    """Make a cenv from a SQLite FILE, or replace the content of a cenv with it. Works beside a running server.
 
     \b
     Example: python -m wce import shop.sqlite3 --username ada
@@ -85,10 +85,10 @@ def import_cenv(desk: Desk, file: Path, into: str | None, username: str | None, 
 
 @click.command("backup", cls=Command)
 @click.argument("cenv")
-@click.option("--list", "listed", is_flag=True, help="Make none, and list those that there are.")
+@click.option("--list", "listed", is_flag=True, help="List the existing backups, and make none.")
 @click.pass_obj
 def backup(desk: Desk, cenv: str, listed: bool) -> None:
-    """Keep a copy of a CENV, or list those that are kept. Works beside a running server.
+    """Make a backup of a CENV, or list its backups. Works beside a running server.
 
     \b
     Example: python -m wce backup 3f2a
@@ -108,7 +108,7 @@ def backup(desk: Desk, cenv: str, listed: bool) -> None:
 @click.argument("backup_id", metavar="BACKUP")
 @click.pass_obj
 def restore(desk: Desk, cenv: str, backup_id: str) -> None:
-    """Make a CENV what it was at a BACKUP; what it is now is kept first. Works beside a running server.
+    """Restore a CENV from a BACKUP; its present state is kept first. Works beside a running server.
 
     \b
     Example: python -m wce restore 3f2a 20261129T014027Z-manual-5f3e21aa
@@ -187,7 +187,7 @@ def _backups(desk: Desk) -> Backups:
 
 def _write(path: Path, file: Path) -> None:
     if file.exists():
-        raise WceError("name_taken", f"{file} is there already.")
+        raise WceError("name_taken", f"{file} already exists.")
     # Nobody else may read it from the first byte on, nor lay a link to another file under its name beforehand.
     descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:

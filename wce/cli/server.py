@@ -25,7 +25,7 @@ _SECRETS: Final = frozenset({"WCE_JWT_SECRET", "WCE_METRICS_TOKEN", "WCE_BACKUP_
 @click.command("config", cls=Command)
 @click.pass_obj
 def config(desk: Desk) -> None:
-    """Every setting with its value and where that comes from. Secrets are not shown. Works beside a running server.
+    """Show every setting with its value and where that comes from, without secrets. Works beside a running server.
 
     \b
     Example: python -m wce config
@@ -41,7 +41,7 @@ def config(desk: Desk) -> None:
 @click.command("doctor", cls=Command)
 @click.pass_obj
 def doctor(desk: Desk) -> None:
-    """Look at SQLite, settings, disk, folder and sandbox; exit code 3 where something is wrong. Works beside a running server.
+    """Check SQLite, settings, disk, folder and sandbox; exit code 3 if something is wrong. Works beside a running server.
 
     \b
     Example: python -m wce doctor
@@ -56,9 +56,9 @@ def doctor(desk: Desk) -> None:
 @click.command("migrate", cls=Command)
 @click.pass_obj
 def migrate(desk: Desk) -> None:
-    """Bring every cenv to the schema of this version, which else happens when it is first used.
+    """Bring every cenv to the schema of this version, which otherwise happens when it is first used.
 
-    Not beside a running server: stop it first, for a server of an older version cannot read what this one writes.
+    Not beside a running server: stop it first, because a server of an older version cannot read what this one writes.
 
     \b
     Example: python -m wce migrate
