@@ -31,7 +31,7 @@ def list_permissions(cenv_id: str) -> Response:
 @bp.post("/permissions")
 @access("user", keys="administration")
 def grant(cenv_id: str) -> Response:
-    """Set what a principal holds on a table: 201 the first time, 200 in place of what he held."""
+    """Set the permission of a principal on a table: 201 for a new one, 200 if it replaces one."""
     body = bodies.read(bodies.NewPermission)
     rights = Rights(body.can_read, body.can_write, body.can_delete, body.can_grant)
     user_id = permissions.principal_id(body.user_id)
@@ -46,7 +46,7 @@ def grant(cenv_id: str) -> Response:
 @bp.delete("/permissions/<id:permission_id>")
 @access("user", keys="administration")
 def revoke(cenv_id: str, permission_id: int) -> Response:
-    """Take away all that a principal holds on a table."""
+    """Remove the permission of a principal on a table."""
     with services().store.session(cenv_id) as session:
         permissions.revoke(session, actor(), permission_id)
     return responses.no_content()

@@ -30,7 +30,7 @@ def show(cenv_id: str) -> Response:
 @bp.put("")
 @access("admin")
 def update(cenv_id: str) -> Response:
-    """Set all of the body's keys or none; null goes back to the default."""
+    """Set all keys of the body or none; null resets one to its default."""
     body = bodies.read_object()
     app = services()
     with app.store.session(cenv_id) as session:

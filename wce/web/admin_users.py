@@ -58,7 +58,7 @@ def find_user(cenv_id: str, user_id: int) -> Response:
 @bp.put("/<id:user_id>")
 @access("admin")
 def update_user(cenv_id: str, user_id: int) -> Response:
-    """Change what the body names; an e-mail address of null goes away."""
+    """Change what the body names; null removes the e-mail address."""
     body = bodies.read(bodies.UserChanges)
     email = body.email if body.email is not None or "email" not in body.model_fields_set else ""
     changes = users.UserChanges(Role(body.role) if body.role else None, body.enabled, email, body.password)
@@ -79,7 +79,7 @@ def delete_user(cenv_id: str, user_id: int) -> Response:
 @bp.post("/<id:user_id>/owner")
 @access("owner")
 def hand_over(cenv_id: str, user_id: int) -> Response:
-    """Make somebody else the owner; wants the owner's password."""
+    """Make somebody else the owner; needs the owner's password."""
     body = bodies.read(bodies.Confirmation, bodies.LOGIN_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:

@@ -53,7 +53,7 @@ def login(cenv_id: str) -> Response:
 @bp.post("/register")
 @access("public")
 def register(cenv_id: str) -> Response:
-    """An account of one's own where the cenv allows it, signed in at once."""
+    """Make an account of your own if the cenv allows it; you are signed in at once."""
     body = bodies.read(bodies.Registration, bodies.LOGIN_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
@@ -77,7 +77,7 @@ def logout(cenv_id: str) -> Response:
 @screen("profile.html")
 @access("user", keys="any")
 def me(cenv_id: str) -> Response:
-    """Who this is, and what he may do with which table."""
+    """Who you are, and what you may do with which table."""
     app, who = services(), actor()
     found = tables.list_tables(app.guard.catalogue(cenv_id), grants())
     value: dict[str, Any] = {"user_id": who.user_id, "username": who.username, "role": who.role, "cenv_id": cenv_id}
@@ -91,7 +91,7 @@ def me(cenv_id: str) -> Response:
 @bp.post("/password")
 @access("user")
 def password(cenv_id: str) -> Response:
-    """Change one's own password; all sessions end and the answer is a new one."""
+    """Change your own password; all sessions end, and the answer is a new one."""
     body = bodies.read(bodies.NewPassword, bodies.LOGIN_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
@@ -105,7 +105,7 @@ def password(cenv_id: str) -> Response:
 @screen("sessions.html")
 @access("user")
 def list_sessions(cenv_id: str) -> Response:
-    """One's own sessions that still hold."""
+    """Your own sessions that are still valid."""
     app = services()
     with app.store.session(cenv_id) as session:
         found = logins.list_sessions(session, actor(), app.now(), app.traffic.noted(cenv_id))
@@ -115,7 +115,7 @@ def list_sessions(cenv_id: str) -> Response:
 @bp.delete("/sessions")
 @access("user")
 def delete_sessions(cenv_id: str) -> Response:
-    """End all of one's own sessions, this one too."""
+    """End all your own sessions, including this one."""
     with services().store.session(cenv_id) as session:
         logins.revoke_all(session, actor())
     return _forget()
@@ -124,7 +124,7 @@ def delete_sessions(cenv_id: str) -> Response:
 @bp.delete("/sessions/<session_id>")
 @access("user")
 def delete_session(cenv_id: str, session_id: str) -> Response:
-    """End one of one's own sessions."""
+    """End one of your own sessions."""
     with services().store.session(cenv_id) as session:
         logins.revoke_session(session, actor(), session_id)
     return _forget() if session_id == actor().session_id else responses.no_content()

@@ -20,7 +20,7 @@ bp = Blueprint("console", __name__, url_prefix="/<cenv:cenv_id>/console")
 @screen("console.html")
 @access("user")
 def remembered(cenv_id: str) -> Response:
-    """One's own history, newest first, and one's saved statements, by name."""
+    """Your own history, newest first, and your saved statements, by name."""
     with services().store.session(cenv_id) as session:
         history, saved = console.list_history(session, actor()), console.list_saved(session, actor())
     return responses.json({"history": [asdict(item) for item in history], "saved": [asdict(item) for item in saved]})
@@ -29,7 +29,7 @@ def remembered(cenv_id: str) -> Response:
 @bp.post("/history")
 @access("user")
 def add_history(cenv_id: str) -> Response:
-    """Note a statement that ran."""
+    """Add a statement that ran to the history."""
     body = bodies.read(console_bodies.NewRan)
     with services().store.session(cenv_id) as session:
         made = console.add_history(session, actor(), body.sql, duration_ms=body.duration_ms, row_count=body.row_count, error=body.error)
@@ -48,7 +48,7 @@ def clear_history(cenv_id: str) -> Response:
 @bp.post("/saved")
 @access("user")
 def save(cenv_id: str) -> Response:
-    """Keep a statement: 201, or 200 in place of the one of that name."""
+    """Save a statement: 201, or 200 if it replaces the one of that name."""
     body = bodies.read(console_bodies.NewSaved)
     with services().store.session(cenv_id) as session:
         made, fresh = console.save(session, actor(), body.name, body.sql)

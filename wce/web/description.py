@@ -36,7 +36,7 @@ def server() -> Response:
 @bp.get("/<cenv:cenv_id>/openapi.json")
 @access("user")
 def of_cenv(cenv_id: str) -> Response:
-    """The API of one cenv, with the endpoints that the caller may call and the tables that he may see."""
+    """The API of one cenv, with the endpoints that the caller may call and the tables that they may see."""
     app = services()
     with app.store.session(cenv_id) as session:
         endpoints = scripts.list_endpoints(session)

@@ -6,12 +6,12 @@ from wce.web import bodies
 
 
 class Deletion(bodies.Confirmation):
-    """The owner says twice what he means: `confirm` is the cenv's id."""
+    """The owner confirms: `confirm` is the cenv's id."""
 
     confirm: str
 
 
 class Return(bodies.Credentials):
-    """The owner's, for a cenv in which nobody can sign in any more."""
+    """The owner's name and password, for a cenv in which nobody can sign in any more."""
 
     cenv_id: str

@@ -21,7 +21,7 @@ bp = Blueprint("keys", __name__, url_prefix="/<cenv:cenv_id>/keys")
 @bp.get("")
 @access("user")
 def list_keys(cenv_id: str) -> Response:
-    """One's own keys, without their texts."""
+    """Your own API keys, without their texts."""
     app = services()
     with app.store.session(cenv_id) as session:
         return responses.json({"keys": [_value(item) for item in keys.list_keys(session, actor(), app.traffic.noted(cenv_id))]})
@@ -30,7 +30,7 @@ def list_keys(cenv_id: str) -> Response:
 @bp.post("")
 @access("user")
 def create_key(cenv_id: str) -> Response:
-    """A new key, whose text is told here and nowhere else."""
+    """Make an API key, whose text is given here and nowhere else."""
     body = bodies.read(account_bodies.NewKey)
     app = services()
     with app.store.session(cenv_id) as session:
@@ -43,7 +43,7 @@ def create_key(cenv_id: str) -> Response:
 @bp.delete("/<id:key_id>")
 @access("user")
 def delete_key(cenv_id: str, key_id: int) -> Response:
-    """End one of one's own keys."""
+    """Revoke one of your own API keys."""
     with services().store.session(cenv_id) as session:
         keys.delete_key(session, actor(), key_id)
     return responses.no_content()

@@ -20,7 +20,7 @@ bp = Blueprint("totp", __name__, url_prefix="/<cenv:cenv_id>")
 @bp.get("/totp")
 @access("user")
 def show(cenv_id: str) -> Response:
-    """Whether one's own logins ask for a code."""
+    """Whether your own logins ask for a code."""
     with services().store.session(cenv_id) as session:
         return responses.json(asdict(totp.status(session, actor())))
 
@@ -42,7 +42,7 @@ def begin(cenv_id: str) -> Response:
 @bp.delete("/totp")
 @access("user")
 def switch_off(cenv_id: str) -> Response:
-    """Let the password alone do again."""
+    """Switch off the second factor."""
     body = bodies.read(bodies.Confirmation, bodies.LOGIN_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
@@ -53,7 +53,7 @@ def switch_off(cenv_id: str) -> Response:
 @bp.post("/totp/confirm")
 @access("user")
 def confirm(cenv_id: str) -> Response:
-    """The device's first code; answers the recovery codes."""
+    """Confirm with the device's first code; the answer is the recovery codes."""
     body = bodies.read(account_bodies.Code, bodies.LOGIN_BYTES)
     with services().store.session(cenv_id) as session:
         return responses.json({"recovery_codes": totp.confirm(session, actor(), body.totp)})
@@ -62,7 +62,7 @@ def confirm(cenv_id: str) -> Response:
 @bp.post("/totp/recovery-codes")
 @access("user")
 def renew_codes(cenv_id: str) -> Response:
-    """New recovery codes in place of the old ones."""
+    """Make new recovery codes, which replace the old ones."""
     body = bodies.read(bodies.Confirmation, bodies.LOGIN_BYTES)
     app = services()
     with app.store.session(cenv_id) as session:
@@ -72,7 +72,7 @@ def renew_codes(cenv_id: str) -> Response:
 @bp.delete("/admin/users/<id:user_id>/totp")
 @access("admin")
 def reset(cenv_id: str, user_id: int) -> Response:
-    """Take the second factor from somebody who has lost his device."""
+    """Remove the second factor of somebody who has lost their device."""
     with services().store.session(cenv_id) as session:
         totp.reset(session, actor(), user_id)
     return responses.no_content()

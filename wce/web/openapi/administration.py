@@ -36,10 +36,10 @@ USERS: Final[Mapping[str, Operation]] = {
         bodies.UserChanges,
         {"role": "viewer"},
         errors=(*_CHANGE, "busy"),
-        more="A lower role, disabling and a new password end his sessions.",
+        more="A lower role, disabling and a new password end the user's sessions.",
     ),
     "admin_users.delete_user": Operation(
-        {204: None}, errors=_CHANGE, more="His permissions and policies go with him. His id is never used again."
+        {204: None}, errors=_CHANGE, more="Its permissions and policies go with it. Its id is never used again."
     ),
     "admin_users.hand_over": Operation(
         {200: User}, bodies.Confirmation, {"password": "correct horse"}, errors=(*_CHANGE, "bad_credentials", "busy")
@@ -48,7 +48,7 @@ USERS: Final[Mapping[str, Operation]] = {
 
 ACCESS: Final[Mapping[str, Operation]] = {
     "admin_access.list_permissions": Operation(
-        {200: listing("permissions", answers.Permission)}, more="Who is no admin sees those of the tables that he may pass on."
+        {200: listing("permissions", answers.Permission)}, more="Users who are not admins see those of the tables that they may pass on."
     ),
     "admin_access.grant": Operation(
         {201: answers.Permission, 200: answers.Permission},
@@ -75,14 +75,14 @@ CONFIG: Final[Mapping[str, Operation]] = {
 
 FILES: Final[Mapping[str, Operation]] = {
     "admin_files.send": Operation(
-        {200: "application/vnd.sqlite3"}, errors=("busy", "disk_full", "storage_read_only"), summary="Take the cenv along as a file."
+        {200: "application/vnd.sqlite3"}, errors=("busy", "disk_full", "storage_read_only"), summary="Download the cenv as a file."
     ),
     "admin_files.replace": Operation(
         {200: answers.Imported},
         sent=form("confirm"),
         errors=(*_FORM, "validation", "bad_file", "query_timeout"),
-        summary="Put a file in the place of all that the cenv holds.",
-        more="A form with `file` and `confirm`, the cenv's id. What the cenv was is kept as a backup.",
+        summary="Replace everything in the cenv with a file.",
+        more="A form with `file` and `confirm`, the cenv's id. Its previous state is kept as a backup.",
     ),
     "admin_tables.load": Operation(
         {200: page_answers.TableImport | page_answers.TablePreview},
@@ -99,8 +99,8 @@ FILES: Final[Mapping[str, Operation]] = {
             "quota_exceeded",
             "busy",
         ),
-        summary="Make a table of a CSV, JSON or NDJSON file, or add its rows to one.",
-        more="A form with `file`, `table`, `mode` (create or append), and where wanted `format`, `preview` and `columns`.",
+        summary="Make a table from a CSV, JSON or NDJSON file, or add its rows to one.",
+        more="A form with `file`, `table`, `mode` (create or append), and optionally `format`, `preview` and `columns`.",
     ),
     "admin_backups.list_backups": Operation({200: listing("backups", Backup)}, summary="All backups, newest first."),
     "admin_backups.create": Operation({201: Backup}, summary="Make a backup."),
@@ -112,7 +112,7 @@ FILES: Final[Mapping[str, Operation]] = {
         bodies.Confirmation,
         {"password": "correct horse"},
         errors=("not_found", "bad_credentials", "bad_file"),
-        summary="Make the cenv what it was at a backup.",
+        summary="Restore the cenv from a backup.",
     ),
     "admin_backups.delete": Operation({204: None}, errors=("not_found",), summary="Remove a backup."),
     "deletion.delete": Operation(
@@ -143,10 +143,10 @@ AUDIT: Final[Mapping[str, Operation]] = {
             Parameter("from", "Unix seconds, inclusive.", _INTEGER),
             Parameter("to", "Unix seconds, exclusive.", _INTEGER),
             Parameter("limit", "How many entries.", {"type": "integer", "minimum": 1, "maximum": 1000}),
-            Parameter("cursor", "next_cursor of the page before."),
-            Parameter("format", "In place of Accept.", {"type": "string", "enum": ["json", "csv", "ndjson"]}),
+            Parameter("cursor", "next_cursor of the previous page."),
+            Parameter("format", "Instead of Accept.", {"type": "string", "enum": ["json", "csv", "ndjson"]}),
         ),
-        headers={"X-Next-Cursor": "As next_cursor, for the forms that have no room for it."},
+        headers={"X-Next-Cursor": "As next_cursor, for formats that have no place for it."},
         errors=("validation",),
         summary="Entries of the audit log, newest first.",
     ),

@@ -70,7 +70,7 @@ class Bound(RootModel[None | bool | int | float | str | Blob]):
 
 
 class LeftOut(Answer):
-    """What stayed behind."""
+    """What was left out."""
 
     type: str
     name: str
@@ -97,7 +97,7 @@ class MadeCenv(Answer):
 
     cenv_id: str
     cenv_url: str
-    users: Annotated[dict[str, str], Field(description="The passwords of the users that the example brings; told once.")] = {}
+    users: Annotated[dict[str, str], Field(description="The passwords of the users that the example brings; given once.")] = {}
     report: Annotated[Report | None, Field(description="What became of the file that it was made of.")] = None
 
 
@@ -125,7 +125,7 @@ class Token(Answer):
 
 
 class Me(Answer):
-    """Who this is. `csrf_token` is there for whoever came with the cookie."""
+    """Who you are. `csrf_token` is there if the request came with the cookie."""
 
     user_id: int
     username: str
@@ -229,7 +229,7 @@ class Permission(Answer):
 
 
 class Policy(Answer):
-    """A condition on the rows of a table; without `user_id` it holds for everybody."""
+    """A condition on the rows of a table; without `user_id` it applies to everybody."""
 
     id: int
     table_name: str

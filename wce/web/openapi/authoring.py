@@ -32,7 +32,7 @@ def _kind(name: str, item: Any, new: Any, changes: Any, example: Mapping[str, An
             new,
             example,
             errors=(*_SAVE, *errors),
-            summary=f"Make {_a(name)}, or put it in the place of the one of its name.",
+            summary=f"Make {_a(name)}, or replace the existing one.",
         ),
         "test": Operation({200: answers.Tried}, trial, tried, errors=(*_SAVE, "busy"), summary=f"Try the script of {_a(name)}."),
         f"find_{name}": Operation({200: item}, errors=_MISSING, summary=f"One {name}."),

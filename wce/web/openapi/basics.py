@@ -98,7 +98,7 @@ SQL: Final[Mapping[str, Operation]] = {
         {"sql": "SELECT id, title FROM notes WHERE id = ?", "params": [1]},
         also=(CSV, NDJSON, XLSX),
         parameters=(_ONCE, _NAMED),
-        headers={"X-Truncated": "As truncated, for the forms that have no room for it."} | _REPLAYED,
+        headers={"X-Truncated": "As truncated, for formats that have no place for it."} | _REPLAYED,
         errors=("forbidden", "not_found", *_SQL, "idempotency_mismatch"),
         summary="Run one statement.",
     ),
@@ -126,6 +126,6 @@ SQL: Final[Mapping[str, Operation]] = {
         {200: "*/*", 304: None},
         errors=("not_found", "script_failed", "script_timeout", "table_forbidden", "row_policy", "constraint", "too_large"),
         summary="Call an endpoint of this cenv.",
-        more="What it takes and answers is up to its script. /{cenv}/openapi.json lists the endpoints that there are.",
+        more="What it takes and answers is up to its script. /{cenv}/openapi.json lists the existing endpoints.",
     ),
 }

@@ -37,7 +37,7 @@ class Key(Answer):
 
 
 class MadeKey(Key):
-    """A new key. `key` is its text, which is told here and never again."""
+    """A new key. `key` is its text, which is given here and never again."""
 
     key: str
 
@@ -51,9 +51,9 @@ class Device(Answer):
 
 
 class RecoveryCodes(Answer):
-    """Each of them lets somebody in once who has lost his device."""
+    """Each lets in, once, somebody who has lost their device."""
 
-    recovery_codes: Annotated[list[str], Field(description="Told here and never again.")]
+    recovery_codes: Annotated[list[str], Field(description="Given here and never again.")]
 
 
 CREDENTIALS: Final[Mapping[str, Operation]] = {

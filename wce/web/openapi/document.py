@@ -166,7 +166,7 @@ def _operation(call: Call, known: Mapping[int, Any], shared: dict[str, Any]) -> 
 
 
 def _answer(call: Call, status: int, value: Any, known: Mapping[int, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": {201: "Made.", 204: "Done; no body.", 304: "As it was."}.get(status, "Done.")}
+    answer: dict[str, Any] = {"description": {201: "Made.", 204: "Done; no body.", 304: "Not changed."}.get(status, "Done.")}
     if call.operation.headers:
         answer["headers"] = {name: {"description": text, "schema": {"type": "string"}} for name, text in call.operation.headers.items()}
     if schemas.is_media_type(value):

@@ -15,7 +15,7 @@ from wce.web.openapi.operation import HTML, Operation
 
 
 class Remembered(Answer):
-    """What one's own console remembers: the last statements, newest first, and those under a name."""
+    """What your own console remembers: the last statements, newest first, and those under a name."""
 
     history: list[Ran]
     saved: list[Saved]
@@ -51,14 +51,14 @@ class Checked(Answer):
 
 
 INTERFACE: Final[Mapping[str, Operation]] = {
-    "query.cancel": Operation({200: Cancelled}, summary="Stop a statement of one's own that was sent with this X-Query-ID."),
+    "query.cancel": Operation({200: Cancelled}, summary="Stop a statement of your own that was sent with this X-Query-ID."),
     "console.remembered": Operation({200: Remembered}),
     "console.add_history": Operation({201: Ran}, console_bodies.NewRan, {"sql": "SELECT 1", "duration_ms": 0.3, "row_count": 1}),
-    "console.clear_history": Operation({204: None}, summary="Forget the statements that one ran."),
+    "console.clear_history": Operation({204: None}, summary="Clear your history of statements."),
     "console.save": Operation(
         {200: Saved, 201: Saved}, console_bodies.NewSaved, {"name": "Revenue", "sql": "SELECT 1"}, errors=("quota_exceeded",)
     ),
-    "console.delete_saved": Operation({204: None}, errors=("not_found",), summary="Forget a statement under a name."),
+    "console.delete_saved": Operation({204: None}, errors=("not_found",), summary="Delete a saved statement."),
     "editors.list_scripts": Operation({200: Scripts}),
     "editors.templates": Operation({200: Places}),
     "editors.frame": Operation({200: HTML}, summary="An empty page, for previews to be written into."),

@@ -23,10 +23,10 @@ TEMPLATES: Final[Mapping[str, Operation]] = {
         template_bodies.NewTemplate,
         _EXAMPLE,
         errors=("name_taken", "changed_meanwhile", *_SAVE),
-        summary="Make a template, or put it in the place of the one of its name.",
+        summary="Make a template, or replace the existing one.",
     ),
     "admin_templates.preview": Operation(
-        {200: HTML}, template_bodies.Preview, _CONTENT, errors=("template_error", *_FAILURES), summary="Look at the page of a text."
+        {200: HTML}, template_bodies.Preview, _CONTENT, errors=("template_error", *_FAILURES), summary="Preview the page that a text makes."
     ),
     "admin_templates.find_template": Operation({200: Template}, errors=_MISSING, summary="One template, with the page that it makes."),
     "admin_templates.update_template": Operation(
@@ -61,13 +61,13 @@ ASSETS: Final[Mapping[str, Operation]] = {
         {201: page_answers.AssetEntry, 200: page_answers.AssetEntry},
         sent=form(path={"type": "string"}),
         errors=("validation", "too_large", "unsupported_media_type", "malformed", "quota_exceeded", "disk_full", "busy"),
-        summary="Keep a file, from a form with the field file, and path where it is not to have its own name.",
+        summary="Save a file, from a form with the field file, and path if it is to have another name.",
     ),
     "admin_assets.put": Operation(
         {201: page_answers.AssetEntry, 200: page_answers.AssetEntry},
         sent={"*/*": {}},
         errors=("unsupported_media_type", "validation", "too_large", "malformed", "quota_exceeded", "disk_full", "busy"),
-        summary="Keep a file, which is the body.",
+        summary="Save a file: the body.",
     ),
     "admin_assets.delete_asset": Operation({204: None}, errors=_MISSING, summary="Remove a file."),
 }
