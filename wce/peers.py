@@ -26,12 +26,12 @@ def _peer(word: str) -> Peer:
     except ValueError as error:
         raise ValueError(f"{_RULE}: {error}") from error
     if found is None:
-        raise ValueError(f"{_RULE}: {word!r} is none")
+        raise ValueError(f"{_RULE}: {word!r} is not one")
     mapped = found.network_address.ipv4_mapped if isinstance(found, IPv6Network) else None
     if mapped is not None and found.prefixlen >= _MAPPED_BITS:
         found = IPv4Network((mapped, found.prefixlen - _MAPPED_BITS))
     if not found.prefixlen:
-        raise ValueError(f"{_RULE}: {word} is everybody")
+        raise ValueError(f"{_RULE}: {word} is every address")
     return found
 
 

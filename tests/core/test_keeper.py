@@ -162,7 +162,7 @@ def test_a_backup_whose_facts_are_damaged_hides_no_other(world: World, backups: 
     keeper.round()
 
     assert sorted(item.kind for item in backups.list(world.cenv)) == ["manual", "schedule"]
-    with pytest.raises(WceError, match="what was written about it cannot be read") as caught:
+    with pytest.raises(WceError, match="its description cannot be read") as caught:
         backups.restore(world.session, world.owner, made[0])
     assert caught.value.code == "bad_file"
 
@@ -181,7 +181,7 @@ def test_a_store_that_keeps_something_else_has_no_backup(
 ) -> None:
     monkeypatch.setattr(FolderVault, "put", lambda self, cenv, name, _: self.write(cenv, name, kept))
 
-    with pytest.raises(WceError, match="does not keep what it is given") as caught:
+    with pytest.raises(WceError, match="does not keep what is written to it") as caught:
         backups.create(world.session, world.owner)
 
     assert caught.value.code == "busy"

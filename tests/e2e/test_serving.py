@@ -186,7 +186,7 @@ def test_a_body_in_chunks_has_the_same_limit(server: Any) -> None:
     answer = requests.post(f"{server.url}/new", data=pieces, headers={"Content-Type": "application/json"}, timeout=30)
 
     assert answer.status_code == 413
-    assert answer.json()["detail"] == "The body may have 4096 bytes."
+    assert answer.json()["detail"] == "The body may have at most 4096 bytes."
 
 
 def test_a_large_answer_to_a_slow_reader_hinders_nobody(server: Any, owner: Owner, dial: Callable[[str], Any]) -> None:

@@ -114,7 +114,7 @@ def test_bad_conditions_are_refused(club, condition: str) -> None:
 
 def test_a_refusal_says_what_is_wrong(club) -> None:
     assert refusal(club, "nosuch = 1").detail == "no such column: nosuch"
-    assert refusal(club, 'title = "draft"').detail == "no such column: draft; a text stands in single quotes"
+    assert refusal(club, 'title = "draft"').detail == "no such column: draft; text goes in single quotes"
     assert "directly after FROM or JOIN" in refusal(club, "id IN members").detail
     assert "$user" in refusal(club, "a = $user").detail
 

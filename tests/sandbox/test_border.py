@@ -126,11 +126,11 @@ def test_all_of_a_list_is_there_after_it_was_shuffled(stand: Stand) -> None:
     [
         ("db.query('x', [len])", "is itself a function"),
         ("db.query('x', ['é'[0]])", "not UTF-8"),
-        ("db.query('x', ['a\\0b'])", "A value for db.query holds a NUL character"),
-        ("hash.sha256({'a\\0': 1})", "A value for hash.sha256 holds a NUL character"),
-        ("x = {}\n    x['x'] = [x]\n    json.encode(x)", "A value for json.encode holds itself"),
+        ("db.query('x', ['a\\0b'])", "A value for db.query contains a NUL character"),
+        ("hash.sha256({'a\\0': 1})", "A value for hash.sha256 contains a NUL character"),
+        ("x = {}\n    x['x'] = [x]\n    json.encode(x)", "A value for json.encode contains itself"),
         ("json.decode('\"\\\\ud800\"')", "half of a surrogate pair"),
-        ("json.decode('[NaN]')", "NaN is no JSON"),
+        ("json.decode('[NaN]')", "NaN is not JSON"),
     ],
 )
 def test_what_cannot_cross_ends_the_call_with_its_reason(stand: Stand, line: str, message: str) -> None:

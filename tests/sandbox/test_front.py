@@ -38,9 +38,9 @@ def test_front_matter_may_be_empty_and_end_the_file() -> None:
 @pytest.mark.parametrize(
     ("front", "line", "column", "words"),
     [
-        ("title: [1", 3, 1, "no YAML"),
-        ("a: b: c", 2, 5, "no YAML"),
-        ("a: \x07", 1, 1, "no YAML"),
+        ("title: [1", 3, 1, "not YAML"),
+        ("a: b: c", 2, 5, "not YAML"),
+        ("a: \x07", 1, 1, "not YAML"),
         ("- a", 2, 1, "name: value"),
         ("1: a", 2, 1, "must be texts"),
         ("a: 1\ntitle: [x]", 3, 1, "title must be a text"),
@@ -52,15 +52,15 @@ def test_front_matter_may_be_empty_and_end_the_file() -> None:
         ("data: {a: [1]}", 2, 1, "a must be the text"),
         ("data: {" + ", ".join(f"a{n}: x" for n in range(21)) + "}", 2, 1, "at most 20"),
         ("a: 99999999999999999999", 2, 1, "too large"),
-        ("a: " + "9" * 5000, 1, 1, "no YAML"),
+        ("a: " + "9" * 5000, 1, 1, "not YAML"),
         ("x: &a [1]\ny: *a", 2, 4, "anchors"),
         ("a: &a [x]\nb: &b [*a, *a]\nc: &c [*b, *b]", 2, 4, "anchors"),
         ("a: !!python/object/apply:os.system [x]", 2, 4, "tags"),
         ("a: !!binary aGk=", 2, 4, "tags"),
         ("a: " + "[" * 50 + "]" * 50, 2, 11, "more than 8 levels"),
         ("a: " + "x" * MAX_FRONT, 1, 1, "16 KiB"),
-        ("<<: {a: 1}\nb: {? [x] : y}", 3, 7, "no YAML"),
-        ("a: 2026-13-45", 1, 1, "no YAML"),
+        ("<<: {a: 1}\nb: {? [x] : y}", 3, 7, "not YAML"),
+        ("a: 2026-13-45", 1, 1, "not YAML"),
     ],
 )
 def test_what_it_may_not_be_is_told_with_its_place(front: str, line: int, column: int, words: str) -> None:

@@ -95,7 +95,7 @@ def test_what_reaches_for_more_than_data_is_refused(site: Site, source: str) -> 
         ("{{ ['']|map('attr', '__class__')|list }}", "No filter named 'attr'"),
         ("{{ query }}", "a function cannot be shown; call it"),
         ("{{ dict }}", "cannot be shown"),
-        ("{{ [query]|json }}", "no plain data"),
+        ("{{ [query]|json }}", "not plain data"),
         ("{{ nope|json }}", "'nope' is undefined"),
         ("{{ nope() }}", "'nope' is undefined"),
         ("{{ nope.x }}", "'nope' is undefined"),

@@ -61,7 +61,7 @@ def test_markdown_is_text_in_markdown_and_html_in_everything_else(site: Site) ->
     [
         ("---\ntitle: x\nlayout: gone\n---\n", "runtime", 3, "no such template: gone"),
         ("---\ntitle: x\n---\n\n{{ 1 // 0 }}", "runtime", 5, "division"),
-        ("---\ntitle: [\n---\n", "syntax", 3, "no YAML"),
+        ("---\ntitle: [\n---\n", "syntax", 3, "not YAML"),
         ("---\ntitle: x\n---\n{{ 1 + }}", "syntax", 4, "unexpected"),
         ("---\ndata: {range: SELECT 1}\n---\n", "syntax", 2, "a name that cannot be"),
     ],
@@ -179,7 +179,7 @@ def test_scripts_and_templates_share_a_worker(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "words"), [("render(1)", "must be the name"), ("render('a', 1)", "a dict"), ("render('b')", "(template b, line 1)")]
+    ("line", "words"), [("render(1)", "must be given by its name"), ("render('a', 1)", "a dict"), ("render('b')", "(template b, line 1)")]
 )
 def test_a_script_is_told_what_is_wrong_with_its_call(site: Site, line: str, words: str) -> None:
     site.add("b", "{{")
@@ -225,7 +225,7 @@ def test_a_script_may_call_its_data_what_it_likes(pool: Pool, site: Site, contex
         ("return render('bad', {1: 2})", "keywords must be strings"),
         ("return render('gone')", "no such template: gone"),
         ("return render('bad')", "by zero (template bad, line 2)"),
-        ("return render(1)", "must be the name"),
+        ("return render(1)", "must be given by its name"),
         ("return render('bad', 1)", "must be a dict"),
         ("return render('unreadable')", "(template unreadable, line 1)"),
         ("return [render('gone' + str(i)) for i in range(200)]", "no such template: gone0"),

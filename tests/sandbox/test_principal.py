@@ -125,7 +125,7 @@ def refusal(cenv: Any, *args: Any) -> WceError:
 def test_a_script_without_an_author_runs_for_nobody(cenv: Any) -> None:
     found = refusal(cenv, None, cenv.world.owner)
 
-    assert (found.code, "no account" in found.detail) == ("forbidden", True)
+    assert (found.code, "no longer has an account" in found.detail) == ("forbidden", True)
 
 
 def test_a_script_of_a_disabled_author_runs_for_nobody(cenv: Any) -> None:

@@ -229,7 +229,7 @@ def test_a_job_for_somebody_who_is_gone_fails_and_says_so(yard: Any) -> None:
 
     assert seen(yard) == []
     assert [run.error["message"] for run in yard.last("hook", hook.id)] == [
-        "Whoever the script acts for is disabled or has no account any more."
+        "The user that the script acts for is disabled or no longer has an account."
     ]
 
 

@@ -176,7 +176,7 @@ def test_few_files_of_one_sender_come_in_at_once() -> None:
         return admission.admit(1000, Head("POST", "/new", {"CONTENT_TYPE": "multipart/form-data", "CONTENT_LENGTH": length}, address))
 
     held = [send("192.0.2.1") for _ in range(8)]
-    with pytest.raises(WceError, match="are coming in from here already"):
+    with pytest.raises(WceError, match="are already being uploaded from here"):
         send("192.0.2.1")
     assert send("192.0.2.1", "900").paid  # not one that matters
     assert send("192.0.2.2").paid

@@ -289,7 +289,7 @@ def test_hooks_that_set_each_other_off_come_to_an_end(owner: Caller) -> None:
 
     def ended() -> bool:
         runs = owner.get(f"/admin/hooks/{hook_id}/runs").json["runs"]
-        return any(run["error"] and "led to hooks" in run["error"]["message"] for run in runs)
+        return any(run["error"] and "set off other hooks" in run["error"]["message"] for run in runs)
 
     wait_for(ended)
     assert owner.sql("SELECT count(*) AS n FROM storm")["rows"] == [{"n": 1 + MAX_DEPTH}]

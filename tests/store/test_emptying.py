@@ -24,7 +24,7 @@ def test_a_long_reader_makes_writers_wait_and_not_the_log_grow(store, cenv, monk
     reader = connect(store.path(cenv))
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM notes").fetchall()
-    with pytest.raises(WceError, match="read this cenv for long") as refused:
+    with pytest.raises(WceError, match="Long-running reads") as refused:
         write(20)
     longest = store.folder.log_bytes(cenv)
     reader.close()

@@ -118,7 +118,7 @@ def test_read_only_refuses_what_writes_and_nothing_else(owner: Caller) -> None:
     read = owner.post("/query", {"sql": "SELECT count(*) AS n FROM notes", "read_only": True})
 
     assert [refused.json["code"], ddl.json["code"]] == ["statement_not_allowed"] * 2
-    assert "only reading" in refused.json["detail"]
+    assert "read_only" in refused.json["detail"]
     assert read.json["rows"] == [{"n": 0}]
 
 
@@ -145,7 +145,7 @@ def test_a_running_statement_is_stopped_by_its_name(owner: Caller, invite: Calla
         running.join(0.02)
 
     told = ended[0].json  # type: ignore[attr-defined]
-    assert (told["code"], told["detail"]) == ("query_timeout", "The statement was stopped, as whoever sent it asked.")
+    assert (told["code"], told["detail"]) == ("query_timeout", "The statement was stopped by its sender.")
     assert owner.delete("/query/q-1").json == {"cancelled": False}
     assert owner.sql("SELECT 1 AS one")["rows"] == [{"one": 1}]
 

@@ -78,7 +78,7 @@ def problem(sender: Sender) -> tuple[int, str, str]:
     return status, told["code"], told["detail"]
 
 
-BROKEN = (400, "malformed", "The body ended before it was whole.")
+BROKEN = (400, "malformed", "The body ended before it was complete.")
 
 
 def test_a_small_body_comes_whole(gate: Gate) -> None:
@@ -178,14 +178,14 @@ class TestLimits:
     def test_one_byte_more_in_chunks(self, gate: Gate) -> None:
         sender = gate.take(Sender(b"x" * MOST, b"x", b"more"))
 
-        assert problem(sender) == (413, "too_large", f"The body may have {MOST} bytes.")
+        assert problem(sender) == (413, "too_large", f"The body may have at most {MOST} bytes.")
         assert len(sender.asked) == 2
         assert gate.found == []
 
     def test_one_byte_more_that_is_announced_is_never_asked_for(self, gate: Gate) -> None:
         sender = gate.take(Sender(b"x"), MOST + 1)
 
-        assert problem(sender) == (413, "too_large", f"The body may have {MOST} bytes.")
+        assert problem(sender) == (413, "too_large", f"The body may have at most {MOST} bytes.")
         assert sender.asked == []
 
     def test_a_body_may_not_come_byte_by_byte(self, gate: Gate) -> None:
@@ -248,7 +248,7 @@ class TestTime:
     def test_who_takes_too_long_is_given_up(self, gate: Gate, patience: Any, length: int) -> None:
         sender = gate.take(Sender(), length, patience)
 
-        assert problem(sender) == (400, "malformed", "The body did not come in time.")
+        assert problem(sender) == (400, "malformed", "The body did not arrive in time.")
         wait_for(lambda: sender.asked[0].cancelled)
         sender.asked[0].come(b"hello")
         assert gate.found == []
@@ -259,7 +259,7 @@ class TestTime:
         while not sender.answered.wait(0.005):
             sender.asked[-1].come(b"x")
 
-        assert problem(sender) == (400, "malformed", "The body did not come in time.")
+        assert problem(sender) == (400, "malformed", "The body did not arrive in time.")
         assert len(sender.asked) > 2
 
     def test_who_is_in_time_is_left_alone(self, gate: Gate) -> None:
@@ -276,7 +276,7 @@ class TestTime:
 
         gate.stop()
 
-        assert problem(sender) == (503, "busy", "The server stops.")
+        assert problem(sender) == (503, "busy", "The server is stopping.")
         assert dict(sender.wait()[1])["Retry-After"] == "1"
 
     def test_one_that_granian_gives_no_end_of_is_given_up_too(self, gate: Gate) -> None:

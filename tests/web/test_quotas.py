@@ -91,7 +91,7 @@ def test_a_cenv_works_on_one_whole_file_at_a_time_and_leaves_a_place_to_others(a
     monkeypatch.setattr(services, "_COPY_WAIT_SECONDS", 0.0)
 
     with copying("a"):
-        with pytest.raises(WceError, match="No place came free"), copying("a"):
+        with pytest.raises(WceError, match="No place became free"), copying("a"):
             pass
         with copying("b"):
             pass

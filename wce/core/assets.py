@@ -164,15 +164,15 @@ def _require_path(path: str) -> None:
     if pattern.names:
         raise invalid("path", "must not have placeholders")
     if path.startswith("v-"):
-        raise invalid("path", "must not begin with v-, where versions are")
+        raise invalid("path", "must not begin with v-, which is kept for versions")
 
 
 def _require_room(transaction: Transaction, config: CenvSettings, size: int, instead_of: int, *, new: bool) -> None:
     count, held = transaction.execute("SELECT count(*), coalesce(sum(size), 0) FROM _wce_assets").fetchone()
     if count + new > MAX_FILES:
-        raise WceError("quota_exceeded", f"A cenv may have {MAX_FILES} files.")
+        raise WceError("quota_exceeded", f"A cenv may have at most {MAX_FILES} files.")
     if held + size - instead_of > config.max_assets_mb * _MIB:
-        raise WceError("quota_exceeded", f"All files together may have {config.max_assets_mb} MiB (max_assets_mb).")
+        raise WceError("quota_exceeded", f"All files together may have at most {config.max_assets_mb} MiB (max_assets_mb).")
 
 
 def _record(transaction: Transaction, action: str, path: str, details: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ class AuditPage:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a walk along the chain found. `first_bad_id` is the first row that does not follow from the one before it."""
+    """What a check of the chain found. `first_bad_id` is the first row that does not follow from the one before it."""
 
     ok: bool
     count: int

@@ -89,7 +89,7 @@ class Shelf(Generic[Item]):
     def require_free_name(self, transaction: Transaction, item: Item, name: str | None) -> None:
         """Raise `name_taken` when another one has the name."""
         if name is not None and (other := self.find_by(transaction, name=name)) is not None and other.id != item.id:
-            raise WceError("name_taken", f"There is a {self.kind} {name} already.")
+            raise WceError("name_taken", f"There is already a {self.kind} {name}.")
 
     def read(self, row: tuple[Any, ...]) -> Item:
         """The item that a row of `columns` stands for."""
@@ -100,7 +100,7 @@ class Shelf(Generic[Item]):
         """Insert a row; the actor is its author."""
         given = dict(given)
         if given.pop(INSTEAD_OF, None):
-            raise WceError("changed_meanwhile", f"This {self.kind} is no longer there.")
+            raise WceError("changed_meanwhile", f"This {self.kind} no longer exists.")
         self._require_room(transaction, given[self.text], new=1)
         actor, at = transaction.actor.user_id, transaction.at
         values = given | {"created_at": at, "modified_at": at, "created_by": actor, "modified_by": actor}
@@ -161,7 +161,7 @@ class Shelf(Generic[Item]):
         held = getattr(item, self.text)
         if instead_of == "":
             field = self.order.partition(",")[0]
-            raise WceError("name_taken", f"There is one of the kind {self.kind} already.", errors=(FieldError(field, "is taken"),))
+            raise WceError("name_taken", f"This {self.kind} already exists.", errors=(FieldError(field, "is taken"),))
         if instead_of is not None and held != text and _hash(held) != instead_of:
             raise WceError("changed_meanwhile")
 
@@ -169,9 +169,9 @@ class Shelf(Generic[Item]):
         """All scripts of a kind are listed, and held in memory, together."""
         count, size = transaction.execute(f"SELECT count(*), coalesce(sum(length({self.text})), 0) FROM {self.table}").fetchone()
         if count + new > self.most:
-            raise WceError("too_large", f"A cenv may have {self.most} of the kind {self.kind}.")
+            raise WceError("too_large", f"A cenv may have at most {self.most} {self.kind}s.")
         if size + len(script) - len(instead_of) > MAX_TOTAL:
-            raise WceError("too_large", f"All scripts of the kind {self.kind} together may have at most {MAX_TOTAL} characters.")
+            raise WceError("too_large", f"All {self.kind}s together may have at most {MAX_TOTAL} characters.")
 
     def _record(self, transaction: Transaction, action: str, item_id: int, values: Mapping[str, Any]) -> None:
         details = {name: value for name, value in values.items() if name not in _UNTOLD}
@@ -208,7 +208,7 @@ def check_words(given: Mapping[str, Any], choices: Mapping[str, tuple[str, ...]]
 def check_name(name: str) -> None:
     """Raise `validation` unless it is a line of text."""
     if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
-        raise invalid("name", f"must have 1 to {MAX_NAME} printable characters, and no space at its ends")
+        raise invalid("name", f"must have 1 to {MAX_NAME} printable characters, and no space at either end")
 
 
 def given_only(changes: object) -> dict[str, Any]:

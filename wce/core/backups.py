@@ -103,7 +103,7 @@ class Backups:
         try:
             return _read_facts(self._vault.read(cenv, backup_id + _FACTS), backup_id)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise WceError("bad_file", "The backup is damaged: what was written about it cannot be read.", evidence=str(error)) from error
+            raise WceError("bad_file", "The backup is damaged: its description cannot be read.", evidence=str(error)) from error
 
     def delete(self, session: Session, actor: Actor, backup_id: str) -> None:
         """Let one go, a damaged one, too."""
@@ -148,7 +148,7 @@ class Backups:
         with self._store.folder.spool(cenv) as path:
             self._vault.get(cenv, backup_id + _DATA, path)
             if sha256(path) != facts.sha256:
-                raise WceError("bad_file", "The backup is not what was written: it has been changed or damaged.")
+                raise WceError("bad_file", "The backup has been changed or damaged since it was written.")
             yield path
 
     def restore(self, session: Session, actor: Actor, backup_id: str, proof: str | None = None) -> Backup:
@@ -197,7 +197,7 @@ class Backups:
             return  # without a look into each
         made = [item for item in self.list(cenv) if item.kind != labels.BY_CLOCK and item.created_by != OPERATOR.username]
         if len(made) >= MAX_KEPT:
-            raise WceError("quota_exceeded", f"A cenv may keep {MAX_KEPT} backups that were not made by the clock: let some go.")
+            raise WceError("quota_exceeded", f"A cenv may keep at most {MAX_KEPT} backups besides the scheduled ones: delete some.")
 
     def _keep(self, cenv: str, new_id: str, kind: str, username: str) -> Backup:
         self._tidy(cenv, self._vault.names(cenv))
@@ -219,7 +219,7 @@ class Backups:
             self._vault.get(cenv, facts.id + _DATA, path)
             size, digest = path.stat().st_size, sha256(path)
             if (size, digest) != (facts.bytes, facts.sha256):
-                detail = "The store for backups does not keep what it is given."
+                detail = "The store for backups does not keep what is written to it."
                 raise WceError("busy", detail, retry_after=60, evidence=f"{size} bytes, {digest} in place of {facts}")
             with closing(connect(path, mode="ro", immutable=True)) as connection:
                 _require_whole(connection, facts.bytes)
@@ -274,7 +274,7 @@ def _require_whole(connection: Connection, size: int) -> None:
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
     except sqlite3.DatabaseError as error:
         if time.monotonic() > deadline:
-            raise WceError("busy", "It took too long to look through the backup.", retry_after=60) from error
+            raise WceError("busy", "Checking the backup took too long.", retry_after=60) from error
         raise WceError("bad_file", "The backup is damaged.", evidence=str(error)) from error
     finally:
         connection.set_progress_handler(None, 0)

@@ -91,7 +91,7 @@ class BucketVault:
             response = getattr(error, "response", None) or {}  # None where the connection was lost
             if response.get("Error", {}).get("Code") in _GONE:
                 raise missing() from error
-            raise WceError("busy", "The store for backups does not answer as it should.", retry_after=60, evidence=str(error)) from error
+            raise WceError("busy", "The store for backups does not work as it should.", retry_after=60, evidence=str(error)) from error
         except OSError as error:
             raise disk_error(error, "The backup cannot be read or written here") from error
 

@@ -98,7 +98,7 @@ def save(session: Session, actor: Actor, name: str, sql: str) -> tuple[Saved, bo
             (actor.user_id, name),
         ).fetchone()
         if (not known and count >= MAX_SAVED) or others + len(sql.encode()) > MAX_SAVED_BYTES:
-            raise WceError("quota_exceeded", f"A user keeps at most {MAX_SAVED} statements, and {MAX_SAVED_BYTES} bytes of them.")
+            raise WceError("quota_exceeded", f"A user may save at most {MAX_SAVED} statements, with {MAX_SAVED_BYTES} bytes in all.")
         row = transaction.execute(
             "INSERT INTO _wce_saved_queries (user_id, name, sql, modified_at) VALUES (?, ?, ?, ?) ON CONFLICT (user_id, name) DO UPDATE"
             " SET name = excluded.name, sql = excluded.sql, modified_at = excluded.modified_at RETURNING id, name, sql, modified_at",
@@ -112,10 +112,10 @@ def delete_saved(session: Session, actor: Actor, saved_id: int) -> None:
     with session.transaction(actor) as transaction:
         gone = transaction.execute("DELETE FROM _wce_saved_queries WHERE id = ? AND user_id = ? RETURNING 1", (saved_id, actor.user_id))
         if gone.fetchone() is None:
-            raise WceError("not_found", "No such saved query.")
+            raise WceError("not_found", "No such saved statement.")
 
 
 def _statement(sql: str) -> str:
     if not sql.strip() or len(sql) > MAX_SQL or "\0" in sql:
-        raise invalid("sql", f"must have 1 to {MAX_SQL} characters, and none of them NUL")
+        raise invalid("sql", f"must have 1 to {MAX_SQL} characters, none of them NUL")
     return sql

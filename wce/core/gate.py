@@ -57,7 +57,7 @@ class Gate:
                 line.inside += 1
                 return
             if len(line.waiting) >= self._queue:
-                raise WceError("busy", "Too many requests wait already.", retry_after=1)
+                raise WceError("busy", "Too many requests are waiting already.", retry_after=1)
             turn = threading.Event()
             line.waiting.append(turn)
         self._tell(1)
@@ -71,7 +71,7 @@ class Gate:
                 if not (arrived := turn.is_set()):
                     line.waiting.remove(turn)
         if not arrived:
-            raise WceError("busy", "No place came free in time.", retry_after=1)
+            raise WceError("busy", "No place became free in time.", retry_after=1)
 
     def leave(self, key: Hashable) -> None:
         """What `with` does at its end."""

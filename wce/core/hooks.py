@@ -151,7 +151,7 @@ def _read_enabled(transaction: Transaction) -> tuple[tuple[int, str], ...]:
 
 def _add(transaction: Transaction, hook_id: int, tables: Mapping[str, int]) -> None:
     if transaction.depth >= MAX_DEPTH:
-        jobs.refuse(transaction, "hook", hook_id, f"Hooks led to hooks {MAX_DEPTH} times; the last commit is not followed.")
+        jobs.refuse(transaction, "hook", hook_id, f"Hooks set off other hooks {MAX_DEPTH} times in a row; none runs after the last commit.")
         LOGGER.warning("hooks too deep", extra={"cenv": transaction.cenv, "hook": hook_id})
         return
     payload: dict[str, Any] = {"tables": dict(tables), "user_id": transaction.actor.user_id, "at": transaction.at}

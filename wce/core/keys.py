@@ -70,9 +70,9 @@ def create_key(
             require_still(transaction, actor, proof)
         names = [row[0] for row in transaction.execute("SELECT name FROM _wce_api_keys WHERE user_id = ?", (actor.user_id,)).fetchall()]
         if name in names:
-            raise WceError("name_taken", f"You have a key {name} already.")
+            raise WceError("name_taken", f"You already have a key {name}.")
         if len(names) >= MAX_KEYS:
-            raise WceError("quota_exceeded", f"A user may have {MAX_KEYS} keys: remove one that is not needed.")
+            raise WceError("quota_exceeded", f"A user may have at most {MAX_KEYS} API keys: revoke one that is not needed.")
         expires_at = None if days is None else transaction.at + days * _DAY
         told = plain(scope)
         cursor = transaction.execute(
@@ -144,7 +144,7 @@ def _require_good(actor: Actor, name: str, scope: Scope, days: int | None) -> No
         if listed is not None and (len(listed) > MAX_LISTED or not all(_NAME.fullmatch(item) for item in listed)):
             raise invalid(f"scope.{field}", f"must be a list of at most {MAX_LISTED} names")
     if scope.administration and (scope.tables is not None or scope.endpoints is not None):
-        raise invalid("scope.administration", "cannot be limited to tables or endpoints: who administers may open all of them")
+        raise invalid("scope.administration", "cannot be limited to tables or endpoints: administrators may use all of them")
     _require_administering(actor, scope)
 
 

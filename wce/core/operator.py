@@ -78,9 +78,9 @@ def set_role(session: Session, username: str, role: Role) -> User:
     with session.transaction(OPERATOR) as transaction:
         user = find_by_name(transaction, username)
         if user.role is Role.OWNER and role is not Role.OWNER:
-            raise WceError("last_owner", "Make somebody else the owner, and this one becomes an administrator.")
+            raise WceError("last_owner", "Make somebody else the owner; this one then becomes an administrator.")
         if role is Role.OWNER and not user.enabled:
-            raise invalid("username", "must be a user who is enabled")
+            raise invalid("username", "must be an enabled user")
         if role is Role.OWNER:
             transaction.execute("UPDATE _wce_users SET role = 'admin' WHERE role = 'owner' AND user_id <> ?", (user.user_id,))
         transaction.execute("UPDATE _wce_users SET role = ? WHERE user_id = ?", (role, user.user_id))

@@ -31,7 +31,7 @@ def issue_view(tokens: Tokens, cenv: str, user_id: int, session_id: str, now: fl
 def issue_page(tokens: Tokens, cenv: str, actor: Actor, page: str, now: float) -> tuple[str, int]:
     """A token with which one page may call endpoints for ten minutes, and when it ends."""
     if actor.session_id is None:
-        raise WceError("forbidden", "Only a session can lend itself to a page.")
+        raise WceError("forbidden", "Only a session can get a token for a page.")
     ends_at = int(now) + PAGE_SECONDS
     return PREFIX + tokens.issue(f"{cenv} {_PAGE}", actor.user_id, f"{actor.session_id} {page}", now, ends_at), ends_at
 

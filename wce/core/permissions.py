@@ -125,7 +125,7 @@ def grant(session: Session, catalogue: Catalogue, actor: Actor, user_id: int, ta
 
 
 def revoke(session: Session, actor: Actor, permission_id: int) -> None:
-    """Take away all that a principal holds on a table; who is no administrator may take away what he might have given."""
+    """Remove the permission of a principal on a table; who is no administrator may take away what he might have given."""
     with session.transaction(actor) as transaction:
         now = current(transaction, actor)
         held = _find(transaction, "p.id = ?", permission_id)
@@ -230,7 +230,7 @@ def _require_seen(transaction: Transaction, actor: Actor, table_name: str, *, ex
 def _require_may_grant(transaction: Transaction, actor: Actor, table: str) -> None:
     """Raise `forbidden` unless the actor may give anything of the table to anybody; said before anything is said of the other one."""
     if not (actor.role.administers or _effective(transaction, actor, table).can_grant):
-        raise WceError("forbidden", "You hold no can_grant on this table.")
+        raise WceError("forbidden", "You do not have can_grant on this table.")
 
 
 def _require_may_pass(transaction: Transaction, actor: Actor, table: str, target: Actor, rights: Rights, held: Permission | None) -> None:
@@ -257,7 +257,9 @@ def _require_room(transaction: Transaction, name: str) -> None:
     sql = "SELECT count(*), coalesce(sum(length(table_name)), 0) FROM _wce_table_permissions"
     count, characters = transaction.execute(sql).fetchone()
     if count >= MAX_PERMISSIONS or characters + len(name) > MAX_NAMES:
-        raise WceError("quota_exceeded", f"A cenv may have {MAX_PERMISSIONS} permissions, and {MAX_NAMES} characters of names in them.")
+        raise WceError(
+            "quota_exceeded", f"A cenv may have at most {MAX_PERMISSIONS} permissions, and {MAX_NAMES} characters of names in them."
+        )
 
 
 def _find_principal(transaction: Transaction, user_id: int) -> Actor:

@@ -103,7 +103,7 @@ def _require_table(executes: Executes, catalogue: Catalogue, table_name: str) ->
     if found is None:
         raise WceError("no_such_table", f"no such table: {table_name}")
     if found[1] != "table":
-        raise WceError("bad_policy", "A policy holds for the rows of a table; views and virtual tables have none of their own.")
+        raise WceError("bad_policy", "A policy applies to the rows of a table; views and virtual tables have none of their own.")
     return found[0]
 
 
@@ -135,7 +135,7 @@ def _require_room(transaction: Transaction, table: str, user_id: int | None, len
         ),
     ):
         if size > most:
-            raise invalid("sql_condition", f"{rule.format(most)}: remove some, or write one in place of several")
+            raise invalid("sql_condition", f"{rule.format(most)}: remove some, or write one instead of several")
 
 
 def _shown(policy: Policy) -> dict[str, Any]:

@@ -85,14 +85,14 @@ class Queries:
         """
         limits = _bounded(config, max_rows)
         if not 1 <= len(statements) <= MAX_STATEMENTS:
-            raise WceError("validation", f"A transaction has 1 to {MAX_STATEMENTS} statements.")
+            raise WceError("validation", f"A transaction must have 1 to {MAX_STATEMENTS} statements.")
         with self.place(cenv, config):
             if name is None and not read_only:
                 return self._retry(cenv, who, limits, lambda guarded, actor: self._run(guarded, actor, statements, limits, once))
 
             def work(guarded: GuardedSession, actor: Actor) -> Answer:
                 if read_only and _writes(guarded, statements):
-                    raise WceError("statement_not_allowed", "This statement writes, and only reading was asked for.")
+                    raise WceError("statement_not_allowed", "This statement writes, but read_only was asked for.")
                 with self.running.enter(cenv, actor.user_id, name, guarded.watch.cancel):
                     return self._run(guarded, actor, statements, limits, once, anew=name is not None)
 
@@ -106,7 +106,7 @@ class Queries:
 
         def work(guarded: GuardedSession, actor: Actor) -> Answer:
             if _writes(guarded, [asked]):
-                raise WceError("statement_not_allowed", "This statement writes, and in the name of another one only reads.")
+                raise WceError("statement_not_allowed", "This statement writes; on behalf of others, you can only read.")
             with self.running.enter(cenv, who.actor.user_id, name, guarded.watch.cancel):
                 return self._run(guarded, actor, [asked], limits, None, anew=name is not None)
 
@@ -280,5 +280,5 @@ def _what_is_left(limits: Limits, deadline: float, last: Result) -> Limits:
     """The bounds for the next statement: all of them share one time and one size."""
     seconds = deadline - time.monotonic()
     if seconds <= 0:
-        raise WceError("query_timeout", "The statements took too long together.")
+        raise WceError("query_timeout", "The statements together took too long.")
     return replace(limits, timeout_seconds=seconds, max_bytes=limits.max_bytes - last.size)

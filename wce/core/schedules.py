@@ -166,7 +166,7 @@ def next_time(cron: str, zone: str, after: int) -> int:
     except CronSimError as error:
         raise invalid("cron", str(error)) from error
     except StopIteration as error:
-        raise invalid("cron", "fits no time at all") from error
+        raise invalid("cron", "never matches a time") from error
 
 
 def _moved(held: Schedule, given: Mapping[str, Any], at: int) -> dict[str, int | None]:
@@ -195,7 +195,7 @@ def _require_good(given: Mapping[str, Any]) -> None:
     if "cron" in given:
         _require_steps(given["cron"])
     if given.get("timezone") == _UNSET:
-        raise invalid("timezone", "is no place: take one such as UTC or Europe/Berlin")
+        raise invalid("timezone", "is not a place: use one such as UTC or Europe/Berlin")
     if "cron" in given or "timezone" in given:
         next_time(given.get("cron", "* * * * *"), given.get("timezone", "UTC"), int(datetime.now(UTC).timestamp()))
 
@@ -205,4 +205,4 @@ def _require_steps(cron: str) -> None:
     for field, most in zip(cron.split(), _STEPS, strict=False):
         for step in re.findall(r"/([0-9]+)", field):
             if len(step) > len(str(most)) or int(step) > most:
-                raise invalid("cron", f"in {field[:20]} the step may be at most {most}, for the field goes no further")
+                raise invalid("cron", f"in {field[:20]} the step may be at most {most}, because the field goes no further")

@@ -154,7 +154,7 @@ def _require_alone(transaction: Transaction, path: str, method: str, own_id: int
     rows = transaction.execute("SELECT path FROM _wce_endpoints WHERE method = ? AND id <> ?", (method, own_id)).fetchall()
     other = paths.ambiguous(paths.parse(path), (row[0] for row in rows))
     if other == path:
-        detail = f"There is an endpoint {method} {path} already."
+        detail = f"There is already an endpoint {method} {path}."
         raise WceError("name_taken", detail, errors=(FieldError("path", "is taken under this method"),))
     if other is not None:
         raise invalid("path", f"matches the same requests as {method} {other}")

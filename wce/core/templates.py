@@ -257,7 +257,7 @@ def parse(name: str) -> paths.Pattern:
     except WceError as error:
         raise invalid("name", error.errors[0].message) from error
     if pattern.shape[0] == ASSETS:
-        raise invalid("name", f"must not be in {ASSETS}/, where the files are")
+        raise invalid("name", f"must not be in {ASSETS}/, which is kept for files")
     return pattern
 
 

@@ -91,7 +91,7 @@ def confirm(session: Session, actor: Actor, code: str) -> list[str]:
             raise WceError("not_found", "No second factor is being set up.")
         step = _step(row[0], code, transaction.at, 0)
         if step is None:
-            raise invalid("totp", "is not the code of this moment; look at the clock of the device")
+            raise invalid("totp", "is not the current code; check the clock of the device")
         transaction.execute(
             "UPDATE _wce_second_factors SET totp_secret = pending_secret, pending_secret = NULL, confirmed_at = ?, last_step = ?,"
             " failures = 0, retry_at = 0 WHERE user_id = ?",
@@ -114,7 +114,7 @@ def renew_codes(session: Session, passwords: Passwords, actor: Actor, password: 
 
 
 def switch_off(session: Session, passwords: Passwords, actor: Actor, password: str) -> None:
-    """Let the password alone do again."""
+    """Switch off the second factor."""
     proof = prove(session, passwords, actor, password)
     with session.transaction(actor) as transaction:
         require_still(transaction, actor, proof)

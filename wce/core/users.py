@@ -174,15 +174,15 @@ def delete_user(session: Session, actor: Actor, user_id: int) -> None:
 def hand_over(session: Session, passwords: Passwords, actor: Actor, user_id: int, password: str) -> User:
     """The owner, who proves himself by his password, makes another user the owner and becomes an administrator."""
     if actor.role is not Role.OWNER:
-        raise WceError("forbidden", "Only the owner may hand the cenv over.")
+        raise WceError("forbidden", "Only the owner may hand over the cenv.")
     proof = prove(session, passwords, actor, password)
     with session.transaction(actor) as transaction:
         still = "SELECT 1 FROM _wce_users WHERE user_id = ? AND role = ? AND enabled AND password_hash = ?"
         if transaction.execute(still, (actor.user_id, Role.OWNER, proof)).fetchone() is None:
-            raise WceError("forbidden", "Only the owner may hand the cenv over.")
+            raise WceError("forbidden", "Only the owner may hand over the cenv.")
         heir = find_user(transaction, user_id)
         if heir.user_id == actor.user_id or not heir.enabled:
-            raise invalid("user_id", "must be another user who is enabled")
+            raise invalid("user_id", "must be another enabled user")
         # In this order: at no moment may there be two owners.
         transaction.execute("UPDATE _wce_users SET role = ? WHERE user_id = ?", (Role.ADMIN, actor.user_id))
         transaction.execute("UPDATE _wce_users SET role = ? WHERE user_id = ?", (Role.OWNER, user_id))
@@ -226,7 +226,7 @@ def end_sessions(transaction: Transaction, user_id: int, session_id: str | None 
 def insert_user(transaction: Transaction, username: str, password_hash: str, role: Role, email: str | None, invited_by: int | None) -> int:
     """The row alone; raises `name_taken`."""
     if transaction.execute("SELECT 1 FROM _wce_users WHERE username = ? COLLATE NOCASE", (username,)).fetchone():
-        raise WceError("name_taken", f"There is a user {username} already.")
+        raise WceError("name_taken", f"There is already a user {username}.")
     cursor = transaction.execute(
         "INSERT INTO _wce_users (username, password_hash, role, email, created_at, invited_by, enabled) VALUES (?, ?, ?, ?, ?, ?, 1)",
         (username, password_hash, role, email, transaction.at, invited_by),

@@ -112,7 +112,7 @@ def check_object(sql: str, token: Token | None) -> None:
     if token is None or token.name is None:
         return
     if token.name in TABLE_FUNCTIONS | EPONYMOUS | {"main", "temp"} or token.name.startswith("pragma_"):
-        raise WceError("statement_not_allowed", f"{token.spelled} is a name of SQLite's own", position=place(sql, token.offset))
+        raise WceError("statement_not_allowed", f"{token.spelled} is a name that SQLite reserves", position=place(sql, token.offset))
     if token.keyword == "IF":
         # SQLite keeps CREATE TABLE IF NOT EXISTS if (…) as CREATE TABLE if (…), which it cannot read again.
-        raise WceError("statement_not_allowed", f"{token.text} must stand in quotes", position=place(sql, token.offset))
+        raise WceError("statement_not_allowed", f"{token.text} must be in quotes", position=place(sql, token.offset))

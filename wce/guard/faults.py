@@ -33,7 +33,7 @@ _TOO_MUCH: Final = re.compile(
 _OF_VALUE: Final = re.compile(r"(?:JSON path error|bad JSON path|fts5: |expected integer, got|unknown special query|parse error in rank)")
 # SQLite from 3.46 on says which index, and by which name the file is attached.
 _OF_INDEX: Final = re.compile(r"fts5: (?:missing row|corrupt|checksum)")
-_STALE: Final = "a full-text index does not fit its table any more: an administrator can rebuild it"
+_STALE: Final = "a full-text index no longer matches its table: an administrator can rebuild it"
 _DEEP: Final = "too many levels of trigger recursion"
 _WAY_OUT: Final = "a trigger that changes its own table fires itself, unless it says UPDATE OF with the columns that others write"
 _COLUMNS: Final = re.compile(r"(?:UNIQUE|NOT NULL) constraint failed: (?P<columns>.+)", re.S)

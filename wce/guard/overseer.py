@@ -164,7 +164,7 @@ class Overseer(Doorkeeper):
     def _pragma(self, name: str, argument: str | None) -> WceError | None:
         if name in READING_OF or (name in READING and argument is None):
             return None
-        return WceError("statement_not_allowed", f"PRAGMA {name} is not allowed{' to set' if name in READING else ''}")
+        return WceError("statement_not_allowed", f"PRAGMA {name} {'cannot be set' if name in READING else 'is not allowed'}")
 
     def _schema(self, action: int, name: str, other: str, first: str | None) -> WceError | None:
         if not self.plan.ddl:

@@ -50,10 +50,10 @@ def literal(value: Value) -> str:
         return f"X'{value.hex()}'"
     if isinstance(value, str):
         if "\x00" in value:
-            raise bad("a text with a zero character cannot stand in a policy")
+            raise bad("a policy cannot contain text with a NUL character")
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, float) and not math.isfinite(value):
-        raise bad("an infinite number cannot stand in a policy")
+        raise bad("a policy cannot contain an infinite number")
     return repr(int(value) if isinstance(value, bool) else value)
 
 
@@ -176,7 +176,7 @@ def restrictable(catalogue: Catalogue, table: str) -> Table:
     found = catalogue.tables.get(table)
     if found is None:
         if table in catalogue.views:
-            raise bad("a policy goes on a table, not on a view; the policies of its tables hold in the view, too")
+            raise bad("a policy is for a table, not for a view; the policies of its tables apply in the view, too")
         raise WceError("no_such_table", f"no such table: {table}")
     if found.module:
         raise bad("a virtual table cannot have policies")

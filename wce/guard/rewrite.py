@@ -107,7 +107,7 @@ class Rewriter:
         """A WITH name of the client must not get into the body of a view, or a policy, that stands in the same statement."""
         principal = self._principal
         for name in plan.ctes & TABLE_FUNCTIONS:
-            raise WceError("sql_error", f"{name} is a function of SQLite's own: choose another name in WITH")
+            raise WceError("sql_error", f"{name} is one of SQLite's functions: choose another name in WITH")
         for view in map(principal.view, views):
             if any(name in view.names and principal.sees(name) for name in plan.ctes):
                 raise WceError("sql_error", f"a name in WITH is also used by the view {view.name}: choose another")
@@ -255,7 +255,7 @@ def check_target(head: Head, principal: Principal) -> None:
         raise WceError("statement_not_allowed", "OR ROLLBACK is not allowed", position=position)
     # SQLite hands the clause on to what triggers write, in place of their own: what a definer relies on would be passed over.
     if head.conflict and principal.definers & principal.catalogue.reached(name)[1]:
-        raise WceError("statement_not_allowed", f"OR {head.conflict} holds for triggers, too; ON CONFLICT does not", position=position)
+        raise WceError("statement_not_allowed", f"OR {head.conflict} applies to triggers, too; ON CONFLICT does not", position=position)
 
 
 def _indexed_table(tokens: list[Token], index: int) -> Token | None:

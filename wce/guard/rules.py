@@ -90,7 +90,7 @@ class PrincipalRules:
         try:
             return plan.target_name is not None and self._net.ensure(plan.target_name)
         except sqlite3.Error:  # only what came with a file from elsewhere, for no more is taken here than can stand together
-            raise WceError("sql_error", "the policies of a table that this statement writes are too much to hold them all") from None
+            raise WceError("sql_error", "the policies of a table that this statement writes are too many to be applied together") from None
 
     def undone(self) -> None:
         self._net.forget_version()

@@ -80,5 +80,5 @@ def _require_policies(link: Link, catalogue: Catalogue, moved: Mapping[str, Coll
             raise WceError("bad_policy", f"policy {number} on {table} would no longer work: {error.detail}") from error
         column = vetting.shifted(condition, moved)
         if column is not None:
-            detail = f"{column} in policy {number} on {table} may come to mean another column: write table.{column} there"
+            detail = f"{column} in policy {number} on {table} could come to mean another column: write table.{column} there"
             raise WceError("bad_policy", detail)

@@ -64,7 +64,7 @@ def validate(probe: Probe, catalogue: Catalogue, schema: str, table: str, condit
         events = probe(f"EXPLAIN WITH {stand_ins} SELECT 1 FROM {rows} WHERE ({sql})")
     except sqlite3.Error as error:
         if marker in str(error):
-            raise bad("every table in a sub-select must stand directly after FROM or JOIN") from None
+            raise bad("every table in a sub-select must come directly after FROM or JOIN") from None
         raise bad(_reason(str(error).replace(f"{schema}.", ""), tokens)) from None
     for event in events:
         _check(event, catalogue, schema)
@@ -78,7 +78,7 @@ def _require_room(probe: Probe, sql: str) -> None:
     try:
         probe(f"EXPLAIN {sql}")
     except sqlite3.Error:
-        raise bad("it has too many levels; nest it less, in place of OR after OR write IN (…), or put the values into a table") from None
+        raise bad("it has too many levels; nest it less, write IN (…) instead of OR after OR, or put the values into a table") from None
 
 
 def shifted(condition: str, changed: Mapping[str, Collection[str]]) -> str | None:
@@ -106,7 +106,7 @@ def _reason(message: str, tokens: Sequence[Token]) -> str:
     """What SQLite says, and what to do about a text in the quotes of names."""
     for token in tokens:
         if token.text[0] == '"' and message == f"no such column: {token.spelled}":
-            return f"{message}; a text stands in single quotes"
+            return f"{message}; text goes in single quotes"
     return message
 
 

@@ -28,7 +28,7 @@ _MARGIN_BYTES: Final = 8 << 20  # that may be written between a look and the end
 
 _NO_ROOM: Final = "The server has no room for what this needs to sort, group or keep: ask for fewer rows, or fewer at once."
 _TOO_LARGE: Final = "The server's disk has no room for a write of this size."
-_STOPPED: Final = "The statement was stopped, as whoever sent it asked."
+_STOPPED: Final = "The statement was stopped by its sender."
 _ENDLESS: Final = Room(sys.maxsize, sys.maxsize)
 
 

@@ -137,7 +137,7 @@ def _header(name: Any, value: Any) -> tuple[str, str]:
     if isinstance(value, int | float):
         value = str(value)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Fault("result", f"{str(name)[:80]!r} is no name of a header.")
+        raise Fault("result", f"{str(name)[:80]!r} is not the name of a header.")
     if isinstance(value, str) and name.lower() == "location":
         value = _NOT_IN_ADDRESSES.sub(lambda found: quote(found[0], errors="replace"), value)
     if not isinstance(value, str) or len(value) > _MAX_HEADER or not _VALUE.fullmatch(value):

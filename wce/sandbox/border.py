@@ -14,8 +14,8 @@ from wce.sandbox.messages import Fault
 ODD: Final = "_wce_odd"  # the argument by which the prelude says so; of a large value that crosses, the length of its text
 _ZERO: Final = "\u0100"
 _ODD: Final = {
-    "cycle": "holds itself (a cyclic value).",
-    "nul": "holds a NUL character; send bytes, or base64.",
+    "cycle": "contains itself (a cyclic value).",
+    "nul": "contains a NUL character; send bytes, or base64.",
 }
 _UNKNOWN: Final = "While converting value "  # how the binding begins
 
@@ -28,7 +28,7 @@ def refusal(kind: str, odd: str, what: str) -> Fault:
 def readable(message: str) -> str:
     """What the binding says of a value that it does not know, as an author may read it."""
     if message.startswith(_UNKNOWN):
-        return "A value that is given to a function of WCE is itself a function, or holds one, or holds a text that is not UTF-8."
+        return "A value that is given to a function of WCE is itself a function, or contains one, or contains text that is not UTF-8."
     return message
 
 

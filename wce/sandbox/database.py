@@ -56,7 +56,7 @@ class Database:
 
     def _send(self, message: dict[str, Any], count: int) -> Any:
         if not self._most:
-            raise Fault("runtime", "db can only be used inside of handler.")
+            raise Fault("runtime", "db can only be used inside handler.")
         self.queries += count
         if self.queries > self._most:
             raise Fault("limit", f"More than {self._most} queries in one call.")

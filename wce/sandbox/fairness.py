@@ -39,7 +39,7 @@ class Turns(Lines[Ticket[T]]):
     def join(self, cenv: str) -> Ticket[T]:
         """Wait in the line, of which half is the most for one cenv; raises `busy` where it is full."""
         if len(self) >= self._queue or len(self._lines.get(cenv, ())) >= max(1, self._queue // 2):
-            raise WceError("busy", "Too many scripts wait already.", retry_after=1)
+            raise WceError("busy", "Too many scripts are waiting already.", retry_after=1)
         ticket: Ticket[T] = Ticket(cenv)
         self.append(cenv, ticket)
         return ticket

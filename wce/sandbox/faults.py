@@ -12,15 +12,15 @@ from wce.sandbox.messages import Fault, Reply, shortened
 ABORT: Final = "abort"
 _PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
 _SENTENCES: Final = {
-    "memory": "The script needed more memory than it may have.",
-    "output": "The answer of the script is larger than it may be.",
-    "limit": "The script went over one of its limits.",
-    "result": "The script answered with something that is no answer.",
+    "memory": "The script needed more memory than allowed.",
+    "output": "The answer of the script is larger than allowed.",
+    "limit": "The script exceeded one of its limits.",
+    "result": "The script returned something that is not a valid answer.",
     "crash": "The process that ran the script died.",
     "refused": "A statement of the script failed.",
 }
 _FAILED: Final = "The script failed."
-_TOO_LONG: Final = "The script took longer than it may."
+_TOO_LONG: Final = "The script took longer than allowed."
 # What a statement of a script may fail with and the client can do something about, or wait for.
 _TOLD: Final = frozenset(
     {

@@ -51,7 +51,7 @@ def split(source: str, reserved: frozenset[str]) -> tuple[Front, str]:
     if found is None:
         if re.match(r"---[ \t]*\r?\n", source) is None:
             return Front(), source
-        raise Fault("syntax", "The front matter has no end: a line of ---.", 1, 1)
+        raise Fault("syntax", "The front matter has no end: add a line of ---.", 1, 1)
     text = found[1]
     if len(text) > MAX_FRONT:
         raise Fault("syntax", f"The front matter may have at most {MAX_FRONT // 1024} KiB.", 1, 1)
@@ -74,9 +74,9 @@ def _values(text: str) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (0, 0) if mark is None else (mark.line, mark.column)
-        raise Fault("syntax", f"The front matter is no YAML: {error.problem}", line + 2, column + 1) from None
+        raise Fault("syntax", f"The front matter is not YAML: {error.problem}", line + 2, column + 1) from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, OverflowError) as error:
-        raise Fault("syntax", f"The front matter is no YAML: {error}", 1, 1) from None
+        raise Fault("syntax", f"The front matter is not YAML: {error}", 1, 1) from None
     if found is None:
         return {}
     if not isinstance(found, dict):
@@ -104,11 +104,11 @@ def _require_flat(text: str) -> None:
         elif getattr(event, "tag", None) is not None:
             refused = "tags are not allowed"
         elif depth > _MAX_DEPTH:
-            refused = f"more than {_MAX_DEPTH} levels"
+            refused = f"it has more than {_MAX_DEPTH} levels"
         else:
             continue
         line, column = (0, 0) if event.start_mark is None else (event.start_mark.line, event.start_mark.column)
-        raise Fault("syntax", f"The front matter may not be so: {refused}.", line + 2, column + 1)
+        raise Fault("syntax", f"The front matter cannot be used: {refused}.", line + 2, column + 1)
 
 
 def _plain(text: str, name: str, value: Any) -> Any:

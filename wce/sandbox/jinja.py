@@ -276,4 +276,4 @@ def _check_power(left: Any, right: Any) -> None:
 def check_format(text: str) -> None:
     """Raise ValueError for a width or precision in a %-format that would make a long text of a short one."""
     if _WIDE.search(text):
-        raise ValueError("a format may have no width of four or more digits, and none by *")
+        raise ValueError("a format may have no width of four or more digits, and none given by *")

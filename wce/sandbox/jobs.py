@@ -125,5 +125,5 @@ def _task(session: Session, held: Claim, item: Saved, settle: Callable[[Transact
 def _actor(session: Session, user_id: Any) -> Actor:
     row = session.one("SELECT user_id, username, role FROM _wce_users WHERE user_id IS ? AND enabled", (user_id,))
     if row is None:
-        raise WceError("forbidden", "Whoever the script acts for is disabled or has no account any more.")
+        raise WceError("forbidden", "The user that the script acts for is disabled or no longer has an account.")
     return Actor(row[0], row[1], Role(row[2]))

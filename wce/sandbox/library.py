@@ -84,7 +84,7 @@ def json_of(text: str | bytes) -> Any:
 
 
 def _no_json(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def without_nul(value: Any) -> Any:
@@ -113,7 +113,7 @@ def at(seconds: float) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError):  # by the size of the number, and an OSError would end the worker
-        raise ValueError("the date is out of range: Unix seconds are wanted") from None
+        raise ValueError("the date is out of range: give Unix seconds") from None
 
 
 def iso(seconds: float) -> str:

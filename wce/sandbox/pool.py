@@ -155,11 +155,11 @@ class Pool:
                 continue  # killed from elsewhere while it was idle, as by a kernel without memory
             except Fault as fault:
                 if fault.kind == "crash" and self._closed:
-                    raise WceError("busy", "The server stops.", retry_after=1) from fault
+                    raise WceError("busy", "The server is stopping.", retry_after=1) from fault
                 raise
             finally:
                 self._give_back(cenv, worker)
-        raise WceError("busy", "No worker stays alive.", retry_after=1)
+        raise WceError("busy", "Workers keep dying.", retry_after=1)
 
     def _take(self, cenv: str) -> Worker:
         """A warm worker of one's own, at once or in turn; raises `busy`."""
@@ -167,7 +167,7 @@ class Pool:
             self.start()
         with self._changed:
             if self._closed:
-                raise WceError("busy", "The server stops.", retry_after=1)
+                raise WceError("busy", "The server is stopping.", retry_after=1)
             # Whoever may run and waits has been given one already, so that nobody is overtaken.
             if self._idle and self._turns.begin(cenv):
                 return self._idle.pop()
@@ -185,7 +185,7 @@ class Pool:
                 if ticket.given is None and not ticket.called.is_set():
                     self._turns.leave(ticket)
         if ticket.given is None:
-            raise WceError("busy", "The server stops." if self._closed else "No worker came free in time.", retry_after=1)
+            raise WceError("busy", "The server is stopping." if self._closed else "No worker became free in time.", retry_after=1)
         return ticket.given
 
     def _give_back(self, cenv: str, worker: Worker) -> None:

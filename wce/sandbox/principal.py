@@ -55,7 +55,7 @@ class Principals:
         if found is not None:
             return found, version
         if parties.author is None:
-            raise WceError("forbidden", "The author of this script has no account any more.")
+            raise WceError("forbidden", "The author of this script no longer has an account.")
         author, caller, version = self._both(cenv, parties.author, parties.caller, version, parties.scope)
         definer = parties.run_as == DEFINER and author.role.administers
         if definer and parties.scope is not None and parties.scope.read_only:
@@ -83,7 +83,7 @@ class Principals:
             except WceError as error:
                 if error.code != "bad_token":
                     raise
-                raise WceError("forbidden", "The author of this script is disabled or has no account any more.") from error
+                raise WceError("forbidden", "The author of this script is disabled or no longer has an account.") from error
             if version == first:
                 return ours, theirs, version
         raise WceError("busy", "Permissions are being changed.", retry_after=1)

@@ -32,7 +32,7 @@ KIND: Final = "template"
 _OF_THE_PATH: Final = frozenset({"request.path", "request.params"})
 _JINJA: Final = ("{{", "{%")
 _FAILED: Final = "The page could not be made."
-_TOO_LONG: Final = "The page took longer than it may."
+_TOO_LONG: Final = "The page took longer than allowed."
 _MAX_DATA: Final = 2_000  # characters that an error shows of what the template was given
 
 

@@ -33,7 +33,7 @@ _FRAME: Final = re.compile(rf"^  {_FILE}:(\d+):(\d+): in (.*)$", re.MULTILINE)
 _LONG: Final = re.compile(rb"\d{19}")
 _UNSENDABLE: Final = "What the script returned cannot be sent: a function, a text that is not UTF-8, or a number of over 4,300 digits."
 _SIZE: Final = "text_size"  # the argument of functions that have to know of a large value how large it is
-_UNREADABLE: Final = "The script failed with a message that is not UTF-8: half of a letter stands in it."
+_UNREADABLE: Final = "The script failed with a message that is not UTF-8: it contains half of a character."
 _release: Final = ctypes.pythonapi.Py_DecRef
 _release.argtypes = [ctypes.py_object]
 _release.restype = None
@@ -189,12 +189,12 @@ class Runtime:
                 try:
                     signature.bind(*args, **kwargs)
                 except TypeError:
-                    raise Fault("runtime", f"{entry.name}{entry.signature}: called with other arguments") from None
+                    raise Fault("runtime", f"{entry.name}{entry.signature}: called with the wrong arguments") from None
                 return border.apart(function(*args, **kwargs))
             except Fault as fault:
                 self._fault = fault
             except MemoryError:
-                self._fault = Fault("memory", "The script needed more memory than it may have.")
+                self._fault = Fault("memory", "The script needed more memory than allowed.")
             except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
                 self._fault = Fault("runtime", f"{entry.name}: {said(error)}")
             raise RuntimeError("stopped")

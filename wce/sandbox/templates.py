@@ -107,7 +107,7 @@ class Renderer:
         except Fault as fault:
             raise _placed(fault, page, fault) from None
         except MemoryError:
-            raise Fault("memory", "The template needed more memory than it may have.") from None
+            raise Fault("memory", "The template needed more memory than allowed.") from None
         except _FAILURES as error:
             raise _placed(Fault("runtime", _told(error)), page, error) from None
 

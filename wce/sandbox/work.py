@@ -168,14 +168,14 @@ class Work:
         guarded = self._guarded or self._enter()
         writes = guarded.plan(sql).writes
         if writes and self._reads_only:
-            raise WceError("statement_not_allowed", "a template only reads")
+            raise WceError("statement_not_allowed", "a template can only read")
         if writes and self._transaction is None:
             guarded = self._start_writing(guarded)
         self.wrote = self.wrote or writes
         limits = self._limits(do)
         result = self._desk.queries.run_one(guarded, self._transaction, Statement(sql, params), limits, self._terms.details)
         if result.truncated and do != "query_one":
-            raise WceError("sql_error", f"the statement gives more than {limits.max_rows} rows: ask for fewer, as by LIMIT")
+            raise WceError("sql_error", f"the statement returns more than {limits.max_rows} rows: ask for fewer, for example with LIMIT")
         if self._notice is not None:
             self._notice(guarded, sql, params)
         if self._keep:

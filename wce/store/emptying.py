@@ -28,4 +28,4 @@ def require_short(folder: Folder, handle: Handle) -> None:
     schema = next(name for _, name, path in handle.execute("PRAGMA database_list").fetchall() if path)
     _, frames, done = handle.execute(f"PRAGMA {quote(schema)}.wal_checkpoint(PASSIVE)").fetchone()
     if done < frames:
-        raise WceError("busy", "Statements that read this cenv for long keep its log from being emptied.", retry_after=1)
+        raise WceError("busy", "Long-running reads of this cenv keep its log from being emptied.", retry_after=1)

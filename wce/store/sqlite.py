@@ -53,7 +53,7 @@ _BUSY: Final = ("busy", "")
 _DAMAGED: Final = ("cenv_damaged", "")
 _UNREADABLE: Final = ("internal", "The file of this cenv could not be read or written.")
 _UNWRITTEN: Final = ("disk_full", "The file of this cenv could not be written.")
-_MEMORY: Final = ("too_large", "The statement needs more memory than it may have.")
+_MEMORY: Final = ("too_large", "The statement needs more memory than allowed.")
 _MEANINGS: Final[dict[int, tuple[str, str] | None]] = {
     5: _BUSY,
     6: _BUSY,  # LOCKED

@@ -85,4 +85,4 @@ def _require_key(rule: Access, scope: Scope, method: str) -> None:
     else:
         closed = wanted == "administration" and not (scope.administration and (method in SAFE or not scope.read_only))
     if closed:
-        raise WceError("forbidden", "The scope of this API key does not reach so far.")
+        raise WceError("forbidden", "The scope of this API key does not include this.")

@@ -32,7 +32,7 @@ def replace(cenv_id: str) -> Response:
     with uploads.received(app.store.folder, app.max_import_bytes) as upload:
         uploads.require_known(upload.fields, "confirm")
         if upload.fields.get("confirm") != cenv_id:
-            raise invalid("confirm", "must be the id of this cenv: all that it holds is replaced")
+            raise invalid("confirm", "must be the id of this cenv: everything in it is replaced")
         with app.copying(cenv_id), app.store.session(cenv_id) as session:
             report = app.importer.replace(
                 session,

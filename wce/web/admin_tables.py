@@ -61,7 +61,7 @@ def load(cenv_id: str) -> Response:
 def _format(upload: uploads.Upload) -> str:
     found = _BY_ENDING.get(PurePath(upload.name).suffix.lower()) or _BY_TYPE.get(upload.mimetype)
     if found is None:
-        raise invalid("format", "must be csv, json or ndjson: the name of the file does not tell")
+        raise invalid("format", "must be csv, json or ndjson: the name of the file does not say which")
     return found
 
 

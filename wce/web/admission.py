@@ -114,7 +114,7 @@ class Admission:
                 self._files[self._ended.popleft()] -= 1
             self._files += Counter()  # without those that are back at none
             if self._files[whose] >= _MOST_FILES:
-                raise WceError("busy", f"{_MOST_FILES} files are coming in from here already.", retry_after=10)
+                raise WceError("busy", f"{_MOST_FILES} files are already being uploaded from here.", retry_after=10)
             self._files[whose] += 1
         # Only noted: this may run in the middle of anything, of the lines above, too.
         weakref.finalize(admitted, self._ended.append, whose).atexit = False

@@ -214,13 +214,13 @@ def _read(request: Request, limit_bytes: int) -> bytes:
     while len(body) < int(length):
         more = request.environ["wsgi.input"].read(int(length) - len(body))
         if not more:
-            raise WceError("malformed", "The body is shorter than it said.")
+            raise WceError("malformed", "The body is shorter than its Content-Length.")
         body += more
     return body
 
 
 def _too_large(limit_bytes: int) -> WceError:
-    return WceError("too_large", f"The body may have {limit_bytes} bytes.")
+    return WceError("too_large", f"The body may have at most {limit_bytes} bytes.")
 
 
 def validate(model: type[Model], value: dict[str, Any]) -> Model:

@@ -88,7 +88,7 @@ def shape(reply: Reply, endpoint: Endpoint, *, to_all: bool = True) -> tuple[byt
     headers = [(name, text) for name, text in reply.headers if not _withheld(name.lower(), text, to_all=to_all)]
     good = len(headers) <= _MAX_HEADERS and all(_NAME.fullmatch(name) and _VALUE.fullmatch(text) for name, text in headers)
     if not good or not 200 <= reply.status <= 599:
-        raise WceError("script_failed", "The script answered with a status or a header that is none.")
+        raise WceError("script_failed", "The script answered with an invalid status or header.")
     # Firefox takes headers out of the parts of such an answer, Set-Cookie among them, for the whole origin.
     if any(name.lower() == "content-type" and "multipart/" in text.lower() for name, text in headers):
         raise WceError("script_failed", "The script answered with a type of several parts (multipart), which may not be sent.")
@@ -105,7 +105,7 @@ def shape(reply: Reply, endpoint: Endpoint, *, to_all: bool = True) -> tuple[byt
 def _require_listed(endpoint: Endpoint) -> None:
     scope = actor().scope
     if scope is not None and scope.endpoints is not None and endpoint.path not in scope.endpoints:
-        raise WceError("forbidden", "The scope of this API key does not reach so far.")
+        raise WceError("forbidden", "The scope of this API key does not include this.")
 
 
 def _withheld(name: str, text: str, *, to_all: bool) -> bool:

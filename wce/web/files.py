@@ -22,7 +22,7 @@ def require_few(folder: Folder, cenv: str) -> None:
     """Raise `busy` while too many copies of the cenv are on their way: each is on the disk until whoever asked for it has it."""
     sent = folder.lent(cenv)
     if len(sent) >= _MOST_SENT and sum(sent) > _MOST_BYTES:
-        raise WceError("busy", f"{len(sent)} downloads of this cenv are on their way already.", retry_after=30)
+        raise WceError("busy", f"{len(sent)} downloads of this cenv are already under way.", retry_after=30)
 
 
 def attachment(path: Path, name: str, mimetype: str) -> Response:

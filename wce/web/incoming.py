@@ -65,7 +65,7 @@ class _Asked:
         if None in fields or None in files:
             raise WceError("malformed", "A part of the form has no name.")
         if any("\0" in text for name, item in files.items(multi=True) for text in (name, item.filename or "", item.mimetype)):
-            raise WceError("malformed", "A NUL character stands in the request (files).")
+            raise WceError("malformed", "There is a NUL character in the request (files).")
         return fields, files
 
 
@@ -143,4 +143,4 @@ def _refuse_nul(found: Mapping[str, Any], places: Iterable[str]) -> None:
         value = found.get(place, "")
         texts = [value] if isinstance(value, str) else [*value, *value.values()]
         if any("\0" in text for text in texts):
-            raise WceError("malformed", f"A NUL character stands in the request ({place}).")
+            raise WceError("malformed", f"There is a NUL character in the request ({place}).")

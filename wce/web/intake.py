@@ -90,9 +90,9 @@ class Intakes:
             now = time.monotonic()
             for intake in list(self._open):
                 if now - intake.begun > self._patience.request_seconds or now - intake.since > self._patience.idle_seconds:
-                    intake.give_up(WceError("malformed", "The body did not come in time."))
+                    intake.give_up(WceError("malformed", "The body did not arrive in time."))
                 elif self._stopping and now - intake.begun > _LAST_SECONDS:
-                    intake.give_up(WceError("busy", "The server stops.", retry_after=1))
+                    intake.give_up(WceError("busy", "The server is stopping.", retry_after=1))
 
 
 class _Intake:
@@ -213,11 +213,11 @@ def _announced(environ: WSGIEnvironment) -> int | None:
 
 
 def _broken() -> WceError:
-    return WceError("malformed", "The body ended before it was whole.")
+    return WceError("malformed", "The body ended before it was complete.")
 
 
 def _too_large(most_bytes: int) -> WceError:
-    return WceError("too_large", f"The body may have {most_bytes} bytes.")
+    return WceError("too_large", f"The body may have at most {most_bytes} bytes.")
 
 
 class _Names:

@@ -49,7 +49,7 @@ def metrics() -> Response:
         if not hmac.compare_digest(sent.encode(), f"Bearer {app.settings.metrics_token}".encode()):
             raise WceError("bad_token", "Send the metrics token as Authorization: Bearer.")
     elif not _from_this_machine():
-        raise WceError("forbidden", "Without WCE_METRICS_TOKEN, figures go to this machine only.")
+        raise WceError("forbidden", "Without WCE_METRICS_TOKEN, only this machine gets the metrics.")
     return Response(app.metrics.text(), content_type=CONTENT_TYPE)
 
 

@@ -57,7 +57,7 @@ def query(cenv_id: str) -> Response:
 @bp.delete("/query/<query_id>")
 @access("user")
 def cancel(cenv_id: str, query_id: str) -> Response:
-    """Stop a statement of one's own that was sent with this X-Query-ID to this process."""
+    """Stop a statement of your own that was sent with this X-Query-ID to this process."""
     return responses.json({"cancelled": services().queries.running.cancel(cenv_id, who().actor.user_id, query_id)})
 
 
@@ -151,7 +151,7 @@ def _once(form: str, encode: Encode) -> Once | None:
     if not _KEY.fullmatch(key):
         raise invalid("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
     if form == XLSX:
-        raise invalid("Idempotency-Key", "goes with JSON, CSV and NDJSON only: a first answer is kept as text")
+        raise invalid("Idempotency-Key", "works only with JSON, CSV and NDJSON, because the first answer is kept as text")
     scope = who().actor.scope
     power = "" if scope is None else json.dumps(keys.plain(scope))  # what one key was told, another one may not be told again
     digest = hashlib.sha256(f"{current.request().path}\n{form}{power}\n".encode() + bodies.raw(bodies.JSON_BYTES))

@@ -98,7 +98,7 @@ def _body(tried: script_bodies.TriedRequest) -> tuple[bytes, str]:
     """The body and the type that it has of itself."""
     given = tried.model_fields_set & {"body", "body_base64", "json_", "form"}
     if len(given) > 1:
-        raise invalid("request", "may have one of body, body_base64, json and form")
+        raise invalid("request", "may have only one of body, body_base64, json and form")
     if "json_" in given:
         return _json(tried.json_), responses.JSON
     if tried.form is not None:

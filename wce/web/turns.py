@@ -61,7 +61,7 @@ class _Errand:
 
     def cancel(self) -> None:
         """The server stops before the request has begun."""
-        self._refuse("busy", 503, "The server stops.", ("Retry-After", "1"))
+        self._refuse("busy", 503, "The server is stopping.", ("Retry-After", "1"))
         self._forget()
 
     def _forget(self) -> None:

@@ -43,7 +43,7 @@ def require_known(fields: Iterable[str], *known: str) -> None:
     """Raise `validation` for a field that the form does not have: a misspelt name is never ignored."""
     for name in fields:
         if name not in known:
-            raise invalid(name, f"is no field of this form, which has {' and '.join(known)} beside the file")
+            raise invalid(name, f"is not a field of this form, which has {' and '.join(known)} besides the file")
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def received(folder: Folder, limit_bytes: int) -> Iterator[Upload]:
             stream = get_input_stream(request.environ, max_content_length=limit_bytes + FORM_BYTES)
             _, fields, files = parser.parse(stream, MULTIPART, request.content_length, request.mimetype_params)
         except RequestEntityTooLarge as error:
-            raise WceError("too_large", f"The file may have {limit_bytes} bytes.") from error
+            raise WceError("too_large", f"The file may have at most {limit_bytes} bytes.") from error
         except ValueError as error:
             raise WceError(
                 "malformed", "The form could not be read: send multipart/form-data, with its boundary in Content-Type and to its end."

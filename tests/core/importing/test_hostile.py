@@ -521,7 +521,7 @@ def test_a_log_whose_chain_is_broken_begins_anew(bench: Bench, cenv_file: Make) 
     cenv, report = bench.take(cenv_file("UPDATE _wce_audit_log SET username = 'somebody else';"))
 
     assert bench.ask(cenv, "SELECT action FROM _wce_audit_log") == [("cenv.import",)]
-    assert "begins anew" in report.notes[0]
+    assert "starts anew" in report.notes[0]
 
 
 def test_numbers_beyond_reason_are_not_taken_over(bench: Bench, cenv_file: Make) -> None:

@@ -66,11 +66,11 @@ def test_an_array_of_any_length_is_read_in_pieces(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        ('[{"a": 1}]\n[{"a": 2}]', 2, "behind the end"),
+        ('[{"a": 1}]\n[{"a": 2}]', 2, "after the end"),
         ('[{"a": 1}\n {"a": 2}]', 2, "comma"),
-        ('[{"a": 1},,{"a": 2}]', 1, "no JSON"),
-        ('[{"a": 1},]', 1, "no JSON"),
-        ('[,{"a": 1}]', 1, "no JSON"),
+        ('[{"a": 1},,{"a": 2}]', 1, "not JSON"),
+        ('[{"a": 1},]', 1, "not JSON"),
+        ('[,{"a": 1}]', 1, "not JSON"),
         ('[{"a": 1}', 1, "does not end"),
         ('[{"a": 1},\n', 2, "does not end"),
         ("", 1, "must be an array"),

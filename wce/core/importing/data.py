@@ -75,7 +75,7 @@ class Data:
         there = [row for row in self.builder.link.ask(f"PRAGMA table_xinfo({quote(name)})") if row[6] == 0]
         columns = tuple(row[1] for row in there)
         if columns != self.foreign.columns(name):
-            raise bad(f"The columns of {name} are not those that its text says.")
+            raise bad(f"The columns of {name} are not those of its definition.")
         taken = {fold(row[1]) for row in self.builder.link.ask(f"PRAGMA table_xinfo({quote(name)})")}
         rowid = next((word for word in _ROWIDS if word not in taken), None)
         names = [*([rowid] if rowid and self._has(name, rowid) else []), *map(quote, columns)]
@@ -125,16 +125,16 @@ class Data:
             elif used.sources:
                 self.builder.run(f"INSERT INTO {quote(item.name)} ({quote(item.name)}) VALUES ('rebuild')")
             else:
-                self.report.note(f"{item.name} keeps no text of its own, so it is empty now")
+                self.report.note(f"{item.name} keeps no text of its own, so it is now empty")
         elif used is not None and used.name != "fts5vocab":
-            self.report.note(f"{item.name}: what a table of {used.name} holds is not taken over, it is empty now")
+            self.report.note(f"{item.name}: the content of {used.name} tables is not taken over, so it is now empty")
         self.report.count("virtual")
 
     def _copy_text(self, name: str, content: str) -> None:
         columns = [row[1] for row in self.builder.link.ask(f"PRAGMA table_xinfo({quote(name)})") if row[6] == 0]
         kept = self.foreign.columns(content)
         if kept[:1] != ("id",) or len(kept) != len(columns) + 1:
-            self.report.note(f"{name}: its text could not be read, it is empty now")
+            self.report.note(f"{name}: its text could not be read, so it is now empty")
             return
         into = f"INSERT INTO {quote(name)} (rowid, {', '.join(map(quote, columns))}) VALUES ({', '.join('?' * len(kept))})"
         self.report.tables[name] = self.pour(name, into, f"SELECT {', '.join(map(quote, kept))} FROM {quote(content)}")

@@ -53,7 +53,7 @@ def read_header(path: Path, *, max_bytes: int, newest_schema: int) -> Header:
     if is_cenv and schema > newest_schema:
         raise WceError("newer_schema", f"The file has schema {schema}, this server knows {newest_schema}.")
     if is_cenv and schema < 1:
-        raise bad("It says that it is a cenv, and has none of its tables.")
+        raise bad("It says that it is a cenv, but has none of its tables.")
     return Header(facts.st_size, page_size, is_cenv, schema if is_cenv else 0)
 
 
@@ -67,7 +67,7 @@ def _pages(head: bytes, size: int) -> tuple[int, int]:
     (said,) = struct.unpack(">H", head[16:18])
     page_size = 65_536 if said == 1 else said
     if not 512 <= page_size <= 65_536 or page_size & (page_size - 1):
-        raise bad("Its page size is none that SQLite has.")
+        raise bad("Its page size is not one that SQLite has.")
     pages = _number(head, 28)
     if pages * page_size > size:
         raise bad("It is shorter than its header says.")

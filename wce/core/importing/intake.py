@@ -64,7 +64,7 @@ class Importer:
             with replacing() as (kept, holder):
                 require_owner(session, actor)
                 if _present_owner(session) != owner:  # whose password would be the old one again
-                    raise WceError("forbidden", "The owner's name, password or address has changed meanwhile: import the file again.")
+                    raise WceError("forbidden", "The owner's name, password or address has changed in the meantime: import the file again.")
                 self._record(draft, actor, report.brief() | {"kept": kept})
                 put_in_place(self.store, session, holder, draft.path)
         return report

@@ -71,7 +71,7 @@ class System:
         if len(owners) > 1:
             raise bad("It has more than one owner.")
         if not owners and owner is None:
-            raise bad("It has no owner: give username and password of one.")
+            raise bad("It has no owner: give the username and password of one.")
         for row in rows:
             self.users[row["user_id"]] = Role(row["role"]).administers and bool(row["enabled"])
         for row in rows:
@@ -139,7 +139,7 @@ class System:
         if part is parts.POLICIES and not (isinstance(broken, WceError) and broken.code in ("no_such_table", "not_found")):
             raise bad(f"A policy on {told} does not work here: {detail}") from broken
         if part is parts.FACTORS:
-            raise bad(f"A second factor is none: {detail}") from broken
+            raise bad(f"A second factor is not valid: {detail}") from broken
         self.report.drop(part.table.removeprefix("_wce_"), told, detail)
 
     def _with_users(self, part: Part, row: Row) -> Row:
@@ -219,14 +219,14 @@ class System:
         """The mark stands only where its maker may give away his own rights."""
         if row["run_as"] != DEFINER or self.users.get(row["modified_by"] or 0):
             return row
-        self.report.note(f"{printable(row.get('name') or row.get('path'))}: runs as its caller now, for its author is no administrator")
+        self.report.note(f"{printable(row.get('name') or row.get('path'))}: now runs as its caller, as its author is not an administrator")
         return row | {"run_as": CALLER}
 
     def _trigger(self, row: Row) -> Row:
         if fold(row["name"]) not in self.builder.catalogue.triggers:
             raise ValueError("there is no such trigger")
         if row["definer"] and not self.users.get(row["created_by"] or 0):
-            raise ValueError("its definer is no administrator")
+            raise ValueError("its definer is not an administrator")
         return row
 
     def _take_log(self) -> None:
@@ -236,10 +236,10 @@ class System:
                 found = audit.verify(self.foreign)
         except (WceError, Undecodable, ValueError, TypeError) as error:
             self.builder.in_time()
-            self.report.note(f"the audit log could not be read and begins anew ({printable(error)})")
+            self.report.note(f"the audit log could not be read and starts anew ({printable(error)})")
             return
         if not found.ok:
-            self.report.note(f"the chain of the audit log is broken at {found.first_bad_id or 'its end'}, so it begins anew")
+            self.report.note(f"the chain of the audit log is broken at {found.first_bad_id or 'its end'}, so it starts anew")
             return
         try:
             with self.builder.undoing():
@@ -247,7 +247,7 @@ class System:
                     self._take_all(part)
                 self.builder.run("UPDATE _wce_state SET audit_hash = ?", self._end())
         except ValueError as error:
-            self.report.note(f"the audit log has an entry that is none ({error}), so it begins anew")
+            self.report.note(f"the audit log has an invalid entry ({error}), so it starts anew")
 
     def _take_all(self, part: Part) -> None:
         columns = list(part.columns)

@@ -76,7 +76,7 @@ class Sheet:
             if not column.name or len(column.name) > _MAX_NAME or not column.name.isprintable():
                 found.append(Fault(1, f"column {place} must have a name of 1 to {_MAX_NAME} printable characters"))
             elif fold(column.name) in seen:
-                found.append(Fault(1, f"column {place}: the name {column.name} is there already"))
+                found.append(Fault(1, f"column {place}: the name {column.name} is already used"))
             seen.add(fold(column.name))
         return found[:MAX_FAULTS]
 

@@ -47,7 +47,7 @@ def records(path: Path, form: str) -> Records:
                 line = item.line
                 yield item
     except UnicodeDecodeError:
-        yield Fault(line, "the file is not UTF-8, here or soon after: Excel saves it so as CSV UTF-8")
+        yield Fault(line, "the file is not UTF-8, here or soon after: in Excel, save it as CSV UTF-8")
 
 
 def _delimited(file: IO[str]) -> Records:
@@ -93,7 +93,7 @@ class _Measure:
         while text := self._file.readline(MAX_RECORD + 1):
             self.taken += len(text)
             if self.taken > MAX_RECORD:
-                raise csv.Error(f"a row may have {MAX_RECORD} characters")
+                raise csv.Error(f"a row may have at most {MAX_RECORD} characters")
             yield text
 
 
@@ -102,20 +102,20 @@ def _lines(file: IO[str]) -> Records:
     while text := file.readline(MAX_RECORD + 1):
         line += 1
         if len(text) > MAX_RECORD:
-            yield Fault(line, f"a row may have {MAX_RECORD} characters")
+            yield Fault(line, f"a row may have at most {MAX_RECORD} characters")
             return
         if text.strip():
             try:
                 yield _object(line, _DECODER.decode(text))
             except (ValueError, RecursionError):
-                yield Fault(line, "this is no JSON")
+                yield Fault(line, "this is not JSON")
 
 
 def _array(file: IO[str]) -> Records:
     """The elements of one array, without ever holding more than one of them and a piece of the file."""
     window = _Window(file)
     if window.peek() != "[":
-        yield Fault(window.line, "JSON must be an array of objects; a file with one object a line is ndjson")
+        yield Fault(window.line, "JSON must be an array of objects; a file with one object per line is ndjson")
         return
     window.skip()
     between = ""
@@ -124,7 +124,7 @@ def _array(file: IO[str]) -> Records:
             window.skip()
             following = window.peek()
         elif between and following:
-            yield Fault(window.line, "a comma must stand between two rows")
+            yield Fault(window.line, "there must be a comma between two rows")
             return
         if not following:
             yield Fault(window.line, "the array does not end")
@@ -133,12 +133,12 @@ def _array(file: IO[str]) -> Records:
         try:
             value = window.value()
         except (ValueError, RecursionError):
-            yield Fault(line, f"this is no JSON, or a row with more than {MAX_RECORD} characters")
+            yield Fault(line, f"this is not JSON, or is a row with more than {MAX_RECORD} characters")
             return
         yield _object(line, value)
     window.skip()
     if window.peek():
-        yield Fault(window.line, "something stands behind the end of the array: a file is one array")
+        yield Fault(window.line, "something comes after the end of the array: a file is one array")
 
 
 class _Window:
@@ -188,13 +188,13 @@ def _object(line: int, value: Any) -> Record | Fault:
     if not isinstance(value, dict):
         return Fault(line, "each row must be an object")
     if _deeper(value, MAX_DEPTH):
-        return Fault(line, f"a row may be nested {MAX_DEPTH} deep")
+        return Fault(line, f"a row may be nested at most {MAX_DEPTH} deep")
     if (name := _repeated(value)) is not None:
         return Fault(line, f"the row has {name!r} twice")
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return Fault(line, "half of a surrogate pair is no text")
+        return Fault(line, "half of a surrogate pair is not text")
     return Record(line, value)
 
 

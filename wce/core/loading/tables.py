@@ -53,7 +53,7 @@ def fitted(sheet: Sheet, catalogue: Catalogue, table: str, *, create: bool) -> S
     there = catalogue.tables.get(fold(table))
     if create:
         if there is not None or fold(table) in catalogue.views:
-            raise WceError("name_taken", f"There is a table or view {table} already.")
+            raise WceError("name_taken", f"There is already a table or view {table}.")
         return sheet
     if there is None:
         raise WceError("no_such_table", f"no such table: {table}")
