@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 
 import pytest
 
@@ -46,6 +47,14 @@ def test_a_turn_is_passed_on_when_it_is_over_and_not_before(passed: list[None], 
     turn = lane.Turn()
     turn.pass_on()
     turn.pass_on()
+    assert passed == [None, None]
+
+
+def test_a_deadline_passes_turns_on_until_it_is_late(passed: list[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "TURN_SECONDS", 0.0)
+
+    assert not lane.until(time.monotonic() + 3600)()
+    assert lane.until(time.monotonic() - 1)()
     assert passed == [None, None]
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+OPS: Final = 10_000  # of SQLite's machine between two calls of `until`: half a millisecond at most as a rule
 TURN_SECONDS: Final = 0.001
 # `os.sched_yield` would keep the interpreter meanwhile.
 _give_way: Final = ctypes.CDLL(None).sched_yield
@@ -46,3 +47,14 @@ class Turn:
         if time.monotonic() >= self._ends:
             _give_way()
             self._ends = time.monotonic() + TURN_SECONDS
+
+
+def until(deadline: float) -> Callable[[], bool]:
+    """For SQLite's progress handler: passes the turn on, and says when it is late by `time.monotonic`, which ends the statement."""
+    turn = Turn()
+
+    def late() -> bool:
+        turn.pass_on()
+        return time.monotonic() > deadline
+
+    return late

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from tests.web.callers import PASSWORD, Caller, Clock, sign_in
+from wce import lane
 from wce.core import backups
 from wce.core.operator import OPERATOR
 from wce.web import files
@@ -143,7 +144,7 @@ def test_no_check_of_a_table_runs_when_a_backup_is_looked_at(notes: Caller, app:
 
 def test_a_look_at_a_backup_has_an_end(notes: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backups, "_CHECK_SECONDS", -1_000.0)
-    monkeypatch.setattr(backups, "_OPS", 1)
+    monkeypatch.setattr(lane, "OPS", 1)
 
     refused = notes.post("/admin/backups")
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
+from wce import lane
 from wce.core import audit, labels
 from wce.core.digests import sha256
 from wce.core.exports import require_owner
@@ -31,7 +32,6 @@ _DATA, _FACTS = ".sqlite3", ".json"
 MAX_KEPT: Final = 100  # of a cenv, besides those that the clock or the operator has made: each may take as much room as the cenv
 _CHECK_SECONDS: Final = 30.0  # to look through a backup, and a second more for each so many bytes
 _CHECKED_PER_SECOND: Final = 4_000_000  # a tenth of what a slow disk gives
-_OPS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ def _facts(path: Path, backup_id: str, kind: str, at: int, username: str) -> Bac
 def _require_whole(connection: Connection, size: int) -> None:
     """CHECKs are left out, and what generated columns take is bounded: whoever wrote them chose how long that is."""
     deadline = time.monotonic() + _CHECK_SECONDS + size / _CHECKED_PER_SECOND
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, _OPS)
+    connection.set_progress_handler(lane.until(deadline), lane.OPS)
     try:
         connection.execute("PRAGMA ignore_check_constraints=ON")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()

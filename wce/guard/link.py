@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from wce import lane
 from wce.errors import WceError
 from wce.guard.actions import DENY, OK
 from wce.guard.params import MAX_NUMBER
 from wce.guard.principal import Secrets
 from wce.guard.vetting import Event
-from wce.lane import Turn
 from wce.model import Params
 from wce.store.cursors import Cursors
 from wce.store.sqlite import Connection, Cursor, fold, sqlite3
 from wce.store.walindex import WalIndex
 
-_OPS: Final = 10_000  # of SQLite's machine, less than half a millisecond as a rule, between two looks at the clock
 T = TypeVar("T")
 Explain = Callable[["Link", Exception], WceError | None]
 
@@ -48,7 +46,7 @@ class Link:
         self.judge: Judge | None = None
         self.foreign: Collection[str] = ()
         self.deadline: float | None = None
-        self._turn: tuple[float, Turn] | None = None  # of the statement with that deadline
+        self._late = (0.0, lane.until(0.0))  # of the statement with that deadline
         self.numbers = itertools.count(1)  # of plans
         self.prepared = 0
         self.mark = f"/*{hidden.own}*/"
@@ -59,7 +57,7 @@ class Link:
         # The first use declares these virtual tables, which looks like a write to the catalogue.
         connection.execute(self.mark + "SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
         connection.set_authorizer(self._authorize)
-        connection.set_progress_handler(self._go_on, _OPS)
+        connection.set_progress_handler(self._is_late, lane.OPS)
 
     @property
     def in_transaction(self) -> bool:
@@ -131,14 +129,13 @@ class Link:
             return OK
         return self.judge.authorize(action, first, second, database, context) if self.judge is not None else DENY
 
-    def _go_on(self) -> bool:
-        """Called while a statement runs; True ends it. As a rule the watchdog's interrupt has come first."""
+    def _is_late(self) -> bool:
+        """Called while a statement runs; as a rule the watchdog's interrupt has come first."""
         if self.deadline is None:
             return False
-        if self._turn is None or self._turn[0] != self.deadline:
-            self._turn = self.deadline, Turn()
-        self._turn[1].pass_on()
-        return time.monotonic() > self.deadline
+        if self._late[0] != self.deadline:
+            self._late = self.deadline, lane.until(self.deadline)
+        return self._late[1]()
 
     def _refuse_row(self, _: object) -> None:
         """The function that a guard calls for a row that may not be changed."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from wce import lane
 from wce.core.importing.header import Header, bad
 from wce.errors import WceError
 from wce.guard import actions
@@ -27,7 +28,6 @@ from wce.store.sqlite import Cursor, connect, fold, primary, quote, sqlite3
 
 MAX_OBJECTS: Final = 2_000
 _MAX_CHECKED: Final = 2 * MAX_OBJECTS
-_OPS: Final = 10_000
 _PRAGMAS: Final = frozenset({"integrity_check", "quick_check", "table_xinfo"})
 _MAX_SHOWN: Final = 200
 
@@ -52,7 +52,7 @@ class Foreign:
         with _told(deadline):
             self.connection = connect(path, mode="ro", immutable=True, cached_statements=16)
         restrain(self.connection, VALUE_BYTES)
-        self.connection.set_progress_handler(lambda: time.monotonic() > deadline, _OPS)
+        self.connection.set_progress_handler(lane.until(deadline), lane.OPS)
         self.connection.set_authorizer(self._authorize)
 
     def __enter__(self) -> Foreign:
