@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from wce import values
-from wce.lane import Turn
 from wce.model import Value
 
 # A spreadsheet runs a cell that starts with one of these (CWE-1236); the last four are wide forms of the first, which some take for them.
@@ -25,13 +24,11 @@ def some(columns: int) -> int:
 
 def drain(found: list[tuple[Value, ...]], count: int) -> Iterator[list[tuple[Value, ...]]]:
     """The rows in pieces of `count`, each taken out of the list: to let go of 100,000 values at once takes as long as to read them."""
-    turn = Turn()
     for start in range(0, len(found), count):
         taken = found[start : start + count]
         found[start : start + count] = [()] * len(taken)
         yield taken
         taken.clear()
-        turn.pass_on()
 
 
 def objects(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> list[dict[str, Value]]:
