@@ -308,7 +308,7 @@ def test_rows_that_come_late_do_not_take_the_place_of_newer_ones(open_page: Open
 @pytest.mark.parametrize("name", ["..", "/left", "right/"])
 def test_addresses_that_name_no_table_and_tables_that_have_no_address(open_page: Open, place: Place, name: str) -> None:
     page = open_page("/data/%zz")
-    expect(page.locator("#grid")).to_contain_text("Nothing is called %zz here")
+    expect(page.locator("#grid")).to_contain_text("There is no table called %zz here")
     place.made("/query", {"sql": f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY)'})
 
     page.get_by_label("Breadcrumb").get_by_role("link", name="Data").click()
