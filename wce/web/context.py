@@ -226,11 +226,8 @@ def _with_principal(incoming: Request, context: Context, cenv_id: str, app: Serv
 
 
 def _may_exceed(endpoint: str, actor: Actor) -> bool:
-    """Whether no limit of the cenv's refuses this: whoever may raise one has to get there, also where somebody has set it to nearly none.
-
-    Signing in has a limit of the server's own.
-    """
-    return endpoint == "auth.login" or (endpoint.startswith("admin_config.") and actor.role.administers)
+    """Whether no limit of the cenv's refuses this: whoever may raise one gets there, also where somebody has set it to nearly none."""
+    return endpoint.startswith("admin_config.") and actor.role.administers
 
 
 def _room(incoming: Request, config: CenvSettings) -> tuple[int, int]:
