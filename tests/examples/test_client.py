@@ -123,6 +123,16 @@ def test_a_call_that_may_have_happened_is_not_repeated(script: Script, client: C
     assert len(script.requests) == 1
 
 
+@pytest.mark.parametrize("status", [301, 303, 307])
+def test_being_sent_elsewhere_is_no_success(script: Script, client: Client, status: int) -> None:
+    script.answers = [(status, {"Location": "https://notes.example/cenv/query"}, b"")]
+
+    with pytest.raises(ApiError, match=r"another address: https://notes\.example") as caught:
+        client.query("INSERT INTO notes VALUES (1)")
+
+    assert caught.value.problem["location"] == "https://notes.example/cenv/query"
+
+
 def test_a_refusal_carries_status_code_and_reason(script: Script, client: Client, waits: Waits) -> None:
     script.answers = [(403, {}, json.dumps({"code": "forbidden", "detail": "no"}).encode())]
 

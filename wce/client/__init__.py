@@ -129,7 +129,7 @@ class Client:
                     raise
                 time.sleep(min(0.1 * 2**attempt, 5))
                 continue
-            if status < 400:
+            if status < 300:
                 return answer
             if status not in (429, 503) or last:
                 raise ApiError(status, answer)
@@ -148,6 +148,9 @@ class Client:
             answer = json.loads(data) if data else {}
         except ValueError:
             answer = {"detail": data[:200].decode(errors="replace")}
+        if 300 <= response.status < 400:  # not followed: a write may be lost on the way, and the token is for this server only
+            place = response.getheader("Location", "")
+            answer = {"detail": f"The server points to another address: {place}", "location": place}
         return response.status, float(wait) if wait.isdigit() else 1.0, answer
 
 
