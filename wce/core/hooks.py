@@ -12,7 +12,7 @@ from wce.core.authoring import CALLER, RUN_AS, Check, Shelf, check_name, check_s
 from wce.core.roles import require_administrator
 from wce.core.tables import find_object
 from wce.errors import invalid
-from wce.guard.catalogue import OWN, Catalogue
+from wce.guard.catalogue import OWN, SCHEMA, Catalogue
 from wce.log import LOGGER
 from wce.model import Actor
 from wce.store.session import Session
@@ -139,7 +139,8 @@ class HookQueue:
 
     def _enabled(self, transaction: Transaction) -> tuple[tuple[int, str], ...]:
         """Id and folded table of each hook."""
-        if SHELF.table in transaction.tables:  # its own change may yet be undone, and its counter be given again
+        # Its own change, be it that a table has another name, may yet be undone, and its counter be given again.
+        if SHELF.table in transaction.tables or SCHEMA in transaction.tables:
             return _read_enabled(transaction)
         return self._cached.get_or((transaction.cenv, transaction.endpoints), lambda: _read_enabled(transaction))
 
