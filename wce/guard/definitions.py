@@ -112,7 +112,8 @@ def module(sql: str) -> Module | None:
         return Module(name, names_in(arguments))
     sources = set()
     for index, token in enumerate(arguments[:-1]):
-        if token.name == "content" and arguments[index + 1].keyword == "=":
+        # FTS5 takes every beginning of the word for it.
+        if token.name and "content".startswith(token.name) and arguments[index + 1].keyword == "=":
             value = arguments[index + 2] if index + 2 < len(arguments) else None
             if value is None or value.name is None:
                 return None
