@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.web.callers import Caller, Clock, sign_in
+from tests.web.test_pages import publish
 
 DAY = 86_400
 
@@ -44,3 +45,17 @@ def test_a_session_from_the_future_ends_when_it_said(owner: Caller, clock: Clock
     clock.seconds += 11 * DAY
 
     assert early.get("/me").json["code"] == "bad_token"
+
+
+def test_a_page_that_is_made_after_the_clock_was_set_back_is_not_taken_for_the_one_before(
+    owner: Caller, visitor: Caller, clock: Clock
+) -> None:
+    made = publish(owner, "index", "one", syntax="html")
+    changed = [visitor.get("/pages/") for _ in range(2)][1].headers["Last-Modified"]
+
+    clock.seconds -= 3600
+    owner.put(f"/admin/templates/{made['id']}", {"content": "two"})
+    visitor.get("/pages/")
+    clock.seconds += 2 * 3600
+
+    assert visitor.get("/pages/", headers={"If-Modified-Since": changed}).text == "two"

@@ -28,6 +28,7 @@ def test_gzip_is_for_who_says_so(sent: str, taken: bool) -> None:
         ({"HTTP_IF_NONE_MATCH": '"other"'}, False),
         ({"HTTP_IF_MODIFIED_SINCE": SENT}, True),
         ({"HTTP_IF_MODIFIED_SINCE": "Tue, 14 Nov 2023 22:13:19 GMT"}, False),
+        ({"HTTP_IF_MODIFIED_SINCE": "Tue, 14 Nov 2023 22:13:21 GMT"}, False),
         ({"HTTP_IF_MODIFIED_SINCE": "Fri, 14 Nov 2053 22:13:20 GMT"}, False),
         ({"HTTP_IF_MODIFIED_SINCE": "yesterday"}, False),
         ({"HTTP_IF_NONE_MATCH": '"other"', "HTTP_IF_MODIFIED_SINCE": SENT}, False),

@@ -30,7 +30,10 @@ def _takes_gzip(sent: str) -> bool:
 
 
 def fresh(environ: Mapping[str, Any], etag: str, changed_at: int, now: float) -> bool:
-    """Whether what the client has is what it would get (RFC 9110, 13.1.2 and 13.1.3)."""
+    """Whether what the client has is what it would get (RFC 9110, 13.1.2 and 13.1.3).
+
+    By the very time that it was told, and not by a later one: where a clock was set back, what came after has an earlier time.
+    """
     held = environ.get("HTTP_IF_NONE_MATCH")
     if held is not None:
         return bool(held.strip() == "*" or etag in {_bare(part) for part in held.split(",")})
@@ -41,7 +44,7 @@ def fresh(environ: Mapping[str, Any], etag: str, changed_at: int, now: float) ->
         at = parsedate_to_datetime(since).timestamp()
     except (ValueError, TypeError, OverflowError):
         return False
-    return changed_at <= at <= now
+    return at == changed_at <= now
 
 
 def unchanged(environ: Mapping[str, Any], headers: Headers | tuple[tuple[str, str], ...]) -> Headers | None:
