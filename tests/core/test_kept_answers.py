@@ -160,6 +160,18 @@ def test_what_is_read_while_an_old_cursor_is_held_is_not_kept(shop):
     assert shop.rows(shop.bob, READ) == [(1, "won")]
 
 
+def test_a_plan_of_a_schema_that_was_undone_is_gone_with_it(shop):
+    owner, sql = shop.world.owner, "SELECT n FROM told"
+    shop.world.sql("CREATE VIEW told AS SELECT changes() AS n")
+    shop.world.sql("CREATE TABLE links (song INTEGER REFERENCES songs (id) DEFERRABLE INITIALLY DEFERRED)")
+    shop.rows(owner, READ)
+
+    with pytest.raises(WceError, match="FOREIGN KEY"):
+        shop.run(owner, "DROP VIEW told", "CREATE TABLE told (n)", sql, "INSERT INTO links VALUES (404)")
+
+    assert shop.rows(owner, sql) == [(0,)]
+
+
 @pytest.mark.parametrize("sql", ["SELECT id FROM songs -- " + "x" * 1_000, "SELECT zeroblob(40000)"])
 def test_long_questions_and_large_answers_are_not_kept(shop, sql):
     assert runs(shop, shop.bob, sql)

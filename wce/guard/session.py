@@ -178,8 +178,8 @@ class GuardedSession:
         """It has ended, one way or the other."""
         if self._unsure:
             # A rollback brings the old schema back under its old number, and somebody else may then take the new number.
-            self._version = -1
-            self._unsure = False
+            self._version, self._unsure = -1, False
+            self.plans.clear()
 
     def undone(self) -> None:
         """Something was rolled back, or may have been."""
