@@ -77,6 +77,10 @@ class Actor:
 HOUSEKEEPER: Final = Actor(PUBLIC_ID, "", Role.PUBLIC)  # on whose behalf the server keeps queues, logs and pages
 
 
+# By so many, as no request lasts, the counters go on where all that a cenv holds is replaced: then its ids are other people's.
+JUMP: Final = 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """The version counters of a cenv, read with every request; a cache is right while its counter is unchanged."""

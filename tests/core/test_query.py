@@ -10,6 +10,7 @@ from wce.core import audit
 from wce.core.once import Once
 from wce.core.permissions import GrantsCache
 from wce.core.query import Queries, Statement
+from wce.core.replacing import COUNTERS, move_on
 from wce.core.settings import CenvSettings
 from wce.core.users import UserChanges, update_user
 from wce.errors import WceError
@@ -393,3 +394,21 @@ def test_nobody_else_does(shop):
     for actor, user_id, code in [(shop.alice, shop.bob.user_id, "forbidden"), (shop.world.owner, 99, "not_found")]:
         asked = (shop.world.cenv, shop.who(actor), shop.world.config, Statement("SELECT 1"))
         assert refused(shop.queries.explain, *asked, as_user=user_id).code == code
+
+
+# All of a cenv replaced
+
+
+@pytest.mark.parametrize("seen", [False, True])
+@pytest.mark.parametrize("sql", ["SELECT id FROM songs", "DELETE FROM songs"])
+def test_who_came_before_everything_was_replaced_is_nobody_in_what_came_after(shop, sql, seen):
+    """The ids of a backup or an import are those of its own people, and what Alice sent waits in line while that is put in place."""
+    if seen:
+        shop.run(shop.alice, "SELECT title FROM songs")
+    who = shop.who(shop.alice)
+    shop.world.sql("UPDATE _wce_users SET username = 'carol', role = 'admin' WHERE username = 'alice'")
+    move_on(shop.world.session.connection, [0] * len(COUNTERS))
+
+    assert refused(shop.run, shop.alice, sql, who=who).code == "busy"
+    assert titles(shop) == ["one", "two", "three"]
+    assert len(shop.rows(shop.bob, "SELECT id FROM songs")) == 3  # who comes now

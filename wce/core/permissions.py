@@ -14,6 +14,7 @@ from wce.core.roles import current
 from wce.core.tables import EVERYTHING, find_object
 from wce.errors import WceError, invalid
 from wce.guard.catalogue import Catalogue
+from wce.guard.glances import require_same_people
 from wce.model import PUBLIC_ID, Actor, AuditEntry, Grants, Rights, Role, RowPolicy, Scope, Value
 from wce.store.session import Session
 from wce.store.sqlite import fold
@@ -185,6 +186,7 @@ class GrantsCache:
         if scope is not None:
             return self._narrowed(session, user_id, version, scope)
         grants, newer = grants_of(session, user_id)
+        require_same_people(version, newer)
         return self._cached.put((session.cenv, user_id, newer, None), grants), newer
 
     def _narrowed(self, session: Session, user_id: int, version: int, scope: Scope) -> tuple[Grants, int]:

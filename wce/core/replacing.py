@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from wce.core.jobs import TABLE
-from wce.model import HOUSEKEEPER, Commit
+from wce.model import HOUSEKEEPER, JUMP, Commit
 from wce.store.copies import overwrite
 from wce.store.session import Session
 from wce.store.sqlite import Connection
 from wce.store.store import Store
 
-JUMP: Final = 1_000
 _FACTORS: Final = "SELECT user_id, totp_secret FROM _wce_second_factors WHERE totp_secret IS NOT NULL"
 COUNTERS: Final = ("grants", "settings", "endpoints", "templates", "commits", "people")
 

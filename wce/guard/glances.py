@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wce.errors import WceError
 from wce.guard.kept import Part
 from wce.guard.plan import Plan
-from wce.model import Limits, Params, Result
+from wce.model import JUMP, Limits, Params, Result
 
 if TYPE_CHECKING:
     from wce.store.walindex import WalIndex
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 
 class StaleGrants(Exception):  # noqa: N818  # a state to react to, not a failure
     """The grants have changed since they were read: read them again and open another session."""
+
+
+def require_same_people(known: int, found: int) -> None:
+    """Raise `busy` where the counter of grants, which a request knew, is now that of what has taken the place of all that there was."""
+    if 0 <= known <= found - JUMP:
+        raise WceError("busy", "Everything in this cenv was replaced.", retry_after=1)
+
+
+def stale(known: int, found: int) -> StaleGrants:
+    """What to raise where that counter is another one; raises as `require_same_people`."""
+    require_same_people(known, found)
+    return StaleGrants()
 
 
 class Glances:

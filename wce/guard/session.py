@@ -13,7 +13,7 @@ from wce.guard.brackets import Reading, Writing
 from wce.guard.carried import Carried
 from wce.guard.catalogue import Catalogue, digest, load
 from wce.guard.fetch import Answer, fetch
-from wce.guard.glances import Glances, StaleGrants
+from wce.guard.glances import Glances, stale
 from wce.guard.kept import Part
 from wce.guard.link import Link
 from wce.guard.params import total_size
@@ -195,7 +195,7 @@ class GuardedSession:
             self._refresh(inside=True)
         self.commit_number = row[1]
         if row[0] != self.grants_version:
-            raise StaleGrants
+            raise stale(self.grants_version, row[0])
         self._carried.begin()
         return row
 
