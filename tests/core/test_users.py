@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from wce.core import audit
-from wce.core.logins import list_sessions, log_in
-from wce.core.settings import CenvSettings
+from wce.core.logins import anonymous, list_sessions, log_in
+from wce.core.settings import CenvSettings, Config
 from wce.core.users import (
     UserChanges,
     create_user,
@@ -48,6 +48,13 @@ def sign_in(world, username, password=None):
 
 def sessions(world, actor) -> int:
     return len(list_sessions(world.session, actor, world.clock.now))
+
+
+def enrol(world, config, version=None):
+    """Alice makes an account of her own."""
+    version = anonymous(world.session).state.settings if version is None else version
+    given = {"username": "alice", "password": world.password}
+    return register(world.session, world.passwords, config, version, world.visitor, **given)
 
 
 # Listing
@@ -142,16 +149,25 @@ def test_an_owner_who_has_handed_over_meanwhile_makes_no_administrator(world):
 def test_a_visitor_registers_where_that_is_allowed(world):
     config = CenvSettings(allow_registration=True, registration_role="editor")
 
-    user = register(world.session, world.passwords, config, world.visitor, username="alice", password=world.password)
+    user = enrol(world, config)
 
     assert (user.role, user.invited_by) == (Role.EDITOR, None)
     assert world.actions()[-1] == "user.register"
 
 
 def test_a_visitor_does_not_register_where_that_is_not_allowed(world):
-    assert (
-        refused(register, world.session, world.passwords, CenvSettings(), world.visitor, username="alice", password="x" * 9) == "forbidden"
-    )
+    assert refused(enrol, world, CenvSettings()) == "forbidden"
+
+
+def test_nobody_registers_any_more_once_that_was_switched_off_while_his_password_is_hashed(world):
+    settings = Config({})
+    settings.update(world.session, world.owner, {"allow_registration": True})
+    before = anonymous(world.session).state.settings
+    open_ = settings.read(world.session, before)
+    settings.update(world.session, world.owner, {"allow_registration": False})
+
+    assert refused(enrol, world, open_, version=before) == "busy"
+    assert [user.username for user in list_users(world.session)] == ["Olivia"]
 
 
 # Changing

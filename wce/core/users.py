@@ -108,13 +108,14 @@ def register(
     session: Session,
     passwords: Passwords,
     config: CenvSettings,
+    version: int,
     actor: Actor,
     *,
     username: str,
     password: str,
     email: str | None = None,
 ) -> User:
-    """A visitor makes his own account, where the cenv allows that."""
+    """A visitor makes his own account, where the cenv allows that; `version` is State.settings, and raises `busy` where that moves."""
     if not config.allow_registration:
         raise WceError("forbidden", "Registration is not open here: ask an administrator of this cenv for an account.")
     check_username(username)
@@ -122,6 +123,8 @@ def register(
     role = Role(config.registration_role)
     password_hash = passwords.hash(password)
     with session.transaction(actor) as transaction:
+        if transaction.execute("SELECT settings FROM _wce_state").fetchone() != (version,):  # hashing takes a while, and so may a turn
+            raise WceError("busy", "The settings have just been changed.", retry_after=1)
         user_id = _insert(transaction, config, username, password_hash, role, email, None)
         _audit(transaction, "user.register", user_id, username=username, role=role, email=email)
         return find_user(transaction, user_id)

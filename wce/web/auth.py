@@ -14,7 +14,7 @@ from wce.model import Role
 from wce.store.session import Session
 from wce.web import account_bodies, bodies, cookies, delays, responses
 from wce.web.access import access
-from wce.web.context import actor, cenv, cenv_settings, current, grants, own_origin
+from wce.web.context import actor, cenv, cenv_settings, current, grants, own_origin, who
 from wce.web.screens import next_place, only_shows, screen
 from wce.web.services import services
 
@@ -58,7 +58,8 @@ def register(cenv_id: str) -> Response:
     app = services()
     with app.store.session(cenv_id) as session:
         config = cenv_settings()
-        users.register(session, app.passwords, config, actor(), username=body.username, password=body.password, email=body.email)
+        asked = session, app.passwords, config, who().state.settings, actor()
+        users.register(*asked, username=body.username, password=body.password, email=body.email)
         return _signed_in(_log_in(session, config, body.username, body.password, Proof()))
 
 
@@ -78,13 +79,13 @@ def logout(cenv_id: str) -> Response:
 @access("user", keys="any")
 def me(cenv_id: str) -> Response:
     """Who you are, and what you may do with which table."""
-    app, who = services(), actor()
+    app, user = services(), actor()
     found = tables.list_tables(app.guard.catalogue(cenv_id), grants())
-    value: dict[str, Any] = {"user_id": who.user_id, "username": who.username, "role": who.role, "cenv_id": cenv_id}
-    if current().by_cookie and who.session_id is not None:
-        value["csrf_token"] = app.tokens.csrf(who.session_id)
-    if who.scope is not None:
-        value["key"] = {"id": who.key_id, "scope": keys.plain(who.scope)}
+    value: dict[str, Any] = {"user_id": user.user_id, "username": user.username, "role": user.role, "cenv_id": cenv_id}
+    if current().by_cookie and user.session_id is not None:
+        value["csrf_token"] = app.tokens.csrf(user.session_id)
+    if user.scope is not None:
+        value["key"] = {"id": user.key_id, "scope": keys.plain(user.scope)}
     return responses.json(value | {"permissions": {table.name: asdict(table.rights) for table in found}})
 
 
