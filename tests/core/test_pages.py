@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +56,17 @@ def test_a_page_comes_back_as_it_was_kept(shelf: World) -> None:
     assert pages.find(shelf.session, "/x") == made
     assert pages.find_mark(shelf.session, "/x") == made.mark
     assert (pages.find(shelf.session, "/y"), pages.find_mark(shelf.session, "/y")) == (None, None)
+
+
+def test_a_copy_of_the_file_under_another_name_begins_without_pages(shelf: World) -> None:
+    keep(shelf, "/x", "notes")
+    shelf.session.all("PRAGMA wal_checkpoint(TRUNCATE)")
+    path, copy = shelf.store.path(shelf.cenv), str(uuid.uuid4())
+    shutil.copy(path, path.with_name(f"{copy}.db"))
+
+    with shelf.store.session(copy) as session:
+        assert (pages.find(session, "/x"), pages.find_mark(session, "/x")) == (None, None)
+    assert kept(shelf)
 
 
 def test_a_large_page_is_kept_zipped_beside(shelf: World) -> None:

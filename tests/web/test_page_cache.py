@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -61,6 +63,23 @@ def test_a_page_that_fails_anew_stops_no_commit_and_is_told_to_who_asks(app: Fla
 
     until(lambda: bool(notes.get(f"/admin/templates/{made['id']}/runs").json["runs"][0]["error"]))
     assert visitor.get("/pages/list").status_code == 502
+
+
+def test_a_page_does_not_outlive_its_server_as_other_programs_may_write_to_the_file_then(
+    make_app: Callable[..., Flask], app: Flask, notes: Caller, visitor: Caller
+) -> None:
+    publish(notes, "list", LIST)
+    seen(visitor, "/list")
+    assert seen(visitor, "/list") == ("[one]", "hit")
+    app.extensions["wce"].close()
+    file = sqlite3.connect(app.extensions["wce"].settings.storage_dir / f"{notes.cenv}.db")
+    with file:
+        file.execute("UPDATE notes SET text = 'by hand'")
+    file.close()
+
+    later = replace(visitor, client=make_app(instance="another", sandbox_workers=1).test_client(use_cookies=False))
+
+    assert [seen(later, "/list") for _ in range(2)] == [("[by hand]", "miss"), ("[by hand]", "hit")]
 
 
 def test_a_page_is_sent_also_where_it_cannot_be_kept(owner: Caller, visitor: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

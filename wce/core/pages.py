@@ -2,7 +2,8 @@
 
 An entry is there exactly as long as it is right: the transaction that makes it stale deletes it. So whoever finds one has, by that
 one read, the page of the last commit that he could have seen, whichever process rendered it. A page is only put there by a
-transaction which proves that nothing of it was written since the snapshot that it was rendered from.
+transaction which proves that nothing of it was written since the snapshot that it was rendered from. All that holds while a server
+runs; of what was done to its files by other programs before it began no page knows, so those that it finds then count for nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import gzip
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from wce.core.paths import MAX_PATH
@@ -24,6 +26,10 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 _MAX_PAGE: Final = 2 * 1024 * 1024  # a larger one is not kept
 _LEAST_ZIPPED: Final = 600  # bytes; a smaller page fits into the packet anyway
 _OWN: Final = "_wce_"
+# In the file a tag begins with the era of the page, and only those of the present one count.
+_ERA: Final = 8  # characters
+_TAG: Final = f"substr(p.etag, {_ERA + 1})"
+_HERE: Final = f"p.path = ? AND substr(p.etag, 1, {_ERA}) = ?"
 
 
 class Mark(NamedTuple):
@@ -96,21 +102,16 @@ def forget(transaction: Transaction) -> None:
 
 def find_mark(session: Session, path: str) -> Mark | None:
     """What tells the page that is kept for a path, if there is one: the proof that it is still right."""
-    row = session.one("SELECT template_id, for_all, etag, changed_at FROM _wce_page_cache WHERE path = ?", (path,))
+    row = session.one(f"SELECT p.template_id, p.for_all, {_TAG}, p.changed_at FROM _wce_page_cache p WHERE {_HERE}", (path, _era(session)))
     return None if row is None else Mark(*row)
 
 
-def look(session: Session, path: str) -> tuple[State, Mark | None]:
-    """The counters of the file and the mark of a page, of one moment."""
-    return read_row(look_at(session, path))
-
-
 def look_at(session: Session, path: str) -> tuple[Any, ...]:
-    """The same as one row, which is equal to another one when nothing has changed; `read_row` reads it."""
+    """The counters of the file and the mark of a page as one row, which is equal to another one when nothing has changed."""
     row = session.kept(
-        "SELECT t.grants, t.settings, t.endpoints, t.templates, t.commits, p.template_id, p.for_all, p.etag, p.changed_at"
-        " FROM _wce_state t LEFT JOIN _wce_page_cache p ON p.path = ? WHERE t.id = 1",
-        (path,),
+        f"SELECT t.grants, t.settings, t.endpoints, t.templates, t.commits, p.template_id, p.for_all, {_TAG}, p.changed_at"
+        f" FROM _wce_state t LEFT JOIN _wce_page_cache p ON {_HERE} WHERE t.id = 1",
+        (path, _era(session)),
     )
     if row is None:
         raise WceError("cenv_damaged", evidence="_wce_state has no row")
@@ -125,7 +126,8 @@ def read_row(row: tuple[Any, ...]) -> tuple[State, Mark | None]:
 def find(session: Session, path: str) -> Page | None:
     """The page itself."""
     row = session.one(
-        "SELECT template_id, for_all, html, content_type, etag, zipped, changed_at FROM _wce_page_cache WHERE path = ?", (path,)
+        f"SELECT p.template_id, p.for_all, p.html, p.content_type, {_TAG}, p.zipped, p.changed_at FROM _wce_page_cache p WHERE {_HERE}",
+        (path, _era(session)),
     )
     return None if row is None else Page(row[0], bool(row[1]), row[2].encode(), *row[3:])
 
@@ -150,7 +152,7 @@ def keep(session: Session, path: str, page: Page, proof: Proof, now: float) -> P
                 path,
                 kept.template_id,
                 kept.for_all,
-                kept.etag,
+                _era(session) + kept.etag,
                 kept.changed_at,
                 kept.content_type,
                 kept.size,
@@ -164,6 +166,16 @@ def keep(session: Session, path: str, page: Page, proof: Proof, now: float) -> P
         _depend(transaction, "_wce_page_templates", "name", path, names)
         _make_room(transaction, path)
     return kept
+
+
+def _era(session: Session) -> str:
+    return _era_of(session.run, session.cenv)
+
+
+@lru_cache(maxsize=4096)
+def _era_of(run: str, cenv: str) -> str:
+    """Pages of one run of the server in one cenv: none knows what other programs did to the file before it, or with a copy of it."""
+    return hashlib.sha256(f"{run} {cenv}".encode()).hexdigest()[:_ERA]
 
 
 def _prove(transaction: Transaction, proof: Proof) -> bool:

@@ -24,12 +24,26 @@ Explain = Callable[["Session", Exception], WceError | None]
 class Session:
     """One system connection. What SQLite says of the file or the disk is raised as WceError, errors of the SQL as they are."""
 
-    __slots__ = ("_begin", "_counted", "_cursors", "_explain", "_mark", "_most_bytes", "_rows", "cenv", "connection", "index", "weight")
+    __slots__ = (
+        "_begin",
+        "_counted",
+        "_cursors",
+        "_explain",
+        "_mark",
+        "_most_bytes",
+        "_rows",
+        "cenv",
+        "connection",
+        "index",
+        "run",
+        "weight",
+    )
 
     def __init__(self, cenv: str, connection: Connection, begin: Begin, explain: Explain, index: WalIndex | None = None) -> None:
         self.cenv = cenv
         self.connection = connection
         self.weight = 0  # bytes that the schema takes, as far as whoever opened it looked
+        self.run = ""  # of the server, over all of its processes, as far as whoever opened it said
         self._begin = begin
         self._explain = explain
         self.index = index

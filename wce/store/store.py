@@ -263,6 +263,7 @@ class Store:
         connection = self._connect(cenv)
         try:
             session = Session(cenv, connection, self.transaction, self.explain, WalIndex(self.path(cenv)))
+            session.run = self.settings.instance
             self._make_ready(session)
         except BaseException:
             connection.close()
