@@ -6,8 +6,10 @@ import pytest
 
 from tests.guard.conftest import READ, Cenv, Person
 from wce.guard.footprint import Footprint, footprint
+from wce.store.sqlite import sqlite3
 
 SCHEMA = "sqlite_schema"
+WITH_JSONB = pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 45), reason="this SQLite has no jsonb_extract")
 TABLES = (
     "CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER, title TEXT, at TEXT)",
     "CREATE TABLE authors (author INTEGER PRIMARY KEY, name TEXT)",
@@ -117,6 +119,7 @@ def test_it_is_the_same_when_the_statement_was_compiled_before(reader: Person) -
         ("SELECT datetime(char(110, 111, 119))", ()),
         ("SELECT datetime('[\"now\"]' ->> 0)", ()),
         ("SELECT datetime(value) FROM json_each('[\"now\"]')", ()),
+        pytest.param("SELECT datetime(jsonb_extract('[\"now\"]', '$[0]'))", (), marks=WITH_JSONB),
         ("SELECT datetime(x'6e6f77')", ()),
         ("SELECT datetime(?)", (b"now",)),
         ("SELECT datetime(?)", ("now\0.",)),

@@ -13,8 +13,8 @@ NOW: Final = frozenset({"now", "subsec", "subsecond"})
 # What makes a text of parts in which no such word has to stand.
 MAKERS: Final = frozenset(
     """
-    -> ->> char concat concat_ws format group_concat highlight json_each json_extract json_tree ltrim printf replace rtrim snippet
-    string_agg substr substring trim unhex unistr
+    -> ->> char concat concat_ws format group_concat highlight json_each json_extract json_tree jsonb_extract ltrim printf replace rtrim
+    snippet string_agg substr substring trim unhex unistr
     """.split()  # noqa: SIM905 - as names
 )
 PRAGMA: Final = "pragma_"  # a pragma as a table; what it tells may belong to the connection
