@@ -90,6 +90,17 @@ def test_a_full_text_table_answers_from_the_table_behind_it(admin: Person, table
     assert of(admin, f"SELECT title FROM {table} WHERE {table} MATCH 'x'").tables == {table, "posts", SCHEMA}
 
 
+def test_what_an_r_tree_reads_when_it_is_opened_changes_no_answer(world: Cenv) -> None:
+    world.execute("CREATE VIRTUAL TABLE boxes USING rtree(id, low, high)", "INSERT INTO boxes VALUES (1, 0, 1)", "ANALYZE")
+
+    admin = world.admin()
+
+    for _ in range(2):  # the second connection is given what is known of the schema, and opens the tree for the statement
+        assert of(admin, "SELECT id FROM boxes") == Footprint(frozenset({"boxes", SCHEMA}), fleeting=False)
+        world.store.connections.close_cenv(world.id)
+    assert of(admin, "SELECT stat FROM sqlite_stat1").fleeting
+
+
 def test_it_is_the_same_when_the_statement_was_compiled_before(reader: Person) -> None:
     sql = "SELECT title FROM posts WHERE abs(id) > ?"
 

@@ -21,6 +21,8 @@ from wce.store.sqlite import fold
 
 # These depend on the schema alone, which every statement depends on.
 _CATALOGUES: Final = frozenset({"sqlite_master", "sqlite_schema"})
+# An R-tree looks there for its size when a connection opens it. Whoever else reads it has to name it, and no view can.
+_OPENED: Final = frozenset({"sqlite_stat1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def footprint(session: GuardedSession, plan: Plan, params: Params) -> Footprint:
     named = _closure(read | plan.names, catalogue)
     tables = frozenset(name for name in named if name in catalogue.tables or name in catalogue.views)
     # Nobody notes when those of our own are written, nor what a pragma tells.
-    own = any(name.startswith((*OWN, PRAGMA)) and name not in _CATALOGUES for name in read | plan.names)
+    own = any(name.startswith((*OWN, PRAGMA)) and name not in _CATALOGUES for name in (read - _OPENED) | plan.names)
     fleeting = own or plan.kind not in ("SELECT", "VALUES") or bool(called & RANDOM)
     if not fleeting and called & TIMES:
         made = not (called | named).isdisjoint(MAKERS)  # of parts, and so unseen
