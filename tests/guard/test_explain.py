@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from wce.errors import WceError
 from wce.guard.explain import explain
 from wce.model import Rights, Role
 
@@ -143,6 +144,42 @@ def test_administrators_get_a_plan_too(cenv) -> None:
     assert found.tables[0].rules[0].rule == "role"
     assert explained(cenv.admin(), "DROP TABLE notes").allowed
     assert not explained(cenv.admin(), "SELECT password_hash FROM _wce_users").allowed
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("DROP TABLE missing", "no_such_table"),
+        ("CREATE INDEX found ON notes (missing)", "sql_error"),
+        ("CREATE TEMP TABLE t (a)", "statement_not_allowed"),
+        ("CREATE VIEW v AS SELECT password_hash FROM _wce_users", "table_forbidden"),
+        ("PRAGMA user_version = 5", "statement_not_allowed"),
+        ("PRAGMA wal_checkpoint", "statement_not_allowed"),
+        ("EXPLAIN SELECT * FROM missing", "no_such_table"),
+        ("EXPLAIN QUERY PLAN SELECT password_hash FROM _wce_users", "table_forbidden"),
+    ],
+)
+def test_what_has_no_plan_is_refused_as_when_it_runs(cenv, sql: str, code: str) -> None:
+    admin = cenv.admin()
+
+    found = explained(admin, sql)
+    with pytest.raises(WceError) as refused:
+        admin.run(sql)
+
+    assert (found.allowed, found.code, found.reason) == (False, code, refused.value.detail)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["CREATE TABLE t (a)", "DROP TABLE notes", "ALTER TABLE notes ADD COLUMN b", "ANALYZE", "PRAGMA table_info(notes)", "EXPLAIN SELECT 1"],
+)
+def test_what_has_no_plan_may_run_and_changes_nothing(cenv, sql: str) -> None:
+    before = cenv.all("SELECT name, sql FROM sqlite_master")
+
+    found = explained(cenv.admin(), sql)
+
+    assert (found.allowed, found.plan) == (True, ())
+    assert cenv.all("SELECT name, sql FROM sqlite_master") == before
 
 
 def test_a_text_that_is_no_sql_is_explained_by_its_error(ann) -> None:

@@ -101,22 +101,27 @@ def _reason(refusal: WceError, *, frank: bool) -> str:
 
 
 def _ask(session: GuardedSession, plan: Plan, params: Params | None) -> tuple[PlanRow, ...]:
-    """EXPLAIN QUERY PLAN under the principal's own rules; values that are not given are NULL."""
+    """EXPLAIN QUERY PLAN under the principal's own rules; values that are not given are NULL.
+
+    A pragma, an EXPLAIN and a change of the schema have no such plan, but may be refused as they are compiled.
+    """
     link, rules = session.link, session.rules
     if params is not None:
         plan.layout.check(params)
     empty: Params = dict.fromkeys(plan.layout.names) if plan.layout.names else (None,) * plan.layout.count
-    if plan.kind in ("EXPLAIN", "PRAGMA") or plan.ddl:
-        return ()
+    planned = plan.kind not in ("EXPLAIN", "PRAGMA") and not plan.ddl
+    asks = "EXPLAIN QUERY PLAN " if planned else "" if plan.kind == "EXPLAIN" else "EXPLAIN "
     limits = Limits(timeout_seconds=min(5.0, LIMITS.timeout_seconds))
     deadline = session.watch.start(limits.timeout_seconds)
     rules.expect(plan, deadline)
     try:
-        found = link.connection.execute(f"EXPLAIN QUERY PLAN {plan.sql}", params or empty).fetchall()
+        found = link.connection.execute(asks + plan.sql, params or empty).fetchall()
     except (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeError) as error:
         raise rules.fault(error, plan) from None
     finally:
         session.watch.stop()
+    if not planned:
+        return ()
     scrub = _Scrub(session, plan)
     return tuple(PlanRow(number, parent, scrub(detail)) for number, parent, _, detail in found)
 
