@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema_rs
 from flask import Flask, Response, request
 
+from wce.errors import TITLES
 from wce.web.access import declared
 from wce.web.headers import ResponseClass
 from wce.web.openapi import document
@@ -30,15 +31,18 @@ class Witness:
 
     def _look(self, response: Response) -> Response:
         rule = request.url_rule
-        if rule is not None and request.method not in ("HEAD", "OPTIONS") and not self._of_a_tenant(rule.endpoint):
+        if rule is not None and request.method not in ("HEAD", "OPTIONS") and not self._of_a_tenant(rule.endpoint, response):
             path = document.path_of(rule)
             objection = judge(self.app, request.method, path, response)
             if objection:
                 self.objections.append(f"{request.method} {path} {response.status_code}: {objection}")
         return response
 
-    def _of_a_tenant(self, endpoint: str) -> bool:
-        return declared(self.app.view_functions[endpoint]).response is ResponseClass.CONTENT
+    def _of_a_tenant(self, endpoint: str, response: Response) -> bool:
+        """Whether a script or template has said what is there; what is refused at its address is ours."""
+        if declared(self.app.view_functions[endpoint]).response is not ResponseClass.CONTENT:
+            return False
+        return response.mimetype != PROBLEM or response.get_json()["code"] not in TITLES
 
 
 @functools.cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.web.callers import PASSWORD, Caller, Clock, sign_in
-from wce.config import Settings
-from wce.web.factory import create_app
+from tests.web.conftest import applications, usual
 from wce.web.headers import POLICIES, ResponseClass
 
 DROPPED = [
@@ -50,20 +48,10 @@ DROPPED = [
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """One application with its workers for all tests here; each test has a cenv of its own."""
-    overrides = {f"rate_limit_{name}": "1000000 per minute" for name in ("ip", "user", "cenv")}
-    folder: Path = tmp_path_factory.mktemp("endpoints")
     rate = "1000000 per minute"
-    settings = Settings(
-        storage_dir=folder / "cenvs",
-        jwt_secret="k" * 32,
-        min_free_mb=0,
-        rate_limit_login=rate,
-        rate_limit_new=rate,
-        cenv_overrides=overrides,
-    )
-    app = create_app(settings, now=Clock(), bcrypt_rounds=4)
-    yield app
-    app.extensions["wce"].close()
+    overrides = {f"rate_limit_{name}": rate for name in ("ip", "user", "cenv")}
+    with applications(usual(tmp_path_factory.mktemp("endpoints")), Clock()) as make:
+        yield make(rate_limit_login=rate, rate_limit_new=rate, cenv_overrides=overrides)
 
 
 @pytest.fixture

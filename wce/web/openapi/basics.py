@@ -124,7 +124,10 @@ SQL: Final[Mapping[str, Operation]] = {
     "description.of_cenv": Operation({200: dict[str, object]}),
     "endpoints.answer": Operation(
         {200: "*/*", 304: None},
-        errors=("not_found", "script_failed", "script_timeout", "table_forbidden", "row_policy", "constraint", "too_large"),
+        errors=(
+            *("not_signed_in", "not_found", "method_not_allowed", "script_failed", "script_timeout", "too_large", "table_forbidden"),
+            *("row_policy", "statement_forbidden", "constraint", "guard_disabled", "quota_exceeded", "disk_full", "storage_read_only"),
+        ),
         summary="Call an endpoint of this cenv.",
         more="What it takes and answers is up to its script. /{cenv}/openapi.json lists the existing endpoints.",
     ),

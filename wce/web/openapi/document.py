@@ -157,6 +157,7 @@ def _operation(call: Call, known: Mapping[int, Any], shared: dict[str, Any]) -> 
     good = {str(status): _answer(call, status, value, known) for status, value in operation.answers.items()}
     if call.screen:
         good["200"]["content"][HTML] = {}
+    if call.screen or call.access.views:
         good["303"] = {"description": "For a browser without a session: to the page for signing in."}
     codes = refusals.codes(call.method, call.access, operation, in_cenv=in_cenv)
     if call.rule.arguments - {"cenv_id"}:
@@ -166,7 +167,9 @@ def _operation(call: Call, known: Mapping[int, Any], shared: dict[str, Any]) -> 
 
 
 def _answer(call: Call, status: int, value: Any, known: Mapping[int, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": {201: "Made.", 204: "Done; no body.", 304: "Not changed."}.get(status, "Done.")}
+    answer: dict[str, Any] = {
+        "description": {201: "Made.", 204: "Done; no body.", 304: "Not changed.", 308: "It is a folder."}.get(status, "Done.")
+    }
     if call.operation.headers:
         answer["headers"] = {name: {"description": text, "schema": {"type": "string"}} for name, text in call.operation.headers.items()}
     if schemas.is_media_type(value):

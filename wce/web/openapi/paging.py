@@ -13,6 +13,7 @@ from wce.web.openapi.operation import HTML, Operation, Parameter, form, listing
 _MISSING: Final = ("not_found",)
 _SAVE: Final = ("template_error", "busy")
 _FAILURES: Final = ("not_found", "template_failed", "script_timeout", "busy")
+_PRIVATE: Final = ("not_signed_in", *_FAILURES)
 _EXAMPLE: Final = {"name": "posts/{slug}", "syntax": "jinja", "content": "<h1>{{ request.params.slug }}</h1>", "published": True}
 _CONTENT: Final = {"syntax": "jinja", "content": "<h1>{{ request.params.slug }}</h1>"}
 
@@ -73,7 +74,7 @@ ASSETS: Final[Mapping[str, Operation]] = {
 }
 
 PAGES: Final[Mapping[str, Operation]] = {
-    "pages.start": Operation({200: HTML, 304: None}, errors=_FAILURES, summary="The page index of this cenv."),
-    "pages.answer": Operation({200: "*/*", 304: None}, errors=_FAILURES, summary="A page of this cenv."),
+    "pages.start": Operation({200: HTML, 304: None}, errors=_PRIVATE, summary="The page index of this cenv."),
+    "pages.answer": Operation({200: "*/*", 304: None, 308: None}, errors=_PRIVATE, summary="A page of this cenv."),
     "page_assets.answer": Operation({200: "*/*", 304: None}, errors=("not_found", "busy"), summary="A file of this cenv's pages."),
 }
