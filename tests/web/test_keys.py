@@ -70,6 +70,7 @@ def test_a_key_is_told_once_and_listed_without_its_text(owner: Caller, clock: Cl
         ({"name": "x", "expires_in_days": 0}, "expires_in_days"),
         ({"name": "x", "expires_in_days": 3651}, "expires_in_days"),
         ({"name": "x", "scope": {"tables": ["n"] * 101}}, "scope.tables"),
+        ({"name": "x", "scope": {"tables": ["n" * 10_001]}}, "scope.tables"),
         ({"name": "x", "scope": {"endpoints": [""]}}, "scope.endpoints"),
         ({"name": "x", "scope": {"everything": True}}, "scope.everything"),
         ({"name": "x", "scope": {"administration": True, "tables": []}}, "scope.administration"),
@@ -81,6 +82,16 @@ def test_a_key_that_may_not_be_names_the_field(owner: Caller, body: dict[str, An
 
     assert answer.status_code == 422
     assert answer.json["errors"][0]["field"] == field
+
+
+def test_a_key_may_be_for_a_table_with_a_long_name(owner: Caller) -> None:
+    name = "n" * 1000
+    owner.sql(f"CREATE TABLE {name} (id INTEGER)")
+
+    narrow = with_key(owner, scope={"tables": [name]})
+
+    assert narrow.sql(f"SELECT count(*) AS n FROM {name}")["rows"] == [{"n": 0}]
+    assert list(narrow.get("/me").json["permissions"]) == [name]
 
 
 def test_a_name_is_given_once_and_keys_have_an_end(owner: Caller) -> None:

@@ -23,11 +23,13 @@ from wce.store.session import Session
 PREFIX: Final = "wce_"  # by which people and scanners know a key that has leaked
 MAX_KEYS: Final = 50  # of one user
 MAX_LISTED: Final = 100  # names in one list of a scope
+_MAX_LENGTH: Final = 10_000  # characters of them together: a path may have 512, and the name of a table 1,000
 MAX_DAYS: Final = 3650
 _BYTES: Final = 32
 _DAY: Final = 86_400
 _KEY: Final = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
-_NAME: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")
+_PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]+")
+_MAX_NAME: Final = 100
 _WHO: Final = (
     "SELECT u.user_id, u.username, u.role, k.id, k.scope, coalesce(k.last_used, 0), k.expires_at FROM _wce_api_keys k"
     " CROSS JOIN _wce_users u ON u.user_id = k.user_id AND u.enabled WHERE k.key_hash = ?"
@@ -135,17 +137,21 @@ def from_plain(told: Mapping[str, Any]) -> Scope:
 
 
 def _require_good(actor: Actor, name: str, scope: Scope, days: int | None) -> None:
-    if not _NAME.fullmatch(name) or name != name.strip():
-        raise invalid("name", "must have 1 to 100 characters, and no spaces around them")
+    if len(name) > _MAX_NAME or not _PRINTABLE.fullmatch(name) or name != name.strip():
+        raise invalid("name", "must have 1 to 100 printable characters, and no spaces around them")
     if days is not None and not 1 <= days <= MAX_DAYS:
         raise invalid("expires_in_days", f"must be from 1 to {MAX_DAYS}")
     for field in ("tables", "endpoints"):
         listed = getattr(scope, field)
-        if listed is not None and (len(listed) > MAX_LISTED or not all(_NAME.fullmatch(item) for item in listed)):
-            raise invalid(f"scope.{field}", f"must be a list of at most {MAX_LISTED} names")
+        if listed is not None and not _is_short(listed):
+            raise invalid(f"scope.{field}", f"must be a list of at most {MAX_LISTED} names, of printable characters, {_MAX_LENGTH} in all")
     if scope.administration and (scope.tables is not None or scope.endpoints is not None):
         raise invalid("scope.administration", "cannot be limited to tables or endpoints: administrators may use all of them")
     _require_administering(actor, scope)
+
+
+def _is_short(listed: tuple[str, ...]) -> bool:
+    return len(listed) <= MAX_LISTED and sum(map(len, listed)) <= _MAX_LENGTH and all(map(_PRINTABLE.fullmatch, listed))
 
 
 def _require_administering(actor: Actor, scope: Scope) -> None:
