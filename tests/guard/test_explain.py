@@ -33,6 +33,16 @@ def test_a_statement_that_may_run_has_a_plan(ann) -> None:
     ]
 
 
+def test_a_word_of_sql_is_no_table_of_that_name(cenv) -> None:
+    cenv.execute('CREATE TABLE "order" (id INTEGER PRIMARY KEY)', 'CREATE TABLE "select" (x)')
+    buyer = cenv.person(dict.fromkeys(("notes", "order", "select"), ALL))
+
+    found = explained(buyer, 'SELECT id FROM notes WHERE id IN (SELECT id FROM "order") ORDER BY id')
+
+    assert [use.table for use in found.tables] == ["notes", "order"]
+    assert [use.table for use in explained(buyer, "SELECT title FROM notes ORDER BY title").tables] == ["notes"]
+
+
 def test_conditions_are_quoted_for_administrators_only(ann) -> None:
     assert "owner_id = $user_id" not in repr(explained(ann, "SELECT * FROM notes"))
     assert "owner_id = $user_id" in repr(explained(ann, "SELECT * FROM notes", frank=True))

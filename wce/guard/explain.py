@@ -11,6 +11,7 @@ from typing import Final
 from wce.errors import Position, WceError
 from wce.guard.catalogue import OWN
 from wce.guard.definitions import names_in
+from wce.guard.functions import RESERVED
 from wce.guard.head import Head, parse
 from wce.guard.plan import Plan
 from wce.guard.principal import Principal
@@ -168,7 +169,7 @@ def _uses(session: GuardedSession, sql: str, tokens: list[Token], *, hidden: boo
     """What the statement does with each table that it names and that the principal may know of; with `hidden` with the others, too."""
     catalogue = session.catalogue
     principal = session.rules.principal
-    names = names_in(tokens)
+    names = names_in([token for token in tokens if token.keyword not in RESERVED])
     head = _head(sql)
     touched = _columns(session, names, tokens)
     uses = []

@@ -45,6 +45,14 @@ KEYWORDS: Final = _words(
     WHEN WHERE WINDOW
     """
 )
+# Words that SQLite takes for a name only in quotes: without them there is no table in ORDER BY.
+RESERVED: Final = _words(
+    """
+    ADD ALL ALTER AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT DEFERRABLE DELETE DISTINCT DROP ELSE
+    ESCAPE EXCEPT EXISTS FOREIGN FROM GROUP HAVING IN INDEX INSERT INTERSECT INTO IS ISNULL JOIN LIMIT NOT NOTHING NOTNULL NULL ON OR
+    ORDER PRIMARY REFERENCES RETURNING SELECT SET TABLE THEN TO TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE
+    """
+)
 # Table-valued functions that everybody may use.
 TABLE_FUNCTIONS: Final = frozenset({"json_each", "json_tree"})
 # Virtual tables that exist without being created; all but the table-valued functions of everybody look absent.
