@@ -403,6 +403,15 @@ def test_a_script_reads_no_table_beyond_the_scope(owner: Caller) -> None:
     assert with_key(owner, {"endpoints": ["/peek"], "tables": ["notes"]}).get("/api/peek").status_code in (403, 404, 502)
 
 
+def test_a_definer_lends_his_tables_to_a_key_that_may_call_his_script(owner: Caller) -> None:
+    notes(owner)
+    script(owner, "/count", 'db.query("SELECT count(*) AS n FROM secrets")', run_as="definer")
+
+    lent = with_key(owner, {"endpoints": ["/count"], "tables": ["notes"]}).get("/api/count")
+
+    assert (lent.status_code, lent.json) == (200, [{"n": 0}])
+
+
 def test_administrators_cannot_read_the_hashes(owner: Caller) -> None:
     with_key(owner)
 
