@@ -139,14 +139,15 @@ def test_a_kept_page_is_on_the_host_for_content_only(place: Place) -> None:
 # Who looks.
 
 
-def test_who_is_signed_in_is_known_on_the_other_host(place: Place) -> None:
+@pytest.mark.parametrize("query", ["", "?a=1", "?view=month", "?view=month&a=1&view="])
+def test_who_is_signed_in_is_known_on_the_other_host(place: Place, query: str) -> None:
     session = f"wce_{place.owner.cenv[:8]}={place.owner.token}"
-    moved = place.get(place.looked_at + "?a=1", Cookie=session, **BROWSER)
+    moved = place.get(place.looked_at + query, Cookie=session, **BROWSER)
     there = moved.headers["Location"].removeprefix(f"http://{CONTENT}")
 
     arrived = place.get(there, CONTENT, **FOREIGN)
 
-    assert (arrived.status_code, arrived.headers["Location"]) == (307, place.looked_at + "?a=1")
+    assert (arrived.status_code, arrived.headers["Location"]) == (307, place.looked_at + query)
     cookie = arrived.headers["Set-Cookie"]
     assert set(cookie.split("; ")[1:]) >= {"HttpOnly", "SameSite=Lax", f"Path=/{place.owner.cenv}/pages/"}
     assert place.get(place.looked_at, CONTENT, Cookie=cookie.split(";")[0], **FOREIGN).text.startswith("owner ")

@@ -15,20 +15,20 @@ from wce.web.headers import MORE_KEY
 from wce.web.hosts import Elsewhere, place
 from wce.web.services import Services
 
-_TICKET = "view"  # in the query, from our own host to that for content
+_TICKET = "view="  # at the end of the query, from our own host to that for content; a page may have one of that name, too
 
 
 def viewer(incoming: Request, session: Session, app: Services, whence: tuple[str, str]) -> Authenticated | None:
     """Whom the browser's view cookie stands for, None without a good one; a ticket is turned into the cookie first."""
     if not cookies.navigates(incoming.headers):
         return None
-    ticket = incoming.args.get(_TICKET, "") if app.settings.content_host else ""
-    if ticket:
-        _take(incoming, session, app, ticket, whence)
+    rest, _, last = incoming.query_string.decode("latin-1").rpartition("&")
+    if app.settings.content_host and last.startswith(_TICKET):
+        _take(incoming, session, app, last.removeprefix(_TICKET), rest, whence)
     return _known(session, app, incoming.cookies.get(cookies.view_name(session.cenv), ""), whence)
 
 
-def _take(incoming: Request, session: Session, app: Services, ticket: str, whence: tuple[str, str]) -> None:
+def _take(incoming: Request, session: Session, app: Services, ticket: str, rest: str, whence: tuple[str, str]) -> None:
     """Set the cookie and go to the address without the ticket; nothing where that is none of ours, or is too old."""
     found = _known(session, app, ticket, whence)
     if found is None or found.actor.session_id is None:
@@ -41,7 +41,6 @@ def _take(incoming: Request, session: Session, app: Services, ticket: str, whenc
     )
     environ = incoming.environ
     environ[MORE_KEY] = [*environ.get(MORE_KEY, ()), ("Set-Cookie", cookie)]
-    rest = "&".join(part for part in incoming.query_string.decode("latin-1").split("&") if not part.startswith(f"{_TICKET}="))
     raise Elsewhere(place(incoming.path, rest))
 
 
