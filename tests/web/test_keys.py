@@ -363,6 +363,25 @@ def test_what_is_behind_a_virtual_table_stays_closed(owner: Caller, statement: s
     assert run(holder, statement)[0] in (403, 404, 422)
 
 
+@pytest.mark.parametrize("scope", [ADMINISTRATION, ADMINISTRATION | {"read_only": True}])
+def test_what_others_may_do_is_not_a_matter_of_the_key_that_asks(
+    owner: Caller, invite: Callable[..., Caller], scope: dict[str, Any]
+) -> None:
+    notes(owner)
+    writer = invite("writer", "editor")
+    for user_id in (writer.user_id, "public"):
+        rights = {"can_read": True, "can_write": True}
+        assert owner.post("/admin/permissions", {"user_id": user_id, "table_name": "notes"} | rights).status_code == 201
+    holder, insert = with_key(owner, scope, password=PASSWORD), "INSERT INTO notes (text) VALUES ('x')"
+
+    allowed = {name: holder.post("/query/explain", {"sql": insert, "as_user": name}).json["allowed"] for name in ("writer", "public")}
+
+    assert allowed == {"writer": True, "public": False}
+    assert holder.post("/query", {"sql": insert, "as_user": "writer"}).status_code == 422
+    assert holder.post("/query", {"sql": "SELECT count(*) AS n FROM notes", "as_user": "writer"}).json["rows"] == [{"n": 1}]
+    assert holder.post("/query", {"sql": "SELECT * FROM secrets", "as_user": "writer"}).json["code"] == "no_such_table"
+
+
 # Endpoints.
 
 

@@ -23,7 +23,7 @@ from wce.guard.glances import StaleGrants
 from wce.guard.guard import Guard
 from wce.guard.plan import Plan
 from wce.guard.session import GuardedSession
-from wce.model import Actor, AuditEntry, Limits, Params, Result
+from wce.model import Actor, AuditEntry, Limits, Params, Result, Role
 from wce.store.store import Store
 from wce.store.transaction import Transaction
 
@@ -251,9 +251,12 @@ class Queries:
         if not who.actor.role.administers:
             raise WceError("forbidden", "Only administrators may ask on behalf of others.")
         with self._store.session(cenv) as session:
-            if session.one("SELECT 1 FROM _wce_users WHERE user_id = ? AND enabled", (user_id,)) is None:
-                raise WceError("not_found", "No such user.")
-        return replace(who, actor=replace(who.actor, user_id=user_id))
+            row = session.one("SELECT role FROM _wce_users WHERE user_id = ? AND enabled", (user_id,))
+        if row is None:
+            raise WceError("not_found", "No such user.")
+        # A key narrows what its own user may do and has no part in what others may; nobody administers through it who may not by it.
+        scope = who.actor.scope if Role(row[0]).administers else None
+        return replace(who, actor=replace(who.actor, user_id=user_id, scope=scope))
 
 
 def _bounded(config: CenvSettings, max_rows: int | None) -> Limits:
