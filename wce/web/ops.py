@@ -45,8 +45,8 @@ def metrics() -> Response:
     """Prometheus' text format."""
     app = services()
     if app.settings.metrics_token:
-        sent = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(sent.encode(), f"Bearer {app.settings.metrics_token}".encode()):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), app.settings.metrics_token.encode()):
             raise WceError("bad_token", "Send the metrics token as Authorization: Bearer.")
     elif not _from_this_machine():
         raise WceError("forbidden", "Without WCE_METRICS_TOKEN, only this machine gets the metrics.")
