@@ -271,6 +271,23 @@ def test_migrating_wants_the_folder_for_itself(run, ask, store, cenv, folder):
     assert ask("migrate")["failed"] == []
 
 
+def test_a_file_that_takes_no_step_keeps_no_other_from_its_own(run, folder):
+    folder.mkdir()
+    first, second = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
+    for name in (first, second):
+        with closing(connect(folder / f"{name}.db", mode="rwc")) as connection:
+            migrate.apply(connection, migrate.load()[:1])
+            if name == first:
+                connection.execute("CREATE TABLE _wce_schedules (x)")
+
+    done = run("--json", "migrate")
+
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["failed"]) == (3, [first])
+    assert "_wce_schedules already exists" in told["cenvs"][first]
+    assert told["cenvs"][second] == f"schema {migrate.newest()}"
+
+
 def test_every_way_to_call_it_works(folder):
     folder.mkdir()
     environ = {"WCE_STORAGE_DIR": str(folder), "PATH": "/usr/bin:/bin"}

@@ -327,3 +327,20 @@ def test_the_audit_log_of_an_older_file_stays_as_it_was(connection):
     assert connection.execute("SELECT * FROM recent").fetchall() == [(3, "login"), (4, "login"), (9, "login")]
     assert connection.execute("SELECT name FROM sqlite_sequence WHERE name LIKE '%audit%'").fetchall() == []
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("have", range(1, migrate.newest()))
+def test_a_view_of_users_whose_table_is_gone_stands_in_no_steps_way(connection, have):
+    steps = migrate.load()
+    migrate.upgrade(connection, steps[:have])
+    connection.execute("CREATE TABLE bill (id)")
+    connection.execute("CREATE VIEW unpaid AS SELECT id FROM bill")
+    connection.execute("CREATE TRIGGER noted INSTEAD OF INSERT ON unpaid BEGIN INSERT INTO bill VALUES (NEW.id); END")
+    connection.execute("DROP TABLE bill")
+
+    migrate.upgrade(connection, steps)
+
+    assert migrate.version(connection) == migrate.newest()
+    assert names(connection, "view") == {"unpaid"}
+    with pytest.raises(sqlite3.OperationalError, match="error in"):  # SQLite's usual strictness is back
+        connection.execute("ALTER TABLE _wce_jobs RENAME TO _wce_work")

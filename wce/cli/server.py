@@ -16,6 +16,7 @@ from wce.config import describe
 from wce.core.settings import Config
 from wce.core.settings import describe as describe_cenv
 from wce.errors import WceError
+from wce.store.sqlite import sqlite3
 
 _APP: Final = Path(__file__).resolve().parents[2] / "app.py"
 # The address of Redis may have a password in it.
@@ -71,6 +72,8 @@ def migrate(desk: Desk) -> None:
                 done[cenv] = f"schema {session.all('PRAGMA user_version')[0][0]}"
         except WceError as error:
             done[cenv] = error.code
+        except sqlite3.Error as error:  # a step that this file does not take; the others shall have theirs
+            done[cenv] = f"failed: {error}"
         desk.store.connections.close_cenv(cenv)
     failed = [cenv for cenv, told in done.items() if not told.startswith("schema")]
     desk.show(

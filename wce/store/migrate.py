@@ -66,10 +66,15 @@ def version(connection: Connection) -> int:
 def apply(connection: Connection, steps: tuple[Migration, ...]) -> None:
     """Run what the file still lacks, inside the caller's transaction."""
     have = version(connection)
-    for step in steps[have:]:
-        for statement in step.statements:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={step.version}")
+    # Else RENAME reads all views and triggers of the file, and ends at one whose table its users have dropped.
+    connection.execute("PRAGMA legacy_alter_table=ON")
+    try:
+        for step in steps[have:]:
+            for statement in step.statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={step.version}")
+    finally:
+        connection.execute("PRAGMA legacy_alter_table=OFF")
 
 
 @functools.lru_cache(maxsize=4)
