@@ -17,6 +17,7 @@ from wce import log
 from wce.cli import wce
 from wce.config import SettingError, Settings, from_environment, unknown
 from wce.metrics import FOLDER_VARIABLE
+from wce.store.descriptors import fill_standard
 from wce.store.heaps import share_heaps
 from wce.web import factory, granian_server, server
 
@@ -37,6 +38,7 @@ def _commands() -> Flask:
 
 def main() -> None:
     """Serve until a signal comes."""
+    fill_standard()
     settings = _settings()
     share_heaps(os.environ)
     try:

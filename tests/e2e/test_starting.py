@@ -6,10 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+
+from tests.e2e.owner import CREDENTIALS, wait_for
 
 
 def run(root: Path, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -20,6 +24,12 @@ def run(root: Path, *command: str, **environ: str) -> subprocess.CompletedProces
 
 def app(root: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     return run(root, sys.executable, "app.py", **environ)
+
+
+def answers(port: str) -> bool:
+    with suppress(requests.ConnectionError):
+        return requests.get(f"http://127.0.0.1:{port}/health/live", timeout=60).ok
+    return False
 
 
 @pytest.mark.parametrize(
@@ -89,6 +99,35 @@ def test_a_second_server_is_kept_off_the_folder(root: Path, server: Any) -> None
     (line,) = done.stderr.splitlines()
     assert line.startswith("wce: ")
     assert str(server.storage) in line
+
+
+@pytest.mark.parametrize("engine", ["waitress", "granian"])
+@pytest.mark.parametrize("streams", ["<&- >&- 2>&-", "> /dev/full 2> /dev/full"])
+def test_it_serves_though_nobody_can_hear_what_it_says(root: Path, tmp_path: Path, engine: str, streams: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    settings = {"WCE_STORAGE_DIR": str(tmp_path / "cenvs"), "WCE_JWT_SECRET": "k" * 32, "WCE_PORT": port, "WCE_SERVER": engine}
+
+    with subprocess.Popen(["bash", "-c", f"exec {sys.executable} app.py {streams}"], cwd=root, env=os.environ | settings) as process:
+        try:
+            wait_for(lambda: process.poll() is not None or answers(port))
+            told = requests.post(f"http://127.0.0.1:{port}/new", json=CREDENTIALS, timeout=60)
+        finally:
+            process.terminate()
+
+    assert (told.status_code, process.returncode) == (201, 0)
+
+
+def test_a_folder_has_any_name_whatever_the_locale(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Käfige # 50%?"
+    settings = {"WCE_STORAGE_DIR": str(folder), "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+    made = run(root, sys.executable, "-m", "wce", "new", "ada", "--password", "correct horse", **settings)
+    kept = run(root, sys.executable, "-m", "wce", "backup", made.stdout.strip(), **settings)
+
+    assert (made.returncode, kept.returncode) == (0, 0), made.stderr + kept.stderr
+    assert (folder / f"{made.stdout.strip()}.db").exists()
 
 
 def test_flask_finds_the_application(root: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import click
 from wce.cli import accounts, cenvs, files, server
 from wce.cli.desk import Desk
 from wce.config import SettingError, from_environment
+from wce.store.descriptors import fill_standard
 
 _EPILOG: Final = """
 \b
@@ -46,4 +47,5 @@ for _command in (*cenvs.COMMANDS, accounts.user, *files.COMMANDS, *server.COMMAN
 
 def main() -> None:
     """The entry of `python -m wce`."""
+    fill_standard()
     wce(prog_name="python -m wce")

@@ -11,7 +11,7 @@ from typing import Final
 from wce import lane
 from wce.errors import WceError
 from wce.store.session import Session
-from wce.store.sqlite import Connection, connect, told
+from wce.store.sqlite import Connection, connect, told, vacuum_into
 from wce.store.store import Store
 
 # What only has a meaning on the server where it was written, or would let somebody in who was locked out since.
@@ -33,7 +33,7 @@ def clean_copy(store: Store, cenv: str) -> Iterator[Path]:
                 _empty(connection)
                 # A new file, so that no free page or slack keeps what was deleted; INTO, since only that keeps every rowid.
                 os.unlink(clean)
-                connection.execute("VACUUM INTO ?", (str(clean),))
+                vacuum_into(connection, clean)
         os.chmod(clean, 0o600)
         yield clean
 

@@ -109,8 +109,13 @@ def attach(connection: Connection, path: Path | str, schema: str) -> None:
     connection.execute("ATTACH DATABASE ? AS ?", (_uri(path, "rw"), schema))
 
 
+def vacuum_into(connection: Connection, path: Path | str) -> None:
+    """Write the database, laid out anew, to a file that is not there yet."""
+    connection.execute("VACUUM INTO ?", (_uri(path, "rwc"),))
+
+
 def _uri(path: Path | str, mode: str) -> str:
-    return f"file:{percent(os.path.abspath(path))}?mode={mode}"
+    return f"file:{percent(os.fsencode(os.path.abspath(path)))}?mode={mode}"  # the very bytes, which need not be UTF-8
 
 
 def prepare(

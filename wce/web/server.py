@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -233,9 +234,9 @@ def serve(
 
 
 def tell(text: str) -> None:
-    """Say something to who has started the server."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Say something to who has started the server; that nobody can hear it, or not every letter, is no reason not to serve."""
+    with suppress(OSError):
+        os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding, "backslashreplace"))
 
 
 def welcome(addresses: list[str], settings: Settings) -> str:
