@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -360,3 +361,37 @@ def test_a_cenv_goes_and_comes_back(ask, run, store, cenv):
     assert store.cenvs() == [cenv]
     assert run("undelete", cenv).exit_code == 1
     assert ask("verify-audit", cenv)["ok"] is True
+
+
+def test_a_deleted_cenv_is_wanted_by_its_whole_id(ask, run, store, cenv):
+    ask("delete", cenv, "--yes")
+
+    refused = run("undelete", cenv[:8])
+
+    assert refused.exit_code == 1
+    assert f"There is no deleted cenv {cenv[:8]}. Give the whole id" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [["list"], ["--json", "list"]])
+def test_an_answer_that_nobody_can_read_is_one_line_and_none_where_the_reader_has_left(folder, words):
+    folder.mkdir()
+    reader, left = os.pipe()
+    os.close(reader)
+
+    with open("/dev/full", "wb") as full, open(left, "wb", buffering=0) as pipe:
+        answers = [
+            subprocess.run(
+                [sys.executable, "-m", "wce", *words],
+                cwd=ROOT,
+                env={"WCE_STORAGE_DIR": str(folder), "PATH": "/usr/bin:/bin"},
+                stdout=target,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            for target in (full, pipe)
+        ]
+
+    assert [answer.returncode for answer in answers] == [1, 1]
+    assert [answer.stderr for answer in answers] == ["wce: standard output: No space left on device\n", ""]

@@ -87,11 +87,16 @@ class Desk(AbstractContextManager["Desk"]):
 
     def show(self, value: Any, lines: Callable[[], Sequence[str]]) -> None:
         """Answer with the value as JSON, or with lines for people."""
-        if self.as_json:
-            click.echo(values.encode(value).decode())
-            return
-        for line in lines():
-            click.echo(line)
+        answer = [values.encode(value).decode()] if self.as_json else lines()
+        try:
+            for line in answer:
+                click.echo(line)
+        except BrokenPipeError:  # whoever reads has seen enough; click ends without a word
+            raise
+        except OSError as error:
+            with open(os.devnull, "wb") as nothing:
+                os.dup2(nothing.fileno(), 1)  # for what Python still has of it, and would try to write at its end
+            fail(f"standard output: {error.strerror}")
 
     def _open(self, *, alone: bool) -> Store:
         store = Store(self.settings, self.metrics)
@@ -126,6 +131,8 @@ class Command(click.Command):
             _refuse(error)
         except SettingError as error:
             fail(str(error), USAGE)
+        except BrokenPipeError:  # as in `show`
+            raise
         except OSError as error:
             told = f"{error.filename or 'file'}: {error.strerror or error}"
             if not desk.as_json:

@@ -156,10 +156,12 @@ def undelete(desk: Desk, cenv: str | None) -> None:
     \b
     Example: python -m wce undelete 3f2a6d10-5d0c-4f4e-9d4e-6a1f5a0f9b11
     """
+    found = deletion.list_deleted(desk.store)
     if cenv is None:
-        found = deletion.list_deleted(desk.store)
         desk.show({"deleted": [asdict(item) for item in found]}, lambda: [item.cenv_id for item in found])
         return
+    if cenv not in [item.cenv_id for item in found]:
+        raise WceError("no_such_cenv", f"There is no deleted cenv {cenv}. Give the whole id, as undelete alone lists it.")
     deletion.bring_back(desk.store, cenv, OPERATOR)
     desk.show({"cenv_id": cenv}, lambda: [f"{cenv} is back"])
 
