@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import tempfile
@@ -66,10 +67,21 @@ def _serve_by_processes(settings: Settings) -> None:
     # granian shows every request the whole environment among the WSGI variables, where HTTP_X would pass for a header X.
     for name in [name for name in os.environ if name.startswith(("HTTP_", "CONTENT_", "WCE_"))]:
         del os.environ[name]
-    with tempfile.TemporaryDirectory(prefix="wce-metrics-") as folder:
+    with tempfile.TemporaryDirectory(prefix="wce-metrics-") as folder, _spared(folder):
         os.environ[FOLDER_VARIABLE] = folder
         with _told():
             granian_server.serve(replace(settings, metrics_dir=folder))
+
+
+@contextmanager
+def _spared(folder: str) -> Iterator[None]:
+    """`with` a folder that systemd-tmpfiles, which removes what nobody has touched for days, passes over as long as it is locked."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _settings() -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -206,6 +207,18 @@ def test_the_figures_leave_nothing_behind(start_server: Callable[..., Any], tmp_
 
     assert server.process.wait(40) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_figures_outlive_a_cleaning_of_temporary_files(start_server: Callable[..., Any], tmp_path: Path) -> None:
+    start_server(TMPDIR=str(tmp_path))
+    (folder,) = tmp_path.iterdir()
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with pytest.raises(BlockingIOError):  # what systemd-tmpfiles tries before it looks into a folder
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(descriptor)
 
 
 def test_a_stop_while_workers_start_is_heard(start_server: Callable[..., Any]) -> None:
