@@ -395,3 +395,22 @@ def test_an_answer_that_nobody_can_read_is_one_line_and_none_where_the_reader_ha
 
     assert [answer.returncode for answer in answers] == [1, 1]
     assert [answer.stderr for answer in answers] == ["wce: standard output: No space left on device\n", ""]
+
+
+def test_the_doctor_goes_on_where_it_may_not_look_into_the_folder(folder):
+    folder.mkdir(mode=0o000)
+    as_anybody = [] if os.geteuid() else ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+
+    done = subprocess.run(
+        [*as_anybody, sys.executable, "-m", "wce", "doctor"],
+        cwd=ROOT,
+        env={"WCE_STORAGE_DIR": str(folder), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 3
+    assert f"{folder} cannot be written by this user" in done.stdout
+    assert "descriptors" in done.stdout

@@ -75,7 +75,7 @@ def _folder(path: Path) -> list[Finding]:
     if mode & 0o077:
         found.append(Finding("error", "folder", f"{path} has mode {mode:04o}: other users of this machine can look inside; chmod 700"))
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        found.append(Finding("error", "folder", f"{path} cannot be written by this user"))
+        return [*found, Finding("error", "folder", f"{path} cannot be written by this user")]
     foreign = [entry.name for entry in os.scandir(path) if entry.stat(follow_symlinks=False).st_uid != os.geteuid()]
     if foreign:
         found.append(Finding("warning", "folder", f"{len(foreign)} files belong to another user, such as {foreign[0]}"))
@@ -86,7 +86,11 @@ def _backups(settings: Settings) -> Finding:
     if settings.backup_s3_url:
         return Finding("ok", "backups", settings.backup_s3_url)
     path = vault_path(settings)
-    if path.exists() and not (path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK)):
+    try:
+        is_bad = path.exists() and not (path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK))
+    except PermissionError:  # of a folder above it
+        is_bad = True
+    if is_bad:
         return Finding("error", "backups", f"{path} is not a folder that this user can write to")
     return Finding("ok", "backups", str(path))
 
