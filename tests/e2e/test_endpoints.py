@@ -75,6 +75,16 @@ def test_a_hook_takes_effect_once_for_each_commit(roomy: Any, make_owner: Callab
     assert sorted(row["rows"] for row in owner.sql("SELECT rows FROM seen")["rows"]) == list(range(1, 21))
 
 
+def test_a_script_that_runs_out_of_time_thrice_rests_in_every_process(owner: Owner) -> None:
+    owner.put(f"{owner.address}/admin/config", json={"script_timeout_seconds": 1}, timeout=60)
+    address = publish(owner, "for i in range(1000000000):\n    pass")
+
+    late = [requests.get(address, timeout=30).status_code for _ in range(3)]
+    rests = {requests.get(address, timeout=30).status_code for _ in range(12)}
+
+    assert (late, rests) == ([504] * 3, {503})
+
+
 def test_readiness_tells_of_the_sandbox(server: Any) -> None:
     def ready() -> Any:
         return requests.get(f"{server.url}/health/ready", timeout=30).json()

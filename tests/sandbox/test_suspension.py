@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
+from wce.counters import Counters
 from wce.errors import WceError
 from wce.sandbox.suspension import Suspensions
 
@@ -16,15 +21,24 @@ class Clock:
         return self.time
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def suspensions(clock: Clock) -> Iterator[Suspensions]:
+    with closing(Counters(now=clock)) as counters:
+        yield Suspensions(counters)
+
+
 def late(suspensions: Suspensions, clock: Clock, *, apart: float) -> None:
     for _ in range(3):
         clock.time += apart
         suspensions.note("a", "key")
 
 
-def test_the_third_time_within_a_minute_suspends_for_one_and_says_so() -> None:
-    clock = Clock()
-    suspensions = Suspensions(clock)
+def test_the_third_time_within_a_minute_suspends_for_one_and_says_so(suspensions: Suspensions, clock: Clock) -> None:
     late(suspensions, clock, apart=10)
     clock.time += 18.5
 
@@ -35,9 +49,16 @@ def test_the_third_time_within_a_minute_suspends_for_one_and_says_so() -> None:
     assert suspensions.count() == 1
 
 
-def test_after_the_minute_it_runs_again() -> None:
-    clock = Clock()
-    suspensions = Suspensions(clock)
+def test_one_that_ran_out_of_time_once_more_while_it_was_suspended_rests_no_longer(suspensions: Suspensions, clock: Clock) -> None:
+    late(suspensions, clock, apart=1)
+    clock.time += 30
+    suspensions.note("a", "key")
+
+    with pytest.raises(WceError, match="suspended for 30 more seconds"):
+        suspensions.check("a", "key")
+
+
+def test_after_the_minute_it_runs_again(suspensions: Suspensions, clock: Clock) -> None:
     late(suspensions, clock, apart=1)
     clock.time += 60
 
@@ -48,20 +69,43 @@ def test_after_the_minute_it_runs_again() -> None:
     assert suspensions.count() == 0
 
 
-def test_times_far_apart_do_not_count_together() -> None:
-    clock = Clock()
-    suspensions = Suspensions(clock)
-
+def test_times_far_apart_do_not_count_together(suspensions: Suspensions, clock: Clock) -> None:
     late(suspensions, clock, apart=31)
 
     suspensions.check("a", "key")
 
 
-def test_others_run_on() -> None:
-    clock = Clock()
-    suspensions = Suspensions(clock)
+def test_any_three_within_a_minute_count(suspensions: Suspensions, clock: Clock) -> None:
+    for pause in (0, 50, 15, 5):
+        clock.time += pause
+        suspensions.check("a", "key")
+        suspensions.note("a", "key")
 
+    with pytest.raises(WceError, match="suspended"):
+        suspensions.check("a", "key")
+
+
+def test_others_run_on(suspensions: Suspensions, clock: Clock) -> None:
     late(suspensions, clock, apart=1)
 
     suspensions.check("b", "key")
     suspensions.check("a", "other key")
+
+
+def test_processes_count_together(tmp_path: Path, clock: Clock) -> None:
+    with closing(Counters(tmp_path / "counters", now=clock)) as one, closing(Counters(tmp_path / "counters", now=clock)) as other:
+        first, second = Suspensions(one), Suspensions(other)
+        first.note("a", "key")
+        second.note("a", "key")
+        first.note("a", "key")
+
+        with pytest.raises(WceError, match="suspended"):
+            second.check("a", "key")
+        assert (first.count(), second.count()) == (1, 0)  # so that the sum over processes is right
+
+
+def test_a_clock_that_was_set_back_makes_nobody_rest_longer(suspensions: Suspensions, clock: Clock) -> None:
+    late(suspensions, clock, apart=1)
+    clock.time -= 3_600
+
+    suspensions.check("a", "key")

@@ -17,10 +17,10 @@ from flask import Flask
 
 from wce.config import Settings
 from wce.core.tokens import Tokens
+from wce.counters import Counters
 from wce.errors import WceError
 from wce.peers import peers
 from wce.web.admission import Admission, Admitted, Head
-from wce.web.counters import Counters
 from wce.web.factory import create_app
 from wce.web.server import Server
 

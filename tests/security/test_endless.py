@@ -31,7 +31,7 @@ from werkzeug.test import EnvironBuilder
 from wce.web.admission import Admission, Admitted, Head
 from wce.web.application import Incoming
 from wce.web.channel import Parser
-from wce.web.counters import Counters
+from wce.counters import Counters
 from wce.web.jsonbody import parse
 
 def catalogue(script):

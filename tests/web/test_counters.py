@@ -15,7 +15,8 @@ from limits import RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from wce.web.counters import Counters, CounterStorage
+from wce.counters import Counters
+from wce.web.counter_storage import CounterStorage
 
 
 class Clock:
@@ -101,7 +102,7 @@ def test_processes_share_one_file(tmp_path) -> None:
     path = tmp_path / "limits"
     program = f"""
 from pathlib import Path
-from wce.web.counters import Counters
+from wce.counters import Counters
 table = Counters(Path({str(path)!r}))
 for _ in range(500):
     table.hit([("shared", 3600)])

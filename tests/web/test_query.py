@@ -220,8 +220,8 @@ def test_a_bad_field_is_named(owner: Caller, body: dict[str, Any], field: str) -
     ("params", "field", "message"),
     [
         ([2**64], "statements.1.params.0", "must fit in 64 bits"),
-        ([], "statements.1.params", "the statement takes 1 values, 0 were sent"),
-        ({"a": 1}, "statements.1.params", "the statement takes 1 values by position: send a list"),
+        ([], "statements.1.params", "the statement takes 1 value, not 0"),
+        ({"a": 1}, "statements.1.params", "the statement takes 1 value by position: send a list"),
     ],
 )
 def test_a_bad_value_in_a_transaction_is_named_by_its_place(owner: Caller, params: Any, field: str, message: str) -> None:

@@ -44,7 +44,7 @@ class Layout:
 
     def _check_names(self, params: dict[str, Value]) -> None:
         if self.count:
-            raise invalid("params", f"the statement takes {self.count} values by position: send a list")
+            raise invalid("params", f"the statement takes {_values(self.count)} by position: send a list")
         for name in params:
             if name not in self.names:
                 raise invalid(f"params.{name}", "the statement has no such parameter")
@@ -56,7 +56,11 @@ class Layout:
         if self.names:
             raise invalid("params", f"the statement takes {', '.join(sorted(self.names))} by name: send an object")
         if len(params) != self.count:
-            raise invalid("params", f"the statement takes {self.count} values, {len(params)} were sent")
+            raise invalid("params", f"the statement takes {_values(self.count)}, not {len(params)}")
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
 
 
 def layout(tokens: Sequence[Token], brief: Sequence[Token] = ()) -> Layout:

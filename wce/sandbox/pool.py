@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from wce import lane
+from wce.counters import Counters
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.metrics import Metrics
@@ -49,7 +50,8 @@ class PoolState:
 class Pool:
     """At most `workers` scripts run at once, of one cenv at most half of that; where there is one worker, the spare takes a second cenv.
 
-    At most `queue` calls wait, none longer than `patience_seconds`. As root, workers become `uid`.
+    At most `queue` calls wait, none longer than `patience_seconds`. As root, workers become `uid`. Pools of several processes with the
+    same `counters` know together which scripts are suspended.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Pool:
         metrics: Metrics | None = None,
         *,
         queue: int = 64,
+        counters: Counters | None = None,
         patience_seconds: float = 5.0,
         uid: int | None = None,
         program: str = PROGRAM,
@@ -68,7 +71,7 @@ class Pool:
         self._uid = NOBODY if uid is None and os.geteuid() == 0 else uid
         self._program = program
         self._forks = Forks()
-        self._suspensions = Suspensions()
+        self._suspensions = Suspensions(counters or Counters())
         self._changed = threading.Condition()  # guards everything below
         self._turns: Turns[Worker] = Turns(max(2, workers), queue)
         self._alive: set[Worker] = set()

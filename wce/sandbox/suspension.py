@@ -3,52 +3,53 @@
 from __future__ import annotations
 
 import math
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import Final
 
+from wce.counters import Counters
 from wce.errors import WceError
 
 _TIMES: Final = 3
-_SECONDS: Final = 60.0
-_KEPT: Final = 4_096  # scripts
+_SECONDS: Final = 60
 
 
 class Suspensions:
-    """A script, known by its cenv and its key, that ran out of time three times within a minute rests for one."""
+    """A script, known by its cenv and its key, that ran out of time three times within a minute rests for one, in every process.
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._lock = threading.Lock()
-        self._late: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
+    `counters` are those of this machine: they are looked at before each call. Each time begins a window of its own, so that all are
+    open at once only where they lie within one minute.
+    """
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._here: dict[str, float] = {}  # when what this process has suspended may run again
 
     def check(self, cenv: str, key: str) -> None:
         """Raise `busy` while the script is suspended."""
-        if not self._late:  # as almost always
-            return
-        with self._lock:
-            left = self._left(self._late.get((cenv, key), []))
-        if left > 0:
+        hits, end = self._counters.read(_name(cenv, key, "rest"))
+        left = end - self._counters.now()
+        if hits and left <= _SECONDS:  # more is left where the clock was set back
             seconds = math.ceil(left)
             told = f"This script ran out of time {_TIMES} times within a minute and is suspended for {seconds} more seconds."
             raise WceError("busy", told, retry_after=seconds)
 
     def note(self, cenv: str, key: str) -> None:
         """The script has run out of time."""
-        now = self._now()
-        with self._lock:
-            times = [at for at in self._late.pop((cenv, key), []) if at > now - _SECONDS]
-            self._late[cenv, key] = [*times, now][-_TIMES:]
-            if len(self._late) > _KEPT:
-                self._late.popitem(last=False)
+        for time in range(1, _TIMES + 1):
+            if self._counters.hit([(_name(cenv, key, str(time)), _SECONDS)])[0][0] > 1:
+                continue
+            if time == _TIMES:
+                self.count()  # so that those that are over go
+                self._here[cenv + key] = self._counters.hit([(_name(cenv, key, "rest"), _SECONDS)])[0][1]
+            break
 
     def count(self) -> int:
-        """How many scripts are suspended now."""
-        with self._lock:
-            return sum(self._left(times) > 0 for times in self._late.values())
+        """How many scripts that this process suspended are so now."""
+        now = self._counters.now()
+        for script, end in tuple(self._here.items()):
+            if end <= now:
+                self._here.pop(script, None)
+        return len(self._here)
 
-    def _left(self, times: list[float]) -> float:
-        """Seconds until the script may run again."""
-        return times[-1] + _SECONDS - self._now() if len(times) == _TIMES else 0.0
+
+def _name(cenv: str, key: str, what: str) -> str:
+    return f"late {cenv} {what} {key}"

@@ -18,9 +18,9 @@ from typing import Final, Protocol
 from wce.config import Settings
 from wce.core import assets
 from wce.core.tokens import Tokens
+from wce.counters import Counters
 from wce.errors import WceError
 from wce.web import cookies, limits
-from wce.web.counters import Counters
 from wce.web.uploads import FORM_BYTES, MULTIPART
 
 _MIB: Final = 1024 * 1024

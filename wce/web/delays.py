@@ -9,10 +9,10 @@ from typing import Any, Final, cast
 
 from flask import Flask, Response
 
+from wce.counters import Counters
 from wce.errors import WceError
 from wce.store.sqlite import fold
 from wce.web.context import actor, current
-from wce.web.counters import Counters
 from wce.web.limits import exceeded, network
 
 View = Callable[..., Response]

@@ -30,6 +30,7 @@ from wce.core.settings import Config
 from wce.core.templates import Sites
 from wce.core.tokens import Tokens
 from wce.core.traffic import Traffic
+from wce.counters import Counters
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.sandbox.calls import Scripts
@@ -81,7 +82,6 @@ from wce.web import (
 )
 from wce.web.admission import Admission
 from wce.web.application import Application
-from wce.web.counters import Counters
 from wce.web.headers import SecurityHeaders
 from wce.web.quick import Quick
 from wce.web.quick_endpoints import QuickEndpoints
@@ -190,7 +190,8 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
     grants = GrantsCache()
     queries = Queries(store, guard, grants)
     runs = Runs(store)
-    pool = Pool(max(1, settings.sandbox_workers // settings.processes), metrics)
+    counters = _counters(settings, store.folder.path / COUNTERS, now)
+    pool = Pool(max(1, settings.sandbox_workers // settings.processes), metrics, counters=counters.machine)
     desk = Desk(guard, queries, Principals(store, grants))
     scripts = Scripts(pool, desk, runs, metrics, now, partial(source_of, store, desk.principals))
     renderer = Renderer(pool, desk, runs, metrics, now)
@@ -198,7 +199,6 @@ def build(settings: Settings, *, now: Callable[[], float], bcrypt_rounds: int) -
     store.hooks.add("jobs", scheduler.notice)
     backups, sites = Backups(store, open_vault(settings)), Sites()
     served = Pages(store, renderer, metrics, now)
-    counters = _counters(settings, store.folder.path / COUNTERS, now)
     return Services(
         settings=settings,
         metrics=metrics,

@@ -20,10 +20,11 @@ from werkzeug import Response
 
 from wce.config import Settings, window
 from wce.core.settings import CenvSettings
+from wce.counters import Counters
 from wce.errors import WceError
 from wce.model import PUBLIC_ID
 from wce.web import current
-from wce.web.counters import Counters, CounterStorage
+from wce.web.counter_storage import CounterStorage
 from wce.web.headers import MORE_KEY
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from wce.core.settings import Config
 from wce.core.templates import Sites
 from wce.core.tokens import Tokens
 from wce.core.traffic import Traffic
+from wce.counters import Counters
 from wce.guard.guard import Guard
 from wce.metrics import Metrics
 from wce.sandbox.calls import Scripts
@@ -31,7 +32,6 @@ from wce.sandbox.render import Renderer
 from wce.sandbox.scheduler import Scheduler
 from wce.store.store import Store
 from wce.web.admission import Admission
-from wce.web.counters import Counters
 from wce.web.current import application
 from wce.web.readiness import Readiness
 

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from wce.counters import Counters
 from wce.log import LOGGER
-from wce.web.counters import Counters
 
 PREFIX: Final = "wce:limits:"
 AGAIN_SECONDS: Final = 5.0
@@ -45,6 +45,7 @@ class SharedCounters(Counters):
 
     def __init__(self, url: str, secret: str, path: Path | None = None, now: Callable[[], float] = time.time) -> None:
         super().__init__(path, now=now)
+        self.machine = Counters(path, now=now)
         self._salt = hashlib.blake2b(secret.encode(), digest_size=16, person=b"wce limits").digest()
         # Loaded only where it is asked for: it takes a quarter of a second and 20 MiB.
         redis = importlib.import_module("redis")
@@ -78,6 +79,7 @@ class SharedCounters(Counters):
 
     def close(self) -> None:
         self._redis.close()
+        self.machine.close()
         super().close()
 
     def _look_up(self, name: str) -> Any:

@@ -1,8 +1,7 @@
-"""Counters of fixed windows in a piece of memory that all processes of one server share.
+"""Counters of fixed windows in a piece of memory that all processes of one server share: for limits of requests, and scripts that rest.
 
-They serve flask-limiter as a storage of the `limits` library (scheme `wce`) when there is no Redis, and the
-requests' own limits through `hit`, which counts several keys in one step. Memory is bounded: a table of slots, and where a
-bucket is full of windows that still run, the one with the fewest hits goes, so a flood of new addresses never frees a heavy user.
+`hit` counts several keys in one step. Memory is bounded: a table of slots, and where a bucket is full of windows that still run,
+the one with the fewest hits goes, so a flood of new addresses never frees a heavy user.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from limits.storage import Storage
+from typing import Final
 
 from wce.cache import Cache
 from wce.log import LOGGER
@@ -83,6 +80,7 @@ class Counters:
         if slots % _BUCKET:
             raise ValueError(f"slots must be a multiple of {_BUCKET}")
         self.now = now
+        self.machine: Counters = self  # those that are never asked of another machine
         self._buckets = slots // _BUCKET
         self._prepared: Cache[Hashable, Prepared] = Cache(_PREPARED)
         self._exclusive: AbstractContextManager[object] = threading.Lock()
@@ -189,36 +187,3 @@ class Counters:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-
-class CounterStorage(Storage):
-    """`Counters` behind the storage interface of the `limits` library; hand the table over as the option `counters`."""
-
-    STORAGE_SCHEME = ["wce"]  # noqa: RUF012 — the library reads it as a plain list
-
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any) -> None:
-        super().__init__(uri, wrap_exceptions)
-        self._counters: Counters = options["counters"]
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return OSError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return self._counters.hit([(key, expiry)], amount)[0][0]
-
-    def get(self, key: str) -> int:
-        return self._counters.read(key)[0]
-
-    def get_expiry(self, key: str) -> float:
-        return self._counters.read(key)[1]
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int | None:
-        self._counters.reset()
-        return None
-
-    def clear(self, key: str) -> None:
-        self._counters.forget(key)
