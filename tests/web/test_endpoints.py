@@ -428,6 +428,21 @@ def test_abort_ends_the_call_with_its_status_and_undoes_it(publish: Callable[...
     assert runs(owner, endpoint_id)[0]["status"] == 409
 
 
+def test_abort_is_a_page_for_whoever_sent_a_form(publish: Callable[..., int], visitor: Caller) -> None:
+    publish("abort(409, '<b>Taken</b>, dear ' + request.form['name'])", method="POST")
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+    found = visitor.post("/api/x", data={"name": "Ada"}, headers=browser)
+    to_script = visitor.post("/api/x", data={"name": "Ada"}, headers={"Accept": "*/*"})
+
+    assert (found.status_code, found.mimetype) == (409, "text/html")
+    assert "<h1>Conflict</h1>" in found.text
+    assert "&lt;b&gt;Taken&lt;/b&gt;, dear Ada" in found.text
+    assert found.headers["Content-Security-Policy"].startswith("sandbox ")
+    assert "<script" not in found.text  # none of ours could run in the sandbox
+    assert to_script.mimetype == "application/problem+json"
+
+
 def test_a_mistake_is_told_whole_to_administrators_only(publish: Callable[..., int], owner: Caller, visitor: Caller) -> None:
     endpoint_id = publish("print('before')\nx = [1]\nreturn x[7]")
 

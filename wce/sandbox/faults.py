@@ -10,6 +10,7 @@ from wce.errors import FieldError, Position, WceError
 from wce.sandbox.messages import Fault, Reply, shortened
 
 ABORT: Final = "abort"
+ABORTED: Final = (("Content-Type", "application/problem+json"),)  # of a problem that a script ended itself with, and of no other answer
 _PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
 _SENTENCES: Final = {
     "memory": "The script needed more memory than allowed.",
@@ -60,7 +61,7 @@ def aborted(fault: Fault, request_id: str) -> Reply:
     title = _PHRASES.get(status, "Aborted")
     problem = {"type": "about:blank", "title": title, "status": status, "code": "aborted", "detail": fault.message or title}
     body = values.encode(problem | {"request_id": request_id})
-    return Reply(status, (("Content-Type", "application/problem+json"),), body, fault.prints, fault.queries)
+    return Reply(status, ABORTED, body, fault.prints, fault.queries)
 
 
 def noted(fault: Fault, refusal: WceError | None = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Final
@@ -14,8 +15,9 @@ from wce.core.paths import Routes
 from wce.core.scripts import Endpoint
 from wce.errors import WceError
 from wce.model import Role
+from wce.sandbox import faults
 from wce.sandbox.messages import Reply
-from wce.web import conditional, cors, current, incoming, responses
+from wce.web import conditional, cors, current, incoming, problems, responses
 from wce.web.access import Access, access, require
 from wce.web.context import actor, cenv_settings, request_id, who
 from wce.web.headers import Headers, ResponseClass, is_public
@@ -75,6 +77,10 @@ def answer(cenv_id: str, path: str) -> Response:
 
 def respond(reply: Reply, endpoint: Endpoint) -> Response:
     """What the script answered, without the headers that are not its to send; raises `script_failed` for what HTTP does not know."""
+    if reply.headers is faults.ABORTED and problems.wants_page():
+        response = problems.page(json.loads(reply.body), boxed=True)
+        responses.of_class(ResponseClass.CONTENT)
+        return response
     environ = current.request().environ
     asks = environ["REQUEST_METHOD"] in ("GET", "HEAD")
     body, status, headers = shape(reply if asks else replace(reply, tag=""), endpoint, to_all=actor().role is Role.PUBLIC)

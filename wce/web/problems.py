@@ -73,19 +73,30 @@ def answer(error: WceError, members: Mapping[str, Any] = MappingProxyType({})) -
         return screens.to_login()
     services().metrics.refusals.labels(error.code).inc()
     value = {**body(error), **members}
-    if responses.wanted(responses.PROBLEM, responses.JSON, responses.HTML) == responses.HTML:
+    boxed = declared(view_of(request)).response is ResponseClass.CONTENT and request.url_rule is not None
+    if wants_page():
         login = screens.login_place() if error.code == "not_signed_in" and request.method in ("GET", "HEAD") else ""
-        response = responses.page("error.html", value["status"], problem=value, login=login)
+        response = page(value, boxed=boxed, login=login)
     else:
         response = responses.json(value, value["status"], mimetype=responses.PROBLEM)
         responses.of_class(ResponseClass.API)
-    if declared(view_of(request)).response is ResponseClass.CONTENT and request.url_rule is not None:
+    if boxed:
         responses.of_class(ResponseClass.CONTENT)  # a tenant's address keeps its box when it fails
     if value["status"] == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def wants_page() -> bool:
+    """Whether a browser asks, for somebody who reads."""
+    return responses.wanted(responses.PROBLEM, responses.JSON, responses.HTML) == responses.HTML
+
+
+def page(problem: Mapping[str, Any], *, boxed: bool, login: str = "") -> Response:
+    """A problem for people. `boxed`: in the sandbox of a tenant's addresses, where no module of ours could run."""
+    return responses.page("error.html", problem["status"], problem=problem, login=login, boxed=boxed)
 
 
 def _from_http(error: HTTPException) -> Response | HTTPException:
