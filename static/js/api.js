@@ -72,14 +72,26 @@ export const post = (path, body = {}, options) => api('POST', path, body, option
 export const put = (path, body, options) => api('PUT', path, body, options);
 export const del = (path, options) => api('DELETE', path, undefined, options);
 
+const unanswered = new Map(); // the keys of writes that were sent, and may be done
+/** A write that is done once: after an answer that was lost, the same one sent again is known by its key and gets that answer. */
+export async function writeOnce(path, body) {
+  const write = path + JSON.stringify(body), key = unanswered.get(write) ?? crypto.getRandomValues(new Uint32Array(4)).join('-');
+  unanswered.set(write, key);
+  let lost = false;
+  try { return await post(path, body, { headers: { 'Idempotency-Key': key } }); } catch (error) {
+    lost = error.status === 0;
+    throw error;
+  } finally { if (!lost) unanswered.delete(write); }
+}
+
 /** One statement: {columns, rows (arrays), row_count, …}. */
 export const query = (sql, params = [], options = {}) => post('/query', { sql, params, format: 'arrays', ...(options.max_rows ? { max_rows: options.max_rows } : {}), ...(options.read_only ? { read_only: true } : {}) }, options);
 
 /** A name as SQL writes it. */
 export const ident = name => '"' + name.replaceAll('"', '""') + '"';
 
-/** Where the rows of a table are shown. "." and ".." are steps in an address, however they are written, and none begins or ends with a slash there or has two lines: the console shows such tables. */
-export const rowsUrl = name => (/^\.\.?$|^\/|\/$|\n/.test(name) ? `${CENV}/console?${new URLSearchParams({ sql: `SELECT * FROM ${ident(name)}` })}` : `${CENV}/data/${encodeURIComponent(name)}`);
+/** Where the rows of a table are shown. "." and ".." are steps in an address, however they are written, and none is empty there, begins or ends with a slash there or has two lines: the console shows such tables. */
+export const rowsUrl = name => (/^\.{0,2}$|^\/|\/$|\n/.test(name) ? `${CENV}/console?${new URLSearchParams({ sql: `SELECT * FROM ${ident(name)}` })}` : `${CENV}/data/${encodeURIComponent(name)}`);
 
 /** Let the browser save a Blob under a name. */
 export function save(blob, name) {

@@ -1,6 +1,6 @@
 // A cell of a table as an input. What cannot be written, or not as meant, stays in it and says why.
 import { Problem } from './api.js';
-import { misfit } from './cells.js';
+import { isNumeric, misfit } from './cells.js';
 import { fill, h } from './dom.js';
 import { fail } from './ui.js';
 
@@ -10,7 +10,7 @@ const LONG = 120, LINES = 8;
 export function editCell(cell, { name, type, value, text: given, nullable, write, leave }) {
   const text = value === null ? '' : String(value), lines = Math.max(...[text, given ?? ''].map(part => part.split(/\r\n|[\r\n]/).length + Math.floor(part.length / LONG))); // an input would drop the ends of lines
   const told = h('p', { class: 'cell-error', role: 'alert', id: 'cell-error' });
-  const input = h(lines > 1 ? 'textarea' : 'input', { class: 'cell-input', value: text, rows: lines > 1 && Math.min(lines, LINES), 'aria-label': `${name}, Enter to save` }), before = input.value;
+  const input = h(lines > 1 || !isNumeric(type) ? 'textarea' : 'input', { class: 'cell-input', value: text, rows: Math.min(lines, LINES), 'aria-label': `${name}, Enter to save` }), before = input.value;
   let over = false, doubted;
 
   function tell(message) {

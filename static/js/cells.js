@@ -15,7 +15,7 @@ export function shown(value) {
   return text.length > LONG ? `${text.slice(0, LONG)}…` : text;
 }
 
-const isNumeric = type => /INT|REAL|NUM|DOUB|FLOA|DEC|BOOL/i.test(type);
+export const isNumeric = type => /INT|REAL|NUM|DOUB|FLOA|DEC|BOOL/i.test(type);
 
 /** Why a text is no number in a column of numbers; undefined where all is well. */
 function oddity(text, type) {

@@ -1,5 +1,5 @@
 // Definitions of tables as SQL: written from forms, shown before they run.
-import { ident, post } from './api.js';
+import { ident, writeOnce } from './api.js';
 import { h } from './dom.js';
 import { formDialog, values } from './ui.js';
 
@@ -27,8 +27,11 @@ function affinity(declared) {
   return (words.find(([pattern]) => pattern.test(declared)) ?? [, 'NUMERIC'])[1];
 }
 
-/** The columns that another one may refer to: single keys of tables. */
-export const targets = tables => tables.filter(table => table.type === 'table' && table.key.length === 1).map(table => ({ table: table.name, column: table.key[0], type: affinity(table.columns.find(column => column.name === table.key[0]).type) }));
+/** The columns that another one may refer to: single keys of tables, and what a unique index is on. */
+export const targets = tables => tables.filter(table => table.type === 'table').flatMap(table => {
+  const alone = [table.key, ...table.indexes.filter(index => index.unique).map(index => index.columns)].filter(columns => columns.length === 1).flat();
+  return table.columns.filter(column => alone.includes(column.name)).map(column => ({ table: table.name, column: column.name, type: affinity(column.type) }));
+});
 export const targetOptions = found => [['', 'nothing'], ...found.map((to, i) => [i, `${to.table} (${to.column})`])];
 
 /** Whatever `to` refers to from now on, `type` is the one of that: another type would make no two of them equal. */
@@ -39,7 +42,7 @@ export function followType(to, type, found) {
 /** A dialog whose fields make a statement, which stands under them and runs when it is sent. Answers the statement, or undefined. */
 export function sqlDialog({ sql, fields = [], ...more }) {
   const shown = h('pre', { class: 'listing wrapped', tabindex: '0', 'aria-label': 'The statement that runs' });
-  const answer = formDialog({ ...more, fields: [...fields, shown], wide: true, submit: async given => { const text = sql(given); await post('/query', { sql: text }); return text; } });
+  const answer = formDialog({ ...more, fields: [...fields, shown], wide: true, submit: async given => { const text = sql(given); await writeOnce('/query', { sql: text }); return text; } });
   const form = shown.closest('form'), draw = () => { shown.textContent = sql(values(form)); };
   for (const change of ['input', 'change']) form.addEventListener(change, draw);
   draw();

@@ -1,5 +1,5 @@
 // Rows that are deleted, and what brings them back as they were.
-import { Problem, ident, post } from './api.js';
+import { Problem, ident, writeOnce } from './api.js';
 
 /** JSON does not say of these what they are: digits may be an integer, and NULL an infinite number. */
 const unclear = value => value === null || (typeof value === 'string' && /^-?\d{16,}$/.test(value));
@@ -18,16 +18,16 @@ function statementsFor(row, into, { where, keyOf, columns, valueOf }) {
  */
 export async function deleteRows({ table, rows, rowid, ...how }) {
   const into = ident(table), { columns, valueOf } = how;
-  const { results } = await post('/transaction', { statements: rows.flatMap(row => statementsFor(row, into, how)) });
+  const { results } = await writeOnce('/transaction', { statements: rows.flatMap(row => statementsFor(row, into, how)) });
   const gone = rows.map((row, i) => [row, results[2 * i].rows[0] ?? {}, results[2 * i + 1].changes]).filter(([, , changes]) => changes);
   const insert = names => ({ statements: gone.map(([row, exact]) => ({
     sql: `INSERT INTO ${into} (${names.map(ident).join(', ')}) VALUES (${names.map(name => exact[name] ?? '?').join(', ')})`,
     params: names.filter(name => !exact[name]).map(name => valueOf(row, name)),
   })) });
   async function restore() {
-    try { await post('/transaction', insert(rowid ? [...columns, rowid] : columns)); } catch (error) {
+    try { await writeOnce('/transaction', insert(rowid ? [...columns, rowid] : columns)); } catch (error) {
       if (!rowid || !(error instanceof Problem) || !error.status) throw error;
-      await post('/transaction', insert(columns)); // another row is called so by now
+      await writeOnce('/transaction', insert(columns)); // another row is called so by now
     }
   }
   return { count: gone.length, restore };

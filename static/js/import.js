@@ -23,7 +23,7 @@ export function importFile(tables, into = NEW) {
   return new Promise(resolve => {
     let found, done, sending, heads = [], looks = 0, guess = '';
     const choice = field({ name: 'into', label: 'Into', value: into, options: [[NEW, 'A new table'], ...tables.map(name => [name, name])] });
-    const file = field({ name: 'file', label: 'CSV, JSON or NDJSON file', type: 'file', required: true, hint: 'In UTF-8. The first line of a CSV file names its columns.' });
+    const file = field({ name: 'file', label: 'CSV, JSON or NDJSON file', type: 'file', required: true, hint: 'In UTF-8. The first line of a CSV file names its columns. A column named id becomes the key of a new table if it has a different whole number in each row.' });
     const name = field({ name: 'table', label: 'Name of the new table', mono: true });
     const picture = h('div', { class: 'stack', role: 'status' });
     const go = h('button', { type: 'submit', class: 'btn primary', disabled: true }, 'Import');
@@ -57,7 +57,7 @@ export function importFile(tables, into = NEW) {
 
     async function look(keep = false) {
       name.hidden = mode() === 'append';
-      go.disabled = true;
+      if (!keep) go.disabled = true; // else the click that ends the typing would be lost
       if (!chosen()) return;
       const called = $('input', name), mine = ++looks;
       if (called.value === guess) called.value = guess = proposed(chosen().name); // another file, another name, unless somebody has typed one
@@ -79,6 +79,7 @@ export function importFile(tables, into = NEW) {
 
     async function load() {
       const held = document.activeElement === go;
+      looks += 1; // what is looked at no longer counts
       go.disabled = true;
       try {
         const { table, rows } = await post('/admin/tables/import', form(chosen(), target(), mode(), kinds(), false));
@@ -88,6 +89,7 @@ export function importFile(tables, into = NEW) {
       } catch (error) {
         go.disabled = false;
         if (held) go.focus();
+        if (error.status === 0 && mode() === 'append') error.message = `No answer came. The rows may be in ${target()} already: look there before you import them again.`;
         if (error instanceof Problem && el.isConnected) showErrors(box, error); else fail(error);
       }
     }

@@ -1,7 +1,7 @@
 // A new table, column by column.
 import { $, $$, button, h, iconButton } from './dom.js';
 import { createSql, followType, sqlDialog, targetOptions, targets, TYPES } from './ddl.js';
-import { field } from './ui.js';
+import { SOMETHING, field } from './ui.js';
 
 /** The inputs of one column; their names are those of its parts. */
 function line(found, at, preset = {}) {
@@ -9,7 +9,7 @@ function line(found, at, preset = {}) {
   const select = (part, text, options, value) => h('select', { dataset: { part }, 'aria-label': label(text), title: text }, options.map(([key, shown]) => h('option', { value: key, selected: key === value }, shown)));
   const check = (part, text, on) => h('label', { class: 'check' }, h('input', { type: 'checkbox', dataset: { part }, 'aria-label': label(text), checked: Boolean(on) }), h('span', {}, text));
   const el = h('div', { class: 'field column-line', role: 'group', 'aria-label': `Column ${at}` },
-    h('input', { dataset: { part: 'name' }, class: 'mono', required: true, value: preset.name ?? '', placeholder: 'name', 'aria-label': label('Name'), autocomplete: 'off', spellcheck: 'false' }),
+    h('input', { dataset: { part: 'name' }, class: 'mono', required: true, ...SOMETHING, value: preset.name ?? '', placeholder: 'name', 'aria-label': label('Name'), autocomplete: 'off', spellcheck: 'false' }),
     select('type', 'Type', [...TYPES.map(type => [type, type]), ['', 'any type']], preset.type ?? 'TEXT'),
     h('input', { dataset: { part: 'fallback' }, class: 'mono', placeholder: 'default', title: 'A number, a text, or an (expression)', 'aria-label': label('Default'), autocomplete: 'off', spellcheck: 'false' }),
     select('to', 'Refers to', targetOptions(found).map(([key, shown]) => [key, key === '' ? 'refers to nothing' : `→ ${shown}`]), ''),

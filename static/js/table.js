@@ -1,11 +1,12 @@
 // One table: its rows page by page, sorted and filtered, edited in place.
-import { CENV, Problem, get, ident, post, query, save, send } from './api.js';
+import { CENV, Problem, get, ident, query, save, send, writeOnce } from './api.js';
 import { editCell } from './cell-edit.js';
-import { condition, exactly, isBlob, misfit, oddFilter, shown, typed } from './cells.js';
+import { condition, exactly, isBlob, isNumeric, misfit, oddFilter, shown, typed } from './cells.js';
 import { deleteRows } from './deletion.js';
 import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
 import { num, plural } from './format.js';
 import { content, plain } from './grid.js';
+import { nameReference, nameReferring } from './references.js';
 import { structure } from './structure.js';
 import { act, begin, confirm, dialog, formDialog, toast } from './ui.js';
 
@@ -93,7 +94,7 @@ async function write(row, item, text) {
   const into = ident(item.name), old = valueOf(row, item.name), exact = typeof old === 'string' && /^-?\d{16,}$/.test(old) ? [] : [old]; // digits that stand for an integer are not what is there
   const same = old === null ? `(${into} IS ? OR ${into} IN (9e999, -9e999))` : `${into} IS ?`; // JSON has no infinite numbers
   const params = [text === null ? null : typed(text, typeof old === 'number' ? 'NUMERIC' : item.type), ...keyOf(row), ...exact];
-  const { changes } = await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${into} = ? WHERE ${whereKey()}${exact.length ? ` AND ${same}` : ''}`, params });
+  const { changes } = await writeOnce('/query', { sql: `UPDATE ${ident(table.name)} SET ${into} = ? WHERE ${whereKey()}${exact.length ? ` AND ${same}` : ''}`, params }).catch(error => { throw nameReference(error, table, [item.name]); });
   if (!changes) throw new Problem(409, { detail: 'This was changed or removed in the meantime, or is not yours to change. Escape shows what is there now.' });
   [row[table.columns.indexOf(item)]] = params;
 }
@@ -115,7 +116,7 @@ function leave(el, row, item, stale) {
 }
 
 async function clear(row, item) {
-  await post('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = NULL WHERE ${whereKey()}`, params: keyOf(row) });
+  await writeOnce('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = NULL WHERE ${whereKey()}`, params: keyOf(row) });
   await load();
 }
 
@@ -202,15 +203,15 @@ function head() {
 async function insert() {
   const open = table.columns.filter(item => !item.generated), doubted = new Map();
   const done = await formDialog({
-    title: `Insert into ${table.name}`, action: 'Insert the row', wide: open.length > 6, text: 'Fields left empty get their default.',
-    fields: open.map(item => ({ name: item.name, label: `${item.name}${item.type ? ` · ${item.type}` : ''}`, placeholder: item.default ?? (item.primary_key ? 'set by the database' : item.not_null ? '' : 'NULL'), mono: true })),
+    title: `Insert into ${table.name}`, action: 'Insert the row', wide: open.length > 6, text: 'Fields left empty get their default. Shift Enter begins a new line.',
+    fields: open.map(item => ({ name: item.name, label: `${item.name}${item.type ? ` · ${item.type}` : ''}`, placeholder: item.default ?? (item.primary_key ? 'set by the database' : item.not_null ? '' : 'NULL'), type: isNumeric(item.type) ? 'text' : 'lines', mono: true })),
     submit: async given => {
       const odd = open.filter(item => misfit(given[item.name], item.type) && doubted.get(item.name) !== given[item.name]);
       for (const item of odd) doubted.set(item.name, given[item.name]);
       if (odd.length) throw new Problem(422, { errors: odd.map(item => ({ field: item.name, message: misfit(given[item.name], item.type) })) });
       const set = open.filter(item => given[item.name] !== '');
       const sql = set.length ? `(${set.map(item => ident(item.name)).join(', ')}) VALUES (${set.map(() => '?').join(', ')})` : 'DEFAULT VALUES';
-      await post('/query', { sql: `INSERT INTO ${ident(table.name)} ${sql}`, params: set.map(item => typed(given[item.name], item.type)) });
+      await writeOnce('/query', { sql: `INSERT INTO ${ident(table.name)} ${sql}`, params: set.map(item => typed(given[item.name], item.type)) }).catch(error => { throw nameReference(error, table, set.map(item => item.name)); });
     },
   });
   if (done) { toast(`Row inserted into ${table.name}.`); await load(); }
@@ -220,7 +221,7 @@ async function insert() {
 async function remove() {
   const gone = [...chosen], columns = table.columns.filter(item => !item.generated).map(item => item.name);
   if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: 'Rows that refer to them may be deleted or changed with them.', action: 'Delete' })) return;
-  const { count, restore } = await deleteRows({ table: table.name, rows: gone, where: whereKey(), keyOf, columns, valueOf, rowid: table.rowid });
+  const { count, restore } = await deleteRows({ table: table.name, rows: gone, where: whereKey(), keyOf, columns, valueOf, rowid: table.rowid }).catch(async error => { throw await nameReferring(error, table); });
   const hold = () => { if (document.activeElement === document.body) $('#count').focus(); }; // the button is not there any more; two steps from here is Undo
   // Where the rows did not come back, for want of a connection perhaps, it can be tried again.
   const offer = (text, kind) => toast(text, { kind, action: count && table.can_write ? { label: 'Undo', run: () => act(async () => {

@@ -123,6 +123,9 @@ export function confirm({ title, text, action, danger = true, typed }) {
   });
 }
 
+/** What a text that is required holds besides blanks, which only look like nothing: SQLite takes "" for a name. */
+export const SOMETHING = { pattern: '\\s*\\S.*', title: 'More than blanks' };
+
 /** A field of a form: {name, label, type, value, options, hint, required, autocomplete, placeholder, mono, rows}. */
 export function field({ name, label, type = 'text', value = '', options, hint, ...more }) {
   const id = `f-${name}-${Math.random().toString(36).slice(2, 7)}`, told = hint && `${id}-hint`;
@@ -130,8 +133,9 @@ export function field({ name, label, type = 'text', value = '', options, hint, .
   let input;
   if (options) input = h('select', common, options.map(item => { const [key, text] = Array.isArray(item) ? item : [item, item]; return h('option', { value: key, selected: String(key) === String(value) }, text); }));
   else if (type === 'textarea') input = h('textarea', { ...common, rows: more.rows ?? 4, value });
+  else if (type === 'lines') input = h('textarea', { ...common, rows: 1, value, onkeydown: event => { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); input.form.requestSubmit(); } } }); // an input would drop the ends of lines
   else if (type === 'checkbox') input = h('input', { ...common, type, checked: Boolean(value) });
-  else input = h('input', { ...common, type, value, min: more.min, max: more.max, step: more.step });
+  else input = h('input', { ...common, ...(more.required && type === 'text' && SOMETHING), type, value, min: more.min, max: more.max, step: more.step });
   const error = h('p', { class: 'field-error', hidden: true });
   const note = hint && h('small', { id: told }, hint);
   if (type === 'checkbox') return h('div', { class: 'field', dataset: { field: name } }, h('label', { class: 'check' }, input, h('span', {}, label)), note, error);

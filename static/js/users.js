@@ -14,7 +14,7 @@ const choices = Object.entries(ROLES).filter(([role]) => below(role));
 async function invite() {
   const made = await formDialog({
     title: 'Invite somebody', action: 'Create the account', text: 'Pass on the name, the password and the address of this cenv yourself: no e-mail is sent.',
-    fields: [{ name: 'username', label: 'User name', required: true, hint: '3 to 32 letters, digits or underscores' },
+    fields: [{ name: 'username', label: 'User name', required: true, hint: '3 to 32 letters from A to Z, digits or underscores' },
       { name: 'password', label: 'First password', type: 'password', required: true, autocomplete: 'new-password', hint: '8 to 72 bytes; it can be changed after signing in' },
       { name: 'role', label: 'Role', options: choices, value: 'viewer' }, { name: 'email', label: 'E-mail (optional)', type: 'email' }],
     submit: ({ email, ...given }) => post('/admin/users', email ? { ...given, email } : given),

@@ -30,7 +30,7 @@ def test_somebody_is_invited_given_a_table_and_held_to_some_rows(open_page: Open
     page.get_by_role("button", name="Invite").click()
     in_dialog(page, "Create", username="x", password="short")
     wrong = page.locator("dialog .form-error, dialog .field-error").filter(visible=True)
-    expect(wrong).to_have_text(["Must have 3 to 32 letters, digits or underscores.", "Must have 8 to 72 bytes."])
+    expect(wrong).to_have_text(["Must have 3 to 32 letters from A to Z, digits or underscores.", "Must have 8 to 72 bytes."])
     expect(page.get_by_label("User name")).to_have_accessible_description(re.compile("Must have 3 to 32 letters"))
     page.get_by_label("User name").fill("grace")
     expect(wrong).to_have_text(["Must have 8 to 72 bytes."])

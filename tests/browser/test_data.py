@@ -17,6 +17,12 @@ def cell(page: Page, text: str) -> Locator:
     return page.locator("#grid tbody td", has_text=re.compile(f"^{re.escape(text)}$")).first
 
 
+def delete(page: Page) -> None:
+    """The chosen rows, with a yes to the question."""
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+
+
 def test_rows_are_searched_filtered_sorted_and_paged(open_page: Open) -> None:
     page = open_page("/data")
     page.get_by_role("link", name="orders").first.click()
@@ -58,6 +64,24 @@ def test_a_foreign_key_leads_to_its_row(open_page: Open) -> None:
     expect(page.locator("#grid tbody")).to_contain_text(f"Customer {number}")
 
 
+def test_a_broken_reference_is_told_by_its_column_and_by_who_refers(open_page: Open) -> None:
+    page = open_page("/data/orders")
+    page.locator("#grid tbody tr").first.locator("td").nth(2).dblclick()
+    page.locator(".cell-input").fill("99999")
+    page.keyboard.press("Enter")
+    expect(page.locator(".cell-error")).to_contain_text("customer_id refers to customers (id)")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Insert").click()
+    page.get_by_role("dialog").locator("[name=customer_id]").fill("99999")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-field=customer_id] .field-error")).to_have_text("Names no row of customers (id).")
+
+    page = open_page("/data/products")
+    page.get_by_label("Select row 1", exact=True).check()
+    delete(page)
+    expect(page.locator(".toast.failed")).to_contain_text("rows of orders refer to what would go")
+
+
 def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, place: Place) -> None:
     place.made("/query", {"sql": "CREATE TABLE shelf (id INTEGER PRIMARY KEY, title TEXT NOT NULL, price REAL, facts TEXT, elements TEXT)"})
     page = open_page("/data/shelf")
@@ -69,9 +93,9 @@ def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, plac
     assert dialog.get_by_role("alert").evaluate(IS_RED)
     dialog.locator("[name=title]").fill("A lamp")
     dialog.locator("[name=price]").fill("12.5")
-    dialog.locator("[name=facts]").fill('{"colour": ["red"]}')
+    dialog.locator("[name=facts]").fill('{"colour":\n["red"]}')  # as pasted: its end of line stays
     dialog.locator("[name=elements]").fill("Fe")
-    dialog.get_by_role("button", name="Insert the row").click()
+    page.keyboard.press("Enter")
 
     cell(page, "A lamp").dblclick()
     page.locator(".cell-input").fill("A chair")
@@ -82,7 +106,7 @@ def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, plac
         page.keyboard.press(key)
     expect(page.get_by_role("dialog", name="facts")).to_contain_text('"colour": [')
     page.get_by_role("dialog", name="facts").get_by_role("button", name="Edit").click()
-    expect(page.locator(".cell-input")).to_have_value('{"colour": ["red"]}')
+    expect(page.locator(".cell-input")).to_have_value('{"colour":\n["red"]}')
     for key in ("Escape", "ArrowRight", "Control+C", "ArrowLeft", "Control+V"):
         page.keyboard.press(key)
     expect(page.locator(".cell-input")).to_have_value("Fe")
@@ -90,13 +114,47 @@ def test_rows_are_inserted_edited_deleted_and_brought_back(open_page: Open, plac
     expect(page.locator(".cell-input")).to_have_count(0)
 
     page.get_by_label("Select row 1").check()
-    page.get_by_role("button", name="Delete", exact=True).click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    delete(page)
     expect(page.locator("#nothing")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
 
     expect(cell(page, "A chair")).to_be_visible()
     place.made("/query", {"sql": "DROP TABLE shelf"})
+
+
+def test_a_write_whose_answer_was_lost_is_done_once_when_it_is_sent_again(open_page: Open, place: Place) -> None:
+    place.made("/query", {"sql": "CREATE TABLE parcel (name TEXT)"})
+    page = open_page("/data/parcel")
+    expect(page.locator("#nothing")).to_be_visible()
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("internetdisconnected")
+
+    def lost(path: str) -> None:
+        page.route(f"**{path}", lambda route: lose(route), times=1)  # noqa: PLW0108 - as in test_import
+
+    page.get_by_role("button", name="Insert").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("[name=name]").fill("books")
+    lost("/query")
+    dialog.get_by_role("button", name="Insert the row").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("cannot be reached")
+    dialog.get_by_role("button", name="Insert the row").click()
+    expect(page.locator("#count")).to_have_text("1–1 of 1 row")
+
+    page.get_by_label("Select row 1").check()
+    lost("/transaction")
+    delete(page)
+    expect(page.locator(".toast.failed")).to_contain_text("cannot be reached")
+    delete(page)
+    expect(page.locator("#count")).to_have_text("No rows")
+    lost("/transaction")
+    page.get_by_role("button", name="Undo").click()
+    page.locator(".toast.failed").filter(has_text="Undo").get_by_role("button", name="Undo").click()
+
+    expect(page.locator("#count")).to_have_text("1–1 of 1 row")
+    place.made("/query", {"sql": "DROP TABLE parcel"})
 
 
 def test_lines_and_large_integers_stay_as_they_are(open_page: Open, place: Place) -> None:

@@ -67,6 +67,19 @@ def test_a_table_is_made_changed_and_dropped_and_its_sql_is_shown_before(open_pa
     expect(page.locator("#tables")).not_to_contain_text("returns")
 
 
+def test_names_are_more_than_blanks_and_what_is_unique_can_be_referred_to(open_page: Open) -> None:
+    page = open_page("/data")
+    page.get_by_role("button", name="New table").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill(" ")
+    dialog.get_by_label("Name of column 2").fill(" ")
+    dialog.get_by_label("Refers to of column 2").select_option(label="→ products (sku)")  # no key, but no value is there twice
+    dialog.get_by_role("button", name="Create the table").click()
+
+    expect(dialog.locator("input:invalid")).to_have_count(2)
+    expect(dialog.get_by_label("Type of column 2")).to_have_value("TEXT")
+
+
 def test_tables_and_their_references_are_drawn(open_page: Open, place: Place) -> None:
     place.made("/query", {"sql": "CREATE TABLE parts (id INTEGER PRIMARY KEY, whole INTEGER REFERENCES parts (id))"})
     page = open_page("/data")

@@ -34,6 +34,23 @@ def test_so_does_json(owner: Caller, name: str, content: str) -> None:
     assert owner.sql("SELECT * FROM t")["rows"] == [{"a": 1, "b": '{"c": [2]}'}, {"a": 2, "b": None}]
 
 
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ("ID,a\n2,x\n1,y\n", ["ID"]),
+        ("id,a\n1,x\n1,y\n", []),
+        ("id,a\n1,x\n,y\n", []),
+        ("id,a\nx,1\ny,2\n", []),
+        ("no,a\n1,x\n2,y\n", []),
+    ],
+    ids=["each once", "one twice", "one empty", "texts", "another name"],
+)
+def test_a_column_id_that_tells_all_rows_apart_is_the_key(owner: Caller, content: str, key: list[str]) -> None:
+    assert send(owner, content).json["rows"] == 2
+
+    assert owner.get("/data/t").json["key"] == key
+
+
 def test_a_preview_keeps_nothing(owner: Caller) -> None:
     answer = send(owner, "a,a\n1,2\n3\n", preview="true")
 

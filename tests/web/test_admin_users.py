@@ -97,7 +97,7 @@ def test_everything_that_is_wrong_is_named_at_once(owner: Caller) -> None:
 
     assert made.status_code == changed.status_code == 422
     assert {item["field"]: item["message"] for item in made.json["errors"]} == {
-        "username": "must have 3 to 32 letters, digits or underscores",
+        "username": "must have 3 to 32 letters from A to Z, digits or underscores",
         "password": "must have 8 to 72 bytes",
         "role": "Input should be 'owner', 'admin', 'editor' or 'viewer'",
         "email": "must be an e-mail address",

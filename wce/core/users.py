@@ -49,7 +49,7 @@ class UserChanges:
 def check_username(username: str) -> str:
     """The name, if it may be one; raises `validation`."""
     if not _USERNAME.fullmatch(username):
-        raise invalid("username", "must have 3 to 32 letters, digits or underscores")
+        raise invalid("username", "must have 3 to 32 letters from A to Z, digits or underscores")
     if username.lower() == _RESERVED:
         raise invalid("username", "is reserved for visitors who are not signed in: choose another name")
     return username

@@ -59,7 +59,7 @@ USERS: Final = Part(
     "_wce_users",
     {
         "user_id": PRINCIPAL,
-        "username": matching(r"[A-Za-z0-9_]{3,32}", "must have 3 to 32 letters, digits or underscores"),
+        "username": matching(r"[A-Za-z0-9_]{3,32}", "must have 3 to 32 letters from A to Z, digits or underscores"),
         "password_hash": maybe(text(200)),
         "role": choice(*(role.value for role in Role)),
         "email": maybe(text(254)),

@@ -86,18 +86,33 @@ def load(queries: Queries, cenv: str, who: Authenticated, config: CenvSettings, 
         told = tuple(FieldError("file", f"line {fault.line}, {fault.message}") for fault in found)
         raise WceError("validation", f"file: {told[0].message}", errors=told)
 
+    key = _key(sheet) if create else ""
+
     def work(guarded: GuardedSession, actor: Actor) -> Loaded:
         with guarded.transaction(actor, write=True) as opened:
             transaction = cast(Transaction, opened)  # as it writes
             fitted(sheet, guarded.catalogue, table, create=create)  # it may have changed since
             if create:
-                columns = ", ".join(f"{quote(column.name)} {column.type}" for column in sheet.columns)
+                columns = ", ".join(f"{quote(item.name)} {item.type}{' PRIMARY KEY' * (item.name == key)}" for item in sheet.columns)
                 queries.run_one(guarded, transaction, Statement(f"CREATE TABLE {quote(table)} ({columns})"), config.limits)
             count = _fill(guarded, sheet, table, config.limits)
             audit.record(transaction, AuditEntry("insert", "table", table, {"rows": count, "import": sheet.form}))
         return Loaded(table, create, count, sheet.columns)
 
     return queries.write(cenv, who, config, work)
+
+
+def _key(sheet: Sheet) -> str:
+    """The column `id`, where it tells all rows apart: other tables can refer to a key, and rows be edited by it under any policy."""
+    place = next((i for i, column in enumerate(sheet.columns) if fold(column.name) == "id" and column.type == kinds.INTEGER), None)
+    if place is None:
+        return ""
+    seen: set[Any] = {None}
+    for row in sheet.rows():
+        if isinstance(row, Fault) or row[1][place] in seen:
+            return ""
+        seen.add(row[1][place])
+    return sheet.columns[place].name
 
 
 def _fill(guarded: GuardedSession, sheet: Sheet, table: str, limits: Limits) -> int:
