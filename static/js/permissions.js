@@ -32,7 +32,8 @@ function cell(table, user) {
   const told = rights.map(([, , label]) => label.toLowerCase()).join(', ') || 'nothing';
   const letters = RIGHTS.map(([right, letter]) => h('i', { class: permission?.[right] ? 'on' : '' }, letter));
   if (!open(user)) return h('td', { class: 'c' }, h('span', { class: 'rights', role: 'img', 'aria-label': told, title: told }, letters));
-  return h('td', { class: 'c' }, h('button', { type: 'button', class: 'rights', 'aria-label': `${user.username} on ${table}: ${told}`, title: told, onclick: () => act(() => change(table, user, permission)) }, letters));
+  const whose = `${user.username} on ${table}: ${told}`;
+  return h('td', { class: 'c' }, h('button', { type: 'button', class: 'rights', 'aria-label': whose, title: whose, onclick: () => act(() => change(table, user, permission)) }, letters));
 }
 
 /** Who administers nothing is not told who has an account here: he names somebody by the number. */

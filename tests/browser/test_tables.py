@@ -44,6 +44,13 @@ def test_many_tables_are_narrowed_down_by_their_names(many: Page) -> None:
     expect(names).to_have_count(24)
 
 
+def test_among_many_tables_it_stays_in_view_whose_permissions_a_column_has(many: Page) -> None:
+    many.goto(many.url.replace("/data", "/admin/permissions"))
+    many.get_by_role("button", name="vera on products: read").hover()
+
+    expect(many.get_by_role("columnheader", name="vera")).to_be_in_viewport()
+
+
 def test_a_few_tables_have_no_filter(open_page: Open) -> None:
     page = open_page("/data")
     names = page.get_by_role("link", name="customers").first
