@@ -74,6 +74,12 @@ def test_rows_are_added_to_a_table_all_or_none(owner: Caller) -> None:
     ("content", "fields", "status", "told"),
     [
         ("a\nx\n", {"columns": '[{"name": "a", "type": "INTEGER"}]'}, 422, "line 2, column a"),
+        (
+            "a;b\n-1,50;2\n",
+            {"columns": '[{"name": "a", "type": "REAL"}, {"name": "b", "type": "TEXT"}]'},
+            422,
+            "a number has a decimal point",
+        ),
         ("a\nx\n", {"columns": "[1]"}, 422, "columns"),
         ("a\nx\n", {"columns": '[{"name": "a", "type": "BLOB"}]'}, 422, "columns"),
         ("a\nx\n", {"columns": "[]"}, 422, "columns"),

@@ -13,6 +13,7 @@ TEXT: Final = "TEXT"
 KINDS: Final = (INTEGER, REAL, TEXT)
 _WHOLE: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _DECIMAL: Final = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?=[.eE])\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")  # 00123 is an article number
+_COMMA: Final = re.compile(r"-?[0-9]+,[0-9]+")
 _LARGEST: Final = 2**63
 _DELIMITERS: Final = (",", ";", "\t")
 
@@ -53,7 +54,7 @@ def field_as(kind: str, field: str) -> int | float | str | None:
         return int(field)
     if kind == REAL and found in (INTEGER, REAL):
         return float(field)
-    raise ValueError(f"{field[:40]!r} is not {kind}")
+    raise ValueError(f"{field[:40]!r} is not {kind}{': a number has a decimal point' if _COMMA.fullmatch(field) else ''}")
 
 
 def value_as(kind: str, value: Any) -> int | float | str | None:
