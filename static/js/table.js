@@ -220,7 +220,7 @@ async function insert() {
 /** Delete the chosen rows in one transaction; Undo inserts them again as they were. */
 async function remove() {
   const gone = [...chosen], columns = table.columns.filter(item => !item.generated).map(item => item.name);
-  if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: 'Rows that refer to them may be deleted or changed with them.', action: 'Delete' })) return;
+  if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: table.can_write ? 'Undo will bring them back, but not the rows that refer to them and are deleted or changed with them.' : 'Rows that refer to them may be deleted or changed with them.', action: 'Delete' })) return;
   const { count, restore } = await deleteRows({ table: table.name, rows: gone, where: whereKey(), keyOf, columns, valueOf, rowid: table.rowid }).catch(async error => { throw await nameReferring(error, table); });
   const hold = () => { if (document.activeElement === document.body) $('#count').focus(); }; // the button is not there any more; two steps from here is Undo
   // Where the rows did not come back, for want of a connection perhaps, it can be tried again.

@@ -20,7 +20,9 @@ def cell(page: Page, text: str) -> Locator:
 def delete(page: Page) -> None:
     """The chosen rows, with a yes to the question."""
     page.get_by_role("button", name="Delete", exact=True).click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("but not the rows that refer to them")
+    dialog.get_by_role("button", name="Delete", exact=True).click()
 
 
 def test_rows_are_searched_filtered_sorted_and_paged(open_page: Open) -> None:
