@@ -72,10 +72,11 @@ export const post = (path, body = {}, options) => api('POST', path, body, option
 export const put = (path, body, options) => api('PUT', path, body, options);
 export const del = (path, options) => api('DELETE', path, undefined, options);
 
-const unanswered = new Map(); // the keys of writes that were sent, and may be done
-/** A write that is done once: after an answer that was lost, the same one sent again is known by its key and gets that answer. */
+const unanswered = new Map(); // the key of the last write, which was sent and may be done
+/** A write that is done once: after an answer that was lost, the same one sent again is known by its key and gets that answer. After another write it is meant anew. */
 export async function writeOnce(path, body) {
   const write = path + JSON.stringify(body), key = unanswered.get(write) ?? crypto.getRandomValues(new Uint32Array(4)).join('-');
+  unanswered.clear();
   unanswered.set(write, key);
   let lost = false;
   try { return await post(path, body, { headers: { 'Idempotency-Key': key } }); } catch (error) {

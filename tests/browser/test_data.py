@@ -156,6 +156,21 @@ def test_a_write_whose_answer_was_lost_is_done_once_when_it_is_sent_again(open_p
     page.locator(".toast.failed").filter(has_text="Undo").get_by_role("button", name="Undo").click()
 
     expect(page.locator("#count")).to_have_text("1–1 of 1 row")
+
+    page.get_by_role("button", name="Insert").click()
+    dialog.locator("[name=name]").fill("pens")
+    lost("/query")
+    dialog.get_by_role("button", name="Insert the row").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Discard it").click()
+    page.get_by_label("Select row 1").check()
+    delete(page)
+    expect(page.locator("#count")).to_have_text("1–1 of 1 row")  # it was done
+    page.get_by_role("button", name="Insert").click()
+    dialog.locator("[name=name]").fill("pens")
+    dialog.get_by_role("button", name="Insert the row").click()
+    expect(page.locator("#count")).to_have_text("1–2 of 2 rows")  # after another write it is meant
     place.made("/query", {"sql": "DROP TABLE parcel"})
 
 
