@@ -110,9 +110,13 @@ class Counters:
         digest = hashlib.blake2b(key.encode(), digest_size=8, key=self._salt).digest()
         return int.from_bytes(digest, "little") or 1  # 0 marks a free slot
 
+    def _bucket(self, wanted: int) -> int:
+        """Where the slots begin of which one may be the key's."""
+        return _SALT_BYTES + (wanted % self._buckets) * _BUCKET * _SLOT.size
+
     def _slot(self, wanted: int, now: float) -> tuple[int, float, int]:
         """(offset, end, hits) of the key's slot, else of the one to be taken, with 0 hits."""
-        first = _SALT_BYTES + (wanted % self._buckets) * _BUCKET * _SLOT.size
+        first = self._bucket(wanted)
         spare, spare_rank = first, (3, 0)
         for offset in range(first, first + _BUCKET * _SLOT.size, _SLOT.size):
             found, end, hits = _SLOT.unpack_from(self._memory, offset)
@@ -164,9 +168,13 @@ class Counters:
 
     def read(self, key: str) -> tuple[int, float]:
         """(hits, end of the window) of a key; (0, now) where no window runs."""
-        now = self.now()
+        now, wanted = self.now(), self._hash(key)
+        first = self._bucket(wanted)
+        # Nearly always it is not there, which is seen at once and without a turn.
+        if self._memory.find(wanted.to_bytes(8, "little"), first, first + _BUCKET * _SLOT.size) < 0:
+            return 0, now
         with self._exclusive:
-            _, end, hits = self._slot(self._hash(key), now)
+            _, end, hits = self._slot(wanted, now)
         return hits, end if hits else now
 
     def forget(self, key: str) -> None:

@@ -72,17 +72,16 @@ export const post = (path, body = {}, options) => api('POST', path, body, option
 export const put = (path, body, options) => api('PUT', path, body, options);
 export const del = (path, options) => api('DELETE', path, undefined, options);
 
-const unanswered = new Map(); // the key of the last write, which was sent and may be done
+let unanswered = {}; // the last write and its key, while it is not known whether it is done
 /** A write that is done once: after an answer that was lost, the same one sent again is known by its key and gets that answer. After another write it is meant anew. */
 export async function writeOnce(path, body) {
-  const write = path + JSON.stringify(body), key = unanswered.get(write) ?? crypto.getRandomValues(new Uint32Array(4)).join('-');
-  unanswered.clear();
-  unanswered.set(write, key);
+  const write = path + JSON.stringify(body), sent = unanswered.write === write ? unanswered : { write, key: crypto.getRandomValues(new Uint32Array(4)).join('-') };
+  unanswered = sent;
   let lost = false;
-  try { return await post(path, body, { headers: { 'Idempotency-Key': key } }); } catch (error) {
+  try { return await post(path, body, { headers: { 'Idempotency-Key': sent.key } }); } catch (error) {
     lost = error.status === 0;
     throw error;
-  } finally { if (!lost) unanswered.delete(write); }
+  } finally { if (!lost && unanswered === sent) unanswered = {}; }
 }
 
 /** One statement: {columns, rows (arrays), row_count, …}. */

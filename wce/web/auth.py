@@ -58,8 +58,16 @@ def register(cenv_id: str) -> Response:
     app = services()
     with app.store.session(cenv_id) as session:
         config = cenv_settings()
-        asked = session, app.passwords, config, who().state.settings, actor()
-        users.register(*asked, username=body.username, password=body.password, email=body.email)
+        users.register(
+            session,
+            app.passwords,
+            config,
+            who().state.settings,
+            actor(),
+            username=body.username,
+            password=body.password,
+            email=body.email,
+        )
         return _signed_in(_log_in(session, config, body.username, body.password, Proof()))
 
 

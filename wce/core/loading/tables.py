@@ -69,24 +69,15 @@ def preview(sheet: Sheet) -> Preview:
     lane.waiting()
     faults = sheet.headed()
     rows: list[Any] = []
-    for row in sheet.rows():
-        if isinstance(row, Fault):
-            faults.append(row)
-        elif len(rows) < SHOWN_ROWS:
-            rows.append(list(row[1]))
-        if len(faults) >= MAX_FAULTS:
-            break
+    for _, values in _good(sheet, faults):
+        if len(rows) < SHOWN_ROWS:
+            rows.append(list(values))
     return Preview(sheet.columns, rows, sheet.row_count, tuple(faults[:MAX_FAULTS]))
 
 
 def load(queries: Queries, cenv: str, who: Authenticated, config: CenvSettings, sheet: Sheet, table: str, *, create: bool) -> Loaded:
     """All rows or nothing; errors name the line."""
-    found = preview(sheet).errors
-    if found:
-        told = tuple(FieldError("file", f"line {fault.line}, {fault.message}") for fault in found)
-        raise WceError("validation", f"file: {told[0].message}", errors=told)
-
-    key = _key(sheet) if create else ""
+    key = _checked(sheet, create=create)
 
     def work(guarded: GuardedSession, actor: Actor) -> Loaded:
         with guarded.transaction(actor, write=True) as opened:
@@ -102,17 +93,35 @@ def load(queries: Queries, cenv: str, who: Authenticated, config: CenvSettings, 
     return queries.write(cenv, who, config, work)
 
 
-def _key(sheet: Sheet) -> str:
-    """The column `id`, where it tells all rows apart: other tables can refer to a key, and rows be edited by it under any policy."""
-    place = next((i for i, column in enumerate(sheet.columns) if fold(column.name) == "id" and column.type == kinds.INTEGER), None)
-    if place is None:
-        return ""
-    seen: set[Any] = {None}
+def _good(sheet: Sheet, faults: list[Fault]) -> Iterator[Row]:
+    """Its rows; what is wrong with others is added to `faults`, up to as many as are told."""
     for row in sheet.rows():
-        if isinstance(row, Fault) or row[1][place] in seen:
-            return ""
-        seen.add(row[1][place])
-    return sheet.columns[place].name
+        if isinstance(row, Fault):
+            faults.append(row)
+        else:
+            yield row
+        if len(faults) >= MAX_FAULTS:
+            return
+
+
+def _checked(sheet: Sheet, *, create: bool) -> str:
+    """Raise `validation` for a file that has faults; answers the key of a new table, or nothing.
+
+    That is the column `id`, where it tells all rows apart: other tables can refer to it, and rows be edited by it under any policy.
+    """
+    lane.waiting()
+    faults = sheet.headed()
+    place = next((i for i, column in enumerate(sheet.columns) if fold(column.name) == "id" and column.type == kinds.INTEGER), -1)
+    unique = create and place >= 0
+    seen: set[Any] = {None}
+    for _, values in _good(sheet, faults):
+        if unique:
+            unique = values[place] not in seen
+            seen.add(values[place])
+    if faults:
+        told = tuple(FieldError("file", f"line {fault.line}, {fault.message}") for fault in faults[:MAX_FAULTS])
+        raise WceError("validation", f"file: {told[0].message}", errors=told)
+    return sheet.columns[place].name if unique else ""
 
 
 def _fill(guarded: GuardedSession, sheet: Sheet, table: str, limits: Limits) -> int:
