@@ -181,6 +181,17 @@ def test_a_script_that_runs_out_of_time_three_times_is_suspended_and_others_of_t
     assert pool.state().suspended == 1
 
 
+def test_a_script_that_is_ended_by_its_memory_ten_times_is_suspended(make: Callable[..., Pool]) -> None:
+    pool = make()
+    allocating = job("kept = []\nwhile True:\n    kept.append(bytes(16 << 20))", Budget(memory_mb=16))
+    assert [fail(pool, allocating) for _ in range(10)] == ["memory"] * 10
+
+    with pytest.raises(WceError, match="suspended"):
+        answer(pool, "a", allocating)
+
+    assert answer(pool, "a", ONE) == b"1"
+
+
 def test_a_worker_is_retired_after_its_calls_and_no_call_waits(make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "_MAX_CALLS", 5)
     pool = make()

@@ -139,13 +139,12 @@ class Pool:
         self._forks.close()
 
     def _timed(self, cenv: str, key: str, work: Callable[[Worker], T]) -> T:
-        """Do it with a worker, unless it is suspended for having run out of time too often."""
+        """Do it with a worker, unless it is suspended for having been ended too often."""
         self._suspensions.check(cenv, key)
         try:
             return self._use(cenv, work)
         except Fault as fault:
-            if fault.kind == "time":
-                self._suspensions.note(cenv, key)
+            self._suspensions.note(cenv, key, fault.kind)
             raise
 
     def _use(self, cenv: str, work: Callable[[Worker], T]) -> T:
