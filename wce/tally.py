@@ -35,12 +35,14 @@ class Tally:
         self._fresh = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._pour_on, name="wce-tally", daemon=True) if shared else None
+        self._rests = shared  # the thread has nothing to pour, as far as it knows
 
     def count(self, counter: Counter) -> None:
         """One more."""
         with self._lock:
             self._counts[counter] = self._counts.get(counter, 0) + 1
-        self._freshen()
+        if self._rests:
+            self._freshen()
 
     def observe(self, histogram: Histogram, seconds: float) -> None:
         """One more that took so long."""
@@ -50,7 +52,8 @@ class Tally:
                 sums = self._sums[histogram] = [0.0] * (len(self._bounds) + 2)
             sums[0] += seconds
             sums[1 + bisect_left(self._bounds, seconds)] += 1
-        self._freshen()
+        if self._rests:
+            self._freshen()
 
     def pour(self) -> None:
         """Hand over what was summed up."""
@@ -75,11 +78,10 @@ class Tally:
         self.pour()
 
     def _freshen(self) -> None:
-        if self._thread is None or self._fresh.is_set():
-            return
         with self._lock:
-            if self._thread.ident is None and not self._closed.is_set():
+            if self._thread is not None and self._thread.ident is None and not self._closed.is_set():
                 self._thread.start()
+        self._rests = False
         self._fresh.set()
 
     def _pour_on(self) -> None:
@@ -87,4 +89,5 @@ class Tally:
             self._fresh.wait()
             self._closed.wait(POUR_SECONDS)
             self._fresh.clear()
+            self._rests = True  # before it pours: what comes now wakes it again, or is poured
             self.pour()

@@ -68,7 +68,12 @@ def test_a_change_of_the_schema_tells_what_it_names(catalogue, sql, made):
 
 
 def test_shapes_are_remembered(catalogue):
-    shapes = Shapes()
+    shapes, asked = Shapes(), []
 
-    assert shapes.of("c", "DELETE FROM songs WHERE id = 1", catalogue) is shapes.of("c", "DELETE FROM songs WHERE id = 1", catalogue)
-    assert shapes.of("c", "DELETE FROM songs" + " " * 10_000, catalogue).text == "DELETE FROM songs"
+    def ask():
+        asked.append(1)
+        return catalogue
+
+    assert shapes.of("c", "DELETE FROM songs WHERE id = 1", ask) is shapes.of("c", "DELETE FROM songs WHERE id = 1", ask)
+    assert len(asked) == 1
+    assert shapes.of("c", "DELETE FROM songs" + " " * 10_000, ask).text == "DELETE FROM songs"

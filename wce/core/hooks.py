@@ -129,10 +129,11 @@ class HookQueue:
         public), `scope` of the API key if it was one, `at`, `commit` (its number) and `depth`, which belongs on the transaction in
         which the hook's script runs.
         """
-        touched = {table: rows for table, rows in transaction.tables.items() if not table.startswith(OWN)}
-        if not touched:
+        enabled = self._enabled(transaction)
+        if not enabled:
             return
-        for hook_id, table_name in self._enabled(transaction):
+        touched = {table: rows for table, rows in transaction.tables.items() if not table.startswith(OWN)}
+        for hook_id, table_name in enabled:
             tables = touched if table_name == EVERY_TABLE else {name: n for name, n in touched.items() if fold(name) == table_name}
             if tables:
                 _add(transaction, hook_id, tables)
@@ -140,7 +141,8 @@ class HookQueue:
     def _enabled(self, transaction: Transaction) -> tuple[tuple[int, str], ...]:
         """Id and folded table of each hook."""
         # Its own change, be it that a table has another name, may yet be undone, and its counter be given again.
-        if SHELF.table in transaction.tables or SCHEMA in transaction.tables:
+        tables = transaction.tables
+        if SHELF.table in tables or SCHEMA in tables:
             return _read_enabled(transaction)
         return self._cached.get_or((transaction.cenv, transaction.endpoints), lambda: _read_enabled(transaction))
 

@@ -147,7 +147,7 @@ class Queries:
     ) -> Result:
         """Run one statement in the open transaction, with an audit row if it writes; `details` are put into that."""
         plan = guarded.plan(statement.sql)  # before it runs: a change of the schema may leave nothing to plan it by
-        result = guarded.run(statement.sql, statement.params, limits)
+        result = guarded.carry_out(plan, statement.params, limits)
         self._store.metrics.ran(plan.kind, result.duration_ms / 1000)
         if transaction is not None and plan.writes:
             self._audit(guarded, transaction, plan, result, details)
@@ -243,7 +243,7 @@ class Queries:
         return tuple(results)
 
     def _audit(self, guarded: GuardedSession, transaction: Transaction, plan: Plan, result: Result, more: Mapping[str, Any]) -> None:
-        shape = self._shapes.of(guarded.cenv, plan.text, guarded.catalogue)
+        shape = self._shapes.of(guarded.cenv, plan.text, lambda: guarded.catalogue)
         details = ({"sql": shape.text} if plan.ddl else {"rows": result.changes, "sql": shape.text}) | dict(more)
         audit.record(transaction, AuditEntry(_ACTIONS.get(plan.kind, "ddl"), "table", plan.target or shape.made, details))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,11 +30,11 @@ class Shapes:
     def __init__(self) -> None:
         self._cached: Cache[tuple[str, str], Shape] = Cache(_MAX_SHAPES)
 
-    def of(self, cenv: str, sql: str, catalogue: Catalogue) -> Shape:
+    def of(self, cenv: str, sql: str, catalogue: Callable[[], Catalogue]) -> Shape:
         """The shape of a statement that the guard has let through."""
         if len(sql) > _MAX_CACHED:
-            return shape(sql, catalogue)
-        return self._cached.get_or((cenv, sql), lambda: shape(sql, catalogue))
+            return shape(sql, catalogue())
+        return self._cached.get_or((cenv, sql), lambda: shape(sql, catalogue()))
 
 
 def shape(sql: str, catalogue: Catalogue) -> Shape:

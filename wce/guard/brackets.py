@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol
 
-from wce.store.transaction import Transaction
+from wce.model import Actor
+from wce.store.transaction import Handle, Transaction
+
+# `Store.transaction`, as a session is given it.
+Begin = Callable[[Handle, Actor, float], AbstractContextManager[Transaction]]
 
 
 class Guarded(Protocol):

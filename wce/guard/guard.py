@@ -18,8 +18,8 @@ from wce.guard.catalogue import Catalogue
 from wce.guard.kept import Memory
 from wce.guard.link import Link, restrain
 from wce.guard.principal import Secrets
-from wce.guard.rules import PrincipalRules
-from wce.guard.session import Build, GuardedSession
+from wce.guard.rules import Build, PrincipalRules
+from wce.guard.session import GuardedSession
 from wce.guard.watchdog import Watchdog
 from wce.log import LOGGER
 from wce.model import Grants, Limits, Role

@@ -65,7 +65,8 @@ class Link:
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run trusted SQL. What SQLite says of the file or the disk is raised as WceError."""
-        return self.cursors.note(self.marked(self.mark + sql, params))
+        cursor = self.marked(self.mark + sql, params)
+        return cursor if cursor.description is None else self.cursors.note(cursor)
 
     def marked(self, sql: str, params: Params = ()) -> Cursor:
         """The same for a text that begins with the mark, whose rows are read at once."""

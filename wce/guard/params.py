@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,12 +31,10 @@ class Layout:
             return ()
         if isinstance(params, dict):
             self._check_names(params)
-            for name, value in params.items():
-                _check_value(name, value)
+            _check_values(params.items())
         else:
             self._check_count(params)
-            for index, value in enumerate(params):
-                _check_value(index, value)
+            _check_values(enumerate(params))
         for key in self.brief:
             if not short(params[key]):  # type: ignore[index]  # a name for a dict, else an index
                 raise invalid(f"params.{key}", "a pattern may have at most 200 characters here")
@@ -100,11 +98,12 @@ def number_of(token: Token, before: int) -> int:
     return number
 
 
-def _check_value(key: int | str, value: Any) -> None:
-    if type(value) not in _PLAIN:
-        raise invalid(f"params.{key}", "must be null, a number, a string or bytes")
-    if type(value) is int and not _LEAST <= value <= _MOST:
-        raise invalid(f"params.{key}", "does not fit into 64 bits")
+def _check_values(values: Iterable[tuple[int | str, Any]]) -> None:
+    for key, value in values:
+        if type(value) not in _PLAIN:
+            raise invalid(f"params.{key}", "must be null, a number, a string or bytes")
+        if type(value) is int and not _LEAST <= value <= _MOST:
+            raise invalid(f"params.{key}", "does not fit into 64 bits")
 
 
 def total_size(params: Params) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from wce.errors import WceError
@@ -53,6 +54,9 @@ class Rules(Protocol):
     @property
     def principal(self) -> Principal | None:
         """Whose rights are looked up; None for administrators, who have all."""
+
+
+Build = Callable[[Link, Catalogue], Rules]  # those for one connection, and for the schema as it is
 
 
 class PrincipalRules:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from wce import lane
 from wce.errors import WceError
-from wce.guard.brackets import Reading, Writing
+from wce.guard.brackets import Begin, Reading, Writing
 from wce.guard.carried import Carried
 from wce.guard.catalogue import Catalogue, digest, load
 from wce.guard.fetch import Answer, fetch
@@ -19,19 +19,17 @@ from wce.guard.link import Link
 from wce.guard.params import total_size
 from wce.guard.plan import Plan
 from wce.guard.plans import Plans
-from wce.guard.rules import Rules
+from wce.guard.rules import Build, Rules
 from wce.guard.watchdog import Watch
 from wce.model import Actor, Grants, Limits, Params, Result
 from wce.store.sqlite import Cursor, quote, sqlite3
 from wce.store.store import WAIT_SECONDS
-from wce.store.transaction import STATE_AND_HEAD, Handle, Transaction
+from wce.store.transaction import STATE_AND_HEAD, Transaction
 
 LIMITS: Final = Limits()
 _SLOW_SECONDS: Final = 0.001  # from which other requests should not wait for the next run of the same text
 _LARGE: Final = 500  # characters in all parameters, from which patterns could become slow
 
-Build = Callable[[Link, Catalogue], Rules]
-Begin = Callable[[Handle, Actor, float], AbstractContextManager[Transaction]]
 Keep = Callable[[str, Callable[[], Catalogue]], Catalogue]
 
 
@@ -94,7 +92,7 @@ class GuardedSession:
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run trusted SQL on WCE's own tables."""
-        self._carried.disturb()
+        self._carried.foreign = True
         if sql.startswith("ROLLBACK"):
             self.undone()
         try:
@@ -127,8 +125,11 @@ class GuardedSession:
 
     def run(self, sql: str, params: Params = (), limits: Limits = LIMITS) -> Result:
         """Run one statement in the open transaction; raises WceError."""
+        return self.carry_out(self.plan(sql), params, limits)
+
+    def carry_out(self, plan: Plan, params: Params, limits: Limits) -> Result:
+        """`run` what was planned in this transaction, or before it."""
         started = time.perf_counter()
-        plan = self.plan(sql)
         self._require(plan)
         values = plan.layout.check(params)
         rules = self._known()[1]
@@ -262,7 +263,7 @@ class GuardedSession:
     def _run_write(self, plan: Plan, params: Params, limits: Limits, started: float) -> Result:
         catalogue, rules = self._known()
         if rules.ready(plan):
-            self._carried.disturb()
+            self._carried.foreign = True
         changes, inserted = 0, None
         try:
             answer = self._fetch(rules, plan, params, limits)
@@ -278,17 +279,16 @@ class GuardedSession:
             self._touch(plan, changes)
         if plan.ddl:
             self._settle(plan, catalogue)
-        elapsed = (time.perf_counter() - started) * 1000
-        return Result(answer.columns, answer.rows, changes, inserted or None, answer.truncated, elapsed, answer.size)
+        took = (time.perf_counter() - started) * 1000
+        return Result(answer.columns, answer.rows, changes, inserted or None, answer.truncated, took, answer.size)
 
     def _touch(self, plan: Plan, changes: int) -> None:
         if self._transaction is None:
             return
         if plan.target is not None:
             self._transaction.touch(plan.target, changes)
-        for table in plan.written:
-            if table != plan.target:
-                self._transaction.touch(table)
+        for table in plan.written - {plan.target}:
+            self._transaction.touch(table)
 
     def _settle(self, plan: Plan, before: Catalogue) -> None:
         """After a change of the schema: meet the new one, and let the rules see to what depended on the old one."""

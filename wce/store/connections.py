@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar
 
 from wce.metrics import Metrics
 from wce.store import descriptors
@@ -59,7 +59,7 @@ class Use(Generic[T]):
 
     def __enter__(self) -> T:
         self._entry = self._connections.take(self._cenv, self._key, self._open)
-        return cast(T, self._entry.held)
+        return self._entry.held  # type: ignore[return-value]  # what `open_` gave; to cast is a call
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._connections.give_back(self._entry)
@@ -151,11 +151,8 @@ class Connections:
     def moved(self, cenv: str) -> bool:
         """Whether a connection that this thread holds reads a file that is no longer the cenv's."""
         # list() of a dict is one step to other threads, which may take idle entries out of it.
-        held = [entry.file for entry in list(self._home.entries.get(cenv, {}).values()) if entry.uses]
-        if self._identity is None or not held:
-            return False
-        identity = self._identity(cenv)
-        return any(file.identity != identity for file in held)
+        held = {entry.file.identity for entry in list(self._home.entries.get(cenv, {}).values()) if entry.uses}
+        return self._identity is not None and bool(held) and held != {self._identity(cenv)}
 
     def __len__(self) -> int:
         return len(self._order)

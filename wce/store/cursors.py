@@ -18,9 +18,8 @@ class Cursors:
         self._held: WeakSet[Cursor] = WeakSet()
 
     def note(self, cursor: Cursor) -> Cursor:
-        """Remember it, if it has rows."""
-        if cursor.description is not None:
-            self._held.add(cursor)
+        """Remember one that has rows."""
+        self._held.add(cursor)
         return cursor
 
     def __bool__(self) -> bool:

@@ -56,10 +56,11 @@ class Session:
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run one statement."""
         try:
-            return self._cursors.note(self.connection.execute(sql, params))
+            cursor = self.connection.execute(sql, params)
         except (sqlite3.Error, MemoryError) as error:
             self._fail(error)
             raise
+        return cursor if cursor.description is None else self._cursors.note(cursor)
 
     def one(self, sql: str, params: Params = ()) -> tuple[Any, ...] | None:
         """The first row, or None."""

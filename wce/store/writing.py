@@ -64,7 +64,9 @@ class Work:
         """COMMIT."""
         if self._transaction is None:
             raise RuntimeError("nothing was begun")
-        return self._transaction.commit(self._store.hooks.last)
+        done = self._transaction.commit(self._store.hooks.last)
+        self._transaction = None  # nothing is left to be undone
+        return done
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:

@@ -18,6 +18,7 @@ Keys = Literal["none", "any", "sql", "endpoints", "administration"]
 View = TypeVar("View", bound=Callable[..., Any])
 _ATTRIBUTE: Final = "wce_access"
 _LOWEST: Final = {"user": Role.VIEWER, "admin": Role.ADMIN, "owner": Role.OWNER}
+_LEAST_RANK: Final = {who: role.rank for who, role in _LOWEST.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def require(rule: Access, actor: Actor, method: str) -> None:
         return
     if actor.role is Role.PUBLIC:
         raise WceError("not_signed_in")
-    if actor.role.rank < _LOWEST[rule.who].rank:
+    if actor.role.rank < _LEAST_RANK[rule.who]:
         raise WceError("forbidden", f"This needs the role {_LOWEST[rule.who].value} or higher.")
 
 

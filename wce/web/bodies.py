@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from flask import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
@@ -19,7 +19,9 @@ from wce.web import current, jsonbody
 _JSON: Final = "application/json"
 LOGIN_BYTES: Final = 4 * 1024
 JSON_BYTES: Final = 1024 * 1024
+_READ_KEY: Final = "wce.body"
 _LENGTH_DIGITS: Final = 15
+_AS_IT_IS: Final = frozenset({str, float, type(None)})  # what SQLite takes whatever its value is
 MAX_STATEMENTS: Final = 1000
 # Where pydantic speaks of Python.
 _SAYINGS: Final = dict.fromkeys(("model_type", "dict_type"), "Input should be an object")
@@ -186,17 +188,18 @@ def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
 
 def require_plain() -> None:
     """Raise `unsupported_media_type` for a body that is compressed: it would be read, or kept, for what it is not."""
-    coding = current.request().environ.get("HTTP_CONTENT_ENCODING", "")
-    if coding.strip().lower() not in ("", "identity"):
+    coding = current.request().environ.get("HTTP_CONTENT_ENCODING")
+    if coding and coding.strip().lower() not in ("", "identity"):
         raise WceError("unsupported_media_type", "Send the body as it is, without Content-Encoding.")
 
 
 def raw(limit_bytes: int) -> bytes:
     """The request's body as it came; asked again, the same."""
-    bag = current.bag()
-    if "body" not in bag:
-        bag.body = _read(current.request(), limit_bytes)
-    return cast(bytes, bag.body)
+    request = current.request()
+    body: bytes | None = request.environ.get(_READ_KEY)
+    if body is None:
+        body = request.environ[_READ_KEY] = _read(request, limit_bytes)
+    return body
 
 
 def _read(request: Request, limit_bytes: int) -> bytes:
@@ -238,7 +241,7 @@ def parameters(value: list[Any] | dict[str, Any] | None) -> Params:
     if value is None:
         return ()
     if isinstance(value, list):
-        return tuple(_parameter(item, f"params.{index}") for index, item in enumerate(value))
+        return tuple([item if type(item) in _AS_IT_IS else _parameter(item, f"params.{index}") for index, item in enumerate(value)])
     return {name: _parameter(item, f"params.{name}") for name, item in value.items()}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Request, Response
@@ -51,7 +51,8 @@ class Context(NamedTuple):
 
 def current() -> Context:
     """The request's context, as far as the steps have come."""
-    return cast(Context, bag().context)
+    found: Context = bag().context
+    return found
 
 
 def request_id() -> str:

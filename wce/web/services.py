@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 from wce.config import Settings
 from wce.core.backups import Backups
@@ -106,4 +106,5 @@ class Services:
 
 def services() -> Services:
     """Those of the application that answers this request."""
-    return cast(Services, application().extensions[KEY])
+    found: Services = application().extensions[KEY]
+    return found
