@@ -45,6 +45,13 @@ def test_a_write_says_how_many_and_which(note: Caller) -> None:
     assert (returned["rows"], returned["changes"]) == ([{"text": "four"}], 1)
 
 
+def test_a_row_whose_id_is_0_is_a_row(note: Caller) -> None:
+    assert note.sql("INSERT INTO note (id, text) VALUES (0, 'zero')")["last_row_id"] == 0
+    assert note.sql("INSERT INTO note (id, text) VALUES (-1, 'below')")["last_row_id"] == -1
+    update = "INSERT INTO note (id, text) VALUES (1, 'x') ON CONFLICT DO UPDATE SET text = 'new'"
+    assert [note.sql(sql)["last_row_id"] for sql in (update, "INSERT OR IGNORE INTO note (id, text) VALUES (0, 'again')")] == [None, None]
+
+
 def test_every_value_goes_there_and_back(owner: Caller) -> None:
     sent = [None, 0, -1, 2**63 - 1, -(2**63), 1.5, 1e300, "", "grüße 😀", "a\u0000b", {"$base64": "AP8="}, {"$base64": ""}]
 

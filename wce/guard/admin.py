@@ -132,7 +132,7 @@ class AdminRules:
             ddl.check_object(sql, tokens[-1])
 
     def _check_data(self, plan: Plan, head: Head, *, explains: bool) -> None:
-        plan.returning = head.returning is not None
+        plan.returning, plan.upserts = head.returning is not None, bool(head.upserts)
         plan.writes = head.target is not None and not explains
         if not explains:
             plan.kind = head.kind

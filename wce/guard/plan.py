@@ -36,6 +36,7 @@ class Plan:
     inner_names: frozenset[str] = frozenset()
     returning: bool = False
     has_rowid: bool = True
+    upserts: bool = False
     # The barrier is in place: nothing that the client wrote is evaluated on a hidden row.
     strict: bool = False
     length_sensitive: bool = False
@@ -53,3 +54,9 @@ class Plan:
     slow: bool = False
     # ALTER TABLE a RENAME TO b, folded.
     renamed: tuple[str, str] | None = None
+
+    def inserted(self, changes: int, last_row_id: int | None) -> int | None:
+        """The rowid of the last row that it has inserted; where it may have updated one instead, 0 tells of none."""
+        if self.kind != "INSERT" or not changes or not self.has_rowid:
+            return None
+        return None if self.upserts and not last_row_id else last_row_id

@@ -50,7 +50,7 @@ class Rewriter:
         plan.layout = layout(tokens, brief)
         if head.target is not None:
             check_target(head, principal)
-            plan.writes = True
+            plan.writes, plan.upserts = True, bool(head.upserts)
             plan.target_name = head.target
             table = principal.table(head.target)
             plan.target, plan.has_rowid = table.name, not table.without_rowid

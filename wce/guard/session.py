@@ -269,7 +269,7 @@ class GuardedSession:
             answer = self._fetch(rules, plan, params, limits)
             if not plan.ddl:
                 changes = answer.changes if answer.changes >= 0 else self.link.marked(self._ask_changes).fetchone()[0]
-                inserted = answer.last_row_id if plan.kind == "INSERT" and changes and plan.has_rowid else None
+                inserted = plan.inserted(changes, answer.last_row_id)
                 self._carried.remember(changes, inserted)
         except WceError:
             self._carried.remember(0, None)
@@ -280,7 +280,7 @@ class GuardedSession:
         if plan.ddl:
             self._settle(plan, catalogue)
         took = (time.perf_counter() - started) * 1000
-        return Result(answer.columns, answer.rows, changes, inserted or None, answer.truncated, took, answer.size)
+        return Result(answer.columns, answer.rows, changes, inserted, answer.truncated, took, answer.size)
 
     def _touch(self, plan: Plan, changes: int) -> None:
         if self._transaction is None:
