@@ -303,7 +303,10 @@ def test_a_bad_new_password_changes_nothing(world):
 def test_a_login_removes_what_has_expired(world):
     log_out(world.session, owner_with(world, sign_in(world)))
     sign_in(world)
-    world.sql("INSERT INTO _wce_idempotency VALUES (1, 'key', 'hash', 200, '{}', ?)", int(world.clock.now))
+    world.sql(
+        "INSERT INTO _wce_idempotency (user_id, key, request_hash, status, body, created_at) VALUES (1, 'key', 'hash', 200, '{}', ?)",
+        int(world.clock.now),
+    )
 
     world.clock.now += 24 * 3600
     sign_in(world)

@@ -286,6 +286,20 @@ def test_a_write_with_a_key_happens_once(note: Caller) -> None:
     assert note.sql("SELECT count(*) AS n FROM note WHERE text = 'once'")["rows"] == [{"n": 1}]
 
 
+@pytest.mark.parametrize("form", ["application/json", "text/csv", "application/x-ndjson"])
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_repeat_has_the_headers_of_the_first_answer(note: Caller, form: str, *, cut: bool) -> None:
+    body = {"sql": "INSERT INTO note (text) VALUES ('a'), ('b') RETURNING text", "max_rows": 1 if cut else 2}
+    headers = {"Idempotency-Key": "7f9c", "Accept": form}
+
+    first, again = note.post("/query", body, headers=headers), note.post("/query", body, headers=headers)
+
+    of_the_request = {"X-Request-ID", "RateLimit-Remaining", "RateLimit-Reset"}
+    told = [{name: text for name, text in answer.headers.items() if name not in of_the_request} for answer in (first, again)]
+    assert told[1] == told[0] | {"Idempotent-Replayed": "true"}
+    assert told[0].get("X-Truncated") == (None if form == "application/json" else "true" if cut else "false")
+
+
 def test_a_key_belongs_to_one_request(note: Caller) -> None:
     headers = {"Idempotency-Key": "7f9c"}
     note.post("/query", {"sql": "INSERT INTO note (text) VALUES ('once')"}, headers=headers)

@@ -28,10 +28,11 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The first answer, as it was sent; `repeated` tells a repeat from the first."""
+    """The first answer, as it was sent; `truncated` says whether a result was cut, `repeated` tells a repeat from the first."""
 
     status: int
     body: str
+    truncated: bool
     repeated: bool
 
 
@@ -44,14 +45,13 @@ class Repeated(Exception):  # noqa: N818 - ends a transaction that has nothing t
 def look_up(transaction: Transaction, once: Once) -> None:
     """Raise Repeated with the first answer where there is one; `idempotency_mismatch` where it answered something else."""
     upkeep.prune_answers(transaction)
-    row = transaction.execute(
-        "SELECT request_hash, status, body FROM _wce_idempotency WHERE user_id = ? AND key = ?", (transaction.actor.user_id, once.key)
-    ).fetchone()
+    sql = "SELECT request_hash, status, body, truncated FROM _wce_idempotency WHERE user_id = ? AND key = ?"
+    row = transaction.execute(sql, (transaction.actor.user_id, once.key)).fetchone()
     if row is None:
         return
     if row[0] != once.request_hash:
         raise WceError("idempotency_mismatch")
-    raise Repeated(Kept(row[1], row[2], repeated=True))
+    raise Repeated(Kept(row[1], row[2], bool(row[3]), repeated=True))
 
 
 def keep(transaction: Transaction, once: Once, results: Sequence[Result]) -> Kept:
@@ -59,8 +59,9 @@ def keep(transaction: Transaction, once: Once, results: Sequence[Result]) -> Kep
     status, body = once.encode(results)
     if len(body) > MAX_ANSWER:
         raise WceError("too_large", f"An answer with an idempotency key may have at most {MAX_ANSWER} characters.")
+    truncated = any(result.truncated for result in results)
     transaction.execute(
-        "INSERT INTO _wce_idempotency (user_id, key, request_hash, status, body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (transaction.actor.user_id, once.key, once.request_hash, status, body, transaction.at),
+        "INSERT INTO _wce_idempotency (user_id, key, request_hash, status, body, truncated, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (transaction.actor.user_id, once.key, once.request_hash, status, body, truncated, transaction.at),
     )
-    return Kept(status, body, repeated=False)
+    return Kept(status, body, truncated, repeated=False)

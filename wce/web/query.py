@@ -49,8 +49,9 @@ def query(cenv_id: str) -> Response:
         asked, name = (cenv_id, who(), cenv_settings(), statement), current.request().environ.get(_QUERY_ID)
         answer = services().queries.read_as(*asked, _user_id(cenv_id, body.as_user), max_rows=body.max_rows, name=name)
     response = _respond(answer, form, encode)
-    if form != responses.JSON and answer.results:
-        response.headers[responses.TRUNCATED] = "true" if answer.results[0].truncated else "false"
+    if form != responses.JSON:
+        truncated = answer.results[0].truncated if answer.kept is None else answer.kept.truncated
+        response.headers[responses.TRUNCATED] = "true" if truncated else "false"
     return response
 
 

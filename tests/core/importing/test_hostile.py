@@ -388,7 +388,7 @@ def test_sessions_and_other_keys_never_come_along(bench: Bench, cenv_file: Make)
     cenv, _ = bench.take(
         cenv_file(
             "INSERT INTO _wce_sessions VALUES ('s', 1, 'hash', 1, 9999999999, 1, '', '');"
-            "INSERT INTO _wce_idempotency VALUES (1, 'k', 'h', 200, 'body', 1);"
+            "INSERT INTO _wce_idempotency VALUES (1, 'k', 'h', 200, 'body', 1, 0);"
             "INSERT INTO _wce_jobs (kind, item_id, payload, due_at, created_at) VALUES ('hook', 1, '{}', 1, 1);"
             "CREATE TABLE _wce_api_keys_of_mine (x);"
         )
