@@ -46,6 +46,17 @@ def test_a_permission_is_given_again_and_taken(note: Caller, invite: Callable[..
     assert note.delete(f"/admin/permissions/{first.json['id']}").status_code == 404
 
 
+def test_what_was_made_is_found_at_the_address_that_was_told(note: Caller) -> None:
+    policy = {"table_name": "note", "policy_type": "read", "sql_condition": "1"}
+
+    for path, body in (("/admin/permissions", permission(user_id="public")), ("/admin/policies", policy)):
+        made = note.post(path, body)
+        address = made.headers["Location"].removeprefix(f"/{note.cenv}")
+        assert (note.get(address).status_code, note.get(address).json) == (200, made.json)
+        note.delete(address)
+        assert note.get(address).json["code"] == "not_found"
+
+
 def test_the_public_is_called_by_its_name(note: Caller) -> None:
     made = note.post("/admin/permissions", permission(user_id="public"))
 
@@ -90,6 +101,10 @@ def test_who_may_grant_passes_on_what_he_holds(note: Caller, invite: Callable[..
     assert editor.post("/admin/permissions", permission(user_id=viewer.user_id)).status_code == 201
     assert [item["username"] for item in editor.get("/admin/permissions").json["permissions"]] == ["editor", "a_viewer"]
     assert viewer.get("/admin/permissions").json == {"permissions": []}
+    own = editor.get("/admin/permissions").json["permissions"][0]
+    assert editor.get(f"/admin/permissions/{own['id']}").json == own
+    hidden, missing = viewer.get(f"/admin/permissions/{own['id']}"), viewer.get("/admin/permissions/99")
+    assert (hidden.status_code, hidden.json["detail"]) == (missing.status_code, missing.json["detail"]) == (404, "No such permission.")
 
 
 def test_me_and_tables_say_what_one_may(note: Caller, invite: Callable[..., Caller]) -> None:

@@ -97,6 +97,14 @@ def list_permissions(session: Session, actor: Actor) -> list[Permission]:
     return [item for item in found if item.table_name in own]
 
 
+def find_permission(session: Session | Transaction, actor: Actor, permission_id: int) -> Permission:
+    """One of those that `list_permissions` shows the actor; raises `not_found`."""
+    held = _find(session, "p.id = ?", permission_id)
+    if held is None or not (actor.role.administers or _effective(session, actor, held.table_name).can_grant):
+        raise WceError("not_found", "No such permission.")
+    return held
+
+
 def grant(session: Session, catalogue: Catalogue, actor: Actor, user_id: int, table_name: str, rights: Rights) -> tuple[Permission, bool]:
     """Set what a principal holds on a table, in place of what he held; the second value tells whether he held nothing before.
 
@@ -129,9 +137,7 @@ def revoke(session: Session, actor: Actor, permission_id: int) -> None:
     """Remove the permission of a principal on a table; who is no administrator may take away what he might have given."""
     with session.transaction(actor) as transaction:
         now = current(transaction, actor)
-        held = _find(transaction, "p.id = ?", permission_id)
-        if held is None or not (now.role.administers or _effective(transaction, now, held.table_name).can_grant):
-            raise WceError("not_found", "No such permission.")
+        held = find_permission(transaction, now, permission_id)
         target = _find_principal(transaction, held.user_id)
         _require_may_pass(transaction, now, held.table_name, target, Rights(), held)
         transaction.execute("DELETE FROM _wce_table_permissions WHERE id = ?", (permission_id,))
@@ -218,7 +224,7 @@ def _seal(
     return Grants(role, MappingProxyType(rights), policies, MappingProxyType(variables), triggers, fingerprint)
 
 
-def _effective(transaction: Transaction, actor: Actor, table_name: str) -> Rights:
+def _effective(transaction: Session | Transaction, actor: Actor, table_name: str) -> Rights:
     held = _find(transaction, "p.table_name = ? AND p.user_id = ?", table_name, actor.user_id)
     return ceiling(actor.role, held.rights if held else Rights())
 
@@ -271,7 +277,7 @@ def _find_principal(transaction: Transaction, user_id: int) -> Actor:
     return Actor(row[0], row[1], Role(row[2]))
 
 
-def _find(transaction: Transaction, condition: str, *values: Value) -> Permission | None:
+def _find(transaction: Session | Transaction, condition: str, *values: Value) -> Permission | None:
     row = transaction.execute(f"SELECT {_COLUMNS} {_FROM} WHERE {condition}", values).fetchone()
     return None if row is None else _to_permission(row)
 

@@ -56,6 +56,14 @@ def list_policies(session: Session) -> list[Policy]:
     return [Policy(*row) for row in session.all(f"SELECT {_COLUMNS} FROM _wce_row_policies ORDER BY table_name, id")]
 
 
+def find_policy(session: Session | Transaction, policy_id: int) -> Policy:
+    """One policy; raises `not_found`."""
+    row = session.execute(f"SELECT {_COLUMNS} FROM _wce_row_policies WHERE id = ?", (policy_id,)).fetchone()
+    if row is None:
+        raise WceError("not_found", "No such policy.")
+    return Policy(*row)
+
+
 def create_policy(
     session: Session, guard: Guard, actor: Actor, *, table_name: str, user_id: int | None, policy_type: str, sql_condition: str
 ) -> Policy:
@@ -90,12 +98,10 @@ def delete_policy(session: Session, actor: Actor, policy_id: int) -> None:
     """Remove a condition."""
     with session.transaction(actor) as transaction:
         require_administrator(transaction, actor)
-        row = transaction.execute(f"SELECT {_COLUMNS} FROM _wce_row_policies WHERE id = ?", (policy_id,)).fetchone()
-        if row is None:
-            raise WceError("not_found", "No such policy.")
+        policy = find_policy(transaction, policy_id)
         transaction.execute("DELETE FROM _wce_row_policies WHERE id = ?", (policy_id,))
         transaction.touch("_wce_row_policies", 1)
-        audit.record(transaction, AuditEntry("policy.delete", "table", row[1], _shown(Policy(*row))))
+        audit.record(transaction, AuditEntry("policy.delete", "table", policy.table_name, _shown(policy)))
 
 
 def _require_table(executes: Executes, catalogue: Catalogue, table_name: str) -> str:

@@ -43,6 +43,14 @@ def grant(cenv_id: str) -> Response:
     return responses.json(_permission(made), 201 if fresh else 200, location=location)
 
 
+@bp.get("/permissions/<id:permission_id>")
+@access("user", keys="administration")
+def find_permission(cenv_id: str, permission_id: int) -> Response:
+    """One that the caller may see."""
+    with services().store.session(cenv_id) as session:
+        return responses.json(_permission(permissions.find_permission(session, actor(), permission_id)))
+
+
 @bp.delete("/permissions/<id:permission_id>")
 @access("user", keys="administration")
 def revoke(cenv_id: str, permission_id: int) -> Response:
@@ -80,6 +88,14 @@ def create_policy(cenv_id: str) -> Response:
             sql_condition=body.sql_condition,
         )
     return responses.json(_policy(made), 201, location=f"/{cenv_id}/admin/policies/{made.id}")
+
+
+@bp.get("/policies/<id:policy_id>")
+@access("admin")
+def find_policy(cenv_id: str, policy_id: int) -> Response:
+    """One condition."""
+    with services().store.session(cenv_id) as session:
+        return responses.json(_policy(policies.find_policy(session, policy_id)))
 
 
 @bp.delete("/policies/<id:policy_id>")

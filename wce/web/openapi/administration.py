@@ -56,6 +56,7 @@ ACCESS: Final[Mapping[str, Operation]] = {
         {"user_id": 2, "table_name": "notes", "can_read": True, "can_write": True},
         errors=("forbidden", "not_found", "no_such_table", "table_forbidden"),
     ),
+    "admin_access.find_permission": Operation({200: answers.Permission}, errors=("not_found",), summary="One permission."),
     "admin_access.revoke": Operation({204: None}, errors=("forbidden", "not_found", "table_forbidden")),
     "admin_access.list_policies": Operation({200: listing("policies", answers.Policy)}, summary="All row policies."),
     "admin_access.create_policy": Operation(
@@ -65,6 +66,7 @@ ACCESS: Final[Mapping[str, Operation]] = {
         errors=("bad_policy", "no_such_table", "not_found"),
         summary="Add a row policy.",
     ),
+    "admin_access.find_policy": Operation({200: answers.Policy}, errors=("not_found",), summary="One row policy."),
     "admin_access.delete_policy": Operation({204: None}, errors=("not_found",), summary="Remove a row policy."),
 }
 
