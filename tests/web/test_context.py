@@ -27,6 +27,24 @@ def csrf_token(caller: Caller) -> str:
     return found
 
 
+@pytest.mark.parametrize("path", ["", "/", "/query", "/api/notes", "/pages/a", "/static/nothing", "/nothing"])
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}])
+def test_a_cenv_that_is_not_there_says_so_under_every_method(owner: Caller, path: str, headers: dict[str, str]) -> None:
+    absent = Caller(owner.client, "00000000-0000-4000-8000-000000000000")
+
+    answers = [absent.send(method, path, headers=headers) for method in ("GET", "OPTIONS")]
+
+    assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(404, "no_such_cenv")] * 2
+
+
+@pytest.mark.parametrize("path", ["/query", "/pages/a"])
+def test_a_cenv_tells_the_methods_of_an_address(visitor: Caller, path: str) -> None:
+    answer = visitor.send("OPTIONS", path)
+
+    assert answer.status_code == 200
+    assert "OPTIONS" in answer.allow
+
+
 def test_a_cookie_speaks_for_the_user_on_our_own_pages(owner: Caller) -> None:
     answer = by_cookie(owner, "GET", "/me", Sec_Fetch_Site="same-origin")
 

@@ -160,10 +160,12 @@ def _authenticate(incoming: Request, declaration: Access) -> None:
     """The principal and the version counters, in one read; then whether he may call this view."""
     rule = incoming.url_rule
     automatic = incoming.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
-    if automatic and not cors.is_preflight(incoming):
-        return
     kept = bag()
     context: Context = kept.context
+    if automatic and not cors.is_preflight(incoming):
+        if context.cenv is not None:
+            services().store.path(context.cenv)  # which needs no look into the file, and counts for nobody
+        return
     if context.cenv is not None:
         look = declaration.looks_at_credentials and not automatic
         views = look and declaration.views and incoming.method in cookies.SAFE
