@@ -60,7 +60,7 @@ async function remove(user) {
 
 async function handOver(user) {
   const done = await formDialog({
-    title: `Make ${user.username} the owner`, action: 'Hand over the cenv', danger: true, text: 'There is one owner. You become an administrator and cannot take it back yourself.',
+    title: `Make ${user.username} the owner`, action: 'Hand over the cenv', danger: true, text: 'There is one owner. You become an administrator, are signed out everywhere else, and cannot take it back yourself.',
     fields: [{ name: 'password', label: 'Your own password', type: 'password', required: true, autocomplete: 'current-password' }],
     submit: given => post(`/admin/users/${user.user_id}/owner`, given),
   });

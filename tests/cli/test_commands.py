@@ -110,6 +110,19 @@ def test_users_are_added_and_changed_beside_a_running_server(ask, run, store, ce
         assert session.all("SELECT 1 FROM _wce_api_keys") == []
 
 
+def test_an_owner_whom_the_operator_replaces_is_signed_out(run, store, cenv):
+    run("user", "add", cenv, "grace", "--password", PASSWORD)
+    with store.session(cenv) as session:
+        for name, user_id in (("former", 1), ("new", 2)):
+            session.execute("INSERT INTO _wce_sessions VALUES (?1, ?2, ?1, 0, 9999999999, 0, '', '')", (name, user_id))
+
+    run("user", "role", cenv, "grace", "owner")
+
+    with store.session(cenv) as session:
+        assert session.all("SELECT session_id FROM _wce_sessions") == [("new",)]
+        assert session.all("SELECT token_hash FROM _wce_revoked_tokens") == [("former",)]
+
+
 def test_the_only_owner_stays_and_nobody_disabled_becomes_one(run, store, cenv):
     assert "last_owner" in run("user", "role", cenv, "ada", "admin").stderr
     assert "not_found" in run("user", "role", cenv, "nobody", "admin").stderr

@@ -91,6 +91,19 @@ def test_a_change_acts_on_the_next_request_in_every_process(roomy: Any, make_own
     assert everywhere(read) == {401}
 
 
+def test_the_former_owner_is_an_administrator_in_every_process(roomy: Any, make_owner: Callable[[str], Owner]) -> None:
+    owner = make_owner(roomy.url)
+    heir, bearer = befriend(owner)
+    assert everywhere(lambda: anew(owner, "GET", "/admin/export")) == {200}
+
+    handed = owner.post(f"{owner.address}/admin/users/{heir}/owner", json={"password": CREDENTIALS["password"]}, timeout=30)
+
+    assert handed.status_code == 200, handed.text
+    assert everywhere(lambda: anew(owner, "GET", "/admin/export")) == {403}
+    assert everywhere(lambda: anew(owner, "GET", "/admin/users")) == {200}
+    assert everywhere(lambda: anew(owner, "GET", "/admin/export", **bearer)) == {200}
+
+
 def test_what_processes_remember_between_two_commits_is_gone_with_the_second(roomy: Any, make_owner: Callable[[str], Owner]) -> None:
     owner = make_owner(roomy.url)
     owner.sql("CREATE TABLE note (id INTEGER PRIMARY KEY)")

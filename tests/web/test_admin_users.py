@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.web.callers import PASSWORD, Caller, Clock
+from tests.web.callers import PASSWORD, Caller, Clock, sign_in
 
 USER = {"username": "grace", "password": PASSWORD, "role": "editor"}
 
@@ -127,6 +127,17 @@ def test_ownership_is_handed_over_with_the_password(owner: Caller, invite: Calla
     assert answer.json["role"] == "owner"
     assert (editor.get("/me").json["role"], owner.get("/me").json["role"]) == ("owner", "admin")
     assert owner.post(path, {"password": PASSWORD}).status_code == 403
+
+
+def test_who_hands_over_stays_signed_in_only_where_he_does_it(owner: Caller, invite: Callable[..., Caller]) -> None:
+    editor, elsewhere = invite("editor", "editor"), sign_in(owner.client, owner.cenv, "owner")
+
+    owner.post(f"/admin/users/{editor.user_id}/owner", {"password": PASSWORD})
+
+    assert elsewhere.get("/me").json["code"] == "bad_token"
+    assert [session["current"] for session in owner.get("/sessions").json["sessions"]] == [True]
+    assert [owner.get(path).status_code for path in ("/admin/users", "/admin/export")] == [200, 403]
+    assert owner.delete(f"/admin/users/{editor.user_id}").json["code"] == "last_owner"
 
 
 def test_no_answer_holds_a_hash(owner: Caller, invite: Callable[..., Caller]) -> None:

@@ -74,7 +74,10 @@ def set_password(session: Session, passwords: Passwords, username: str, password
 
 
 def set_role(session: Session, username: str, role: Role) -> User:
-    """Give anybody another role. The new owner takes the place of the old one, who becomes an administrator."""
+    """Give anybody another role. The new owner takes the place of the old one, who becomes an administrator.
+
+    A lower role ends sessions.
+    """
     with session.transaction(OPERATOR) as transaction:
         user = find_by_name(transaction, username)
         if user.role is Role.OWNER and role is not Role.OWNER:
@@ -82,7 +85,9 @@ def set_role(session: Session, username: str, role: Role) -> User:
         if role is Role.OWNER and not user.enabled:
             raise invalid("username", "must be an enabled user")
         if role is Role.OWNER:
-            transaction.execute("UPDATE _wce_users SET role = 'admin' WHERE role = 'owner' AND user_id <> ?", (user.user_id,))
+            former = "UPDATE _wce_users SET role = 'admin' WHERE role = 'owner' AND user_id <> ? RETURNING user_id"
+            for (former_id,) in transaction.execute(former, (user.user_id,)).fetchall():
+                end_sessions(transaction, former_id)
         transaction.execute("UPDATE _wce_users SET role = ? WHERE user_id = ?", (role, user.user_id))
         if role.rank < user.role.rank:
             end_sessions(transaction, user.user_id)

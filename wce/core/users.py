@@ -175,7 +175,10 @@ def delete_user(session: Session, actor: Actor, user_id: int) -> None:
 
 
 def hand_over(session: Session, passwords: Passwords, actor: Actor, user_id: int, password: str) -> User:
-    """The owner, who proves himself by his password, makes another user the owner and becomes an administrator."""
+    """The owner, who proves himself by his password, makes another user the owner and becomes an administrator.
+
+    His sessions end, as with every lower role, but for the one in which he has just given his password.
+    """
     if actor.role is not Role.OWNER:
         raise WceError("forbidden", "Only the owner may hand over the cenv.")
     proof = prove(session, passwords, actor, password)
@@ -189,6 +192,7 @@ def hand_over(session: Session, passwords: Passwords, actor: Actor, user_id: int
         # In this order: at no moment may there be two owners.
         transaction.execute("UPDATE _wce_users SET role = ? WHERE user_id = ?", (Role.ADMIN, actor.user_id))
         transaction.execute("UPDATE _wce_users SET role = ? WHERE user_id = ?", (Role.OWNER, user_id))
+        end_sessions(transaction, actor.user_id, but=actor.session_id)
         transaction.touch("_wce_users", 2)
         _audit(transaction, "user.hand_over", user_id, username=heir.username, was=heir.role)
         return find_user(transaction, user_id)
@@ -215,15 +219,15 @@ def require_still(transaction: Session | Transaction, actor: Actor, proof: str) 
         raise WceError("bad_credentials", "The password is wrong.")
 
 
-def end_sessions(transaction: Transaction, user_id: int, session_id: str | None = None) -> int:
-    """End one session of a user, or all of them; their tokens stay refused until they would have expired."""
-    which = "user_id = ?1 AND (?2 IS NULL OR session_id = ?2)"
+def end_sessions(transaction: Transaction, user_id: int, session_id: str | None = None, *, but: str | None = None) -> int:
+    """End one session of a user, or all of them `but` one; their tokens stay refused until they would have expired."""
+    which, values = "user_id = ?1 AND (?2 IS NULL OR session_id = ?2) AND session_id IS NOT ?3", (user_id, session_id, but)
     transaction.execute(
         "INSERT OR IGNORE INTO _wce_revoked_tokens (token_hash, expires_at)"
         f" SELECT token_hash, expires_at FROM _wce_sessions WHERE {which}",
-        (user_id, session_id),
+        values,
     )
-    return transaction.execute(f"DELETE FROM _wce_sessions WHERE {which}", (user_id, session_id)).rowcount
+    return transaction.execute(f"DELETE FROM _wce_sessions WHERE {which}", values).rowcount
 
 
 def insert_user(transaction: Transaction, username: str, password_hash: str, role: Role, email: str | None, invited_by: int | None) -> int:
