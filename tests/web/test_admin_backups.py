@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,6 +73,23 @@ def test_a_right_that_was_taken_away_after_the_backup_is_no_bypass_of_what_is_ca
 
     back = sign_in(notes.client, notes.cenv, "grace")
     assert back.post("/query", {"sql": "SELECT count(*) AS n FROM notes"}).status_code in (403, 404)
+
+
+def test_the_id_of_whoever_came_after_the_backup_is_not_given_again(notes: Caller, invite: Callable[..., Caller], clock: Clock) -> None:
+    invite("early", "viewer")
+    backup = notes.post("/admin/backups").json["id"]
+    with notes.get("/admin/export") as export:
+        file = io.BytesIO(export.data)
+    clock.seconds += 10
+    assert invite("late", "viewer").user_id == 3
+    new = {"username": "grace", "password": PASSWORD, "role": "viewer"}
+
+    notes.post(f"/admin/backups/{backup}/restore", {"password": PASSWORD})
+    restored = sign_in(notes.client, notes.cenv, "owner")
+    assert restored.post("/admin/users", new).json["user_id"] == 4
+    restored.send("POST", "/admin/import", data={"file": (file, "cenv.sqlite3"), "confirm": notes.cenv})
+
+    assert sign_in(notes.client, notes.cenv, "owner").post("/admin/users", new).json["user_id"] == 5
 
 
 def test_a_backup_is_taken_along_and_let_go(notes: Caller) -> None:

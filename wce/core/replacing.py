@@ -13,6 +13,7 @@ from wce.store.session import Session
 from wce.store.sqlite import Connection
 from wce.store.store import Store
 
+_GIVEN: Final = "SELECT seq FROM sqlite_sequence WHERE name = '_wce_users'"
 _FACTORS: Final = "SELECT user_id, totp_secret FROM _wce_second_factors WHERE totp_secret IS NOT NULL"
 COUNTERS: Final = ("grants", "settings", "endpoints", "templates", "commits", "people")
 
@@ -21,7 +22,14 @@ def put_in_place(store: Store, session: Session, holder: Session, draft: Path) -
     """Make the draft's content that of the session's cenv, whose writers `holder` keeps out. It goes into the log, then into the file."""
     store.require_space(2 * draft.stat().st_size)
     held = session.one(f"SELECT {', '.join(COUNTERS)} FROM _wce_state WHERE id = 1") or (0,) * len(COUNTERS)
-    overwrite(session, holder, draft, lambda connection: move_on(connection, held))
+    (given,) = session.one(_GIVEN) or (0,)
+
+    def prepare(connection: Connection) -> None:
+        move_on(connection, held)
+        # Rows that are brought back later, and other programs, know users by ids, which would be those of somebody else.
+        connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = '_wce_users'", (given,))
+
+    overwrite(session, holder, draft, prepare)
     tell_of(store, session.cenv)
 
 
