@@ -49,6 +49,7 @@ def script(owner: Caller, path: str, text: str, **fields: Any) -> None:
 
 
 def test_a_key_is_told_once_and_listed_without_its_text(owner: Caller, clock: Clock) -> None:
+    notes(owner)
     answer = owner.post("/keys", {"name": "nightly", "expires_in_days": 30, "scope": {"read_only": True, "tables": ["notes"]}})
 
     assert answer.status_code == 201
@@ -322,11 +323,43 @@ def test_a_scope_opens_nothing_that_its_user_has_not(owner: Caller, invite: Call
     viewer = invite("viewer", "viewer")
     allow(owner, viewer, "notes", can_write=True)
     owner.post("/admin/policies", {"table_name": "notes", "policy_type": "read", "sql_condition": "$username = 'nobody'"})
+    allow(owner, viewer, "secrets")
     holder = with_key(viewer, {"tables": ["notes", "secrets"]})
+    owner.post("/admin/permissions", {"user_id": viewer.user_id, "table_name": "secrets"})
 
     assert holder.sql("SELECT * FROM notes")["rows"] == []
     assert run(holder, "INSERT INTO notes (text) VALUES ('x')")[0] == 403
     assert run(holder, "SELECT * FROM secrets")[1] == "no_such_table"
+
+
+@pytest.mark.parametrize(
+    ("scope", "field", "said"),
+    [
+        ({"tables": ["notes", "ntoes"]}, "scope.tables", "there is no ntoes"),
+        ({"tables": ["_wce_users"]}, "scope.tables", "there is no _wce_users"),
+        ({"endpoints": ["/one/{id}", "/one/{name}"]}, "scope.endpoints", "there is no /one/{name}"),
+    ],
+)
+def test_a_misspelled_name_is_told(owner: Caller, scope: dict[str, Any], field: str, said: str) -> None:
+    notes(owner)
+    script(owner, "/one/{id}", "1")
+
+    answer = owner.post("/keys", {"name": "x", "scope": scope})
+
+    assert (answer.status_code, answer.json["errors"]) == (422, [{"field": field, "message": said}])
+    assert owner.get("/keys").json == {"keys": []}
+
+
+def test_a_scope_names_no_table_that_its_user_does_not_see(owner: Caller, invite: Callable[..., Caller]) -> None:
+    notes(owner)
+    viewer = invite("viewer", "viewer")
+    allow(owner, viewer, "notes")
+
+    hidden, absent = (viewer.post("/keys", {"name": "x", "scope": {"tables": ["notes", name]}}) for name in ("secrets", "nothing"))
+
+    assert hidden.status_code == absent.status_code == 422
+    assert hidden.json["detail"].replace("secrets", "nothing") == absent.json["detail"]
+    assert viewer.post("/keys", {"name": "x", "scope": {"tables": ["NOTES"]}}).status_code == 201
 
 
 def test_a_first_answer_is_not_given_again_to_a_key_of_another_scope(owner: Caller) -> None:
@@ -386,6 +419,7 @@ def test_what_others_may_do_is_not_a_matter_of_the_key_that_asks(
 
 
 def test_a_scope_narrows_to_its_endpoints(owner: Caller) -> None:
+    notes(owner)
     script(owner, "/one/{id}", "1")
     script(owner, "/two", "2", access="public")
     listed, tables, free = with_key(owner, {"endpoints": ["/one/{id}"]}), with_key(owner, {"tables": ["notes"]}), with_key(owner)

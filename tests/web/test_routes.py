@@ -84,7 +84,10 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def owner(client: FlaskClient) -> Caller:
-    return sign_in(client, client.post("/new", json={"username": "owner", "password": PASSWORD}).json["cenv_id"], "owner")
+    owner = sign_in(client, client.post("/new", json={"username": "owner", "password": PASSWORD}).json["cenv_id"], "owner")
+    owner.sql("CREATE TABLE notes (text TEXT)")
+    owner.post("/admin/endpoints", {"path": "/notes", "method": "GET", "script": "def handler(request):\n    return 1\n"})
+    return owner
 
 
 @pytest.fixture(scope="module")

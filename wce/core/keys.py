@@ -6,7 +6,7 @@ import functools
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -19,6 +19,8 @@ from wce.core.users import prove, require_still
 from wce.errors import WceError, invalid
 from wce.model import Actor, AuditEntry, Role, Scope
 from wce.store.session import Session
+from wce.store.sqlite import fold
+from wce.store.transaction import Transaction
 
 PREFIX: Final = "wce_"  # by which people and scanners know a key that has leaked
 MAX_KEYS: Final = 50  # of one user
@@ -60,9 +62,20 @@ def list_keys(session: Session, actor: Actor, noted: Mapping[Use, int] = Mapping
 
 
 def create_key(
-    session: Session, passwords: Passwords, actor: Actor, name: str, scope: Scope, *, days: int | None = None, password: str | None = None
+    session: Session,
+    passwords: Passwords,
+    actor: Actor,
+    name: str,
+    scope: Scope,
+    *,
+    seen: Collection[str] = (),
+    days: int | None = None,
+    password: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key of the actor's, and its text, which nobody can look up again. One that may administer asks for the password."""
+    """A new key of the actor's, and its text, which nobody can look up again. One that may administer asks for the password.
+
+    `seen`: the folded names of the tables that the actor may see, of which a scope may name some.
+    """
     _require_good(actor, name, scope, days)
     proof = _prove(session, passwords, actor, password) if scope.administration else None
     text = PREFIX + secrets.token_urlsafe(_BYTES)
@@ -70,6 +83,7 @@ def create_key(
         _require_administering(roles.current(transaction, actor), scope)
         if proof is not None:
             require_still(transaction, actor, proof)
+        _require_there(transaction, scope, seen)
         names = [row[0] for row in transaction.execute("SELECT name FROM _wce_api_keys WHERE user_id = ?", (actor.user_id,)).fetchall()]
         if name in names:
             raise WceError("name_taken", f"You already have a key {name}.")
@@ -152,6 +166,17 @@ def _require_good(actor: Actor, name: str, scope: Scope, days: int | None) -> No
 
 def _is_short(listed: tuple[str, ...]) -> bool:
     return len(listed) <= MAX_LISTED and sum(map(len, listed)) <= _MAX_LENGTH and all(map(_PRINTABLE.fullmatch, listed))
+
+
+def _require_there(transaction: Transaction, scope: Scope, seen: Collection[str]) -> None:
+    """Raise `validation` for a misspelled name, which would open nothing and say so to nobody."""
+    paths = {path for (path,) in transaction.execute("SELECT path FROM _wce_endpoints")}
+    for field, absent in (
+        ("tables", [name for name in scope.tables or () if fold(name) not in seen]),
+        ("endpoints", [path for path in scope.endpoints or () if path not in paths]),
+    ):
+        if absent:
+            raise invalid(f"scope.{field}", f"there is no {absent[0]}")
 
 
 def _require_administering(actor: Actor, scope: Scope) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from wce.core import keys
+from wce.core import keys, tables
 from wce.core.keys import ApiKey
 from wce.model import Scope
+from wce.store.sqlite import fold
 from wce.web import account_bodies, bodies, responses
 from wce.web.access import access
-from wce.web.context import actor
+from wce.web.context import actor, grants
 from wce.web.services import services
 
 bp = Blueprint("keys", __name__, url_prefix="/<cenv:cenv_id>/keys")
@@ -32,10 +33,11 @@ def list_keys(cenv_id: str) -> Response:
 def create_key(cenv_id: str) -> Response:
     """Make an API key, whose text is given here and nowhere else."""
     body = bodies.read(account_bodies.NewKey)
-    app = services()
+    app, scope = services(), _scope(body.scope)
+    seen = {fold(table.name) for table in tables.list_tables(app.guard.catalogue(cenv_id), grants())} if scope.tables else ()
     with app.store.session(cenv_id) as session:
         made, text = keys.create_key(
-            session, app.passwords, actor(), body.name, _scope(body.scope), days=body.expires_in_days, password=body.password
+            session, app.passwords, actor(), body.name, scope, seen=seen, days=body.expires_in_days, password=body.password
         )
     return responses.json(_value(made) | {"key": text}, 201)
 
