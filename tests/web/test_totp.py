@@ -35,6 +35,18 @@ def log_in(visitor: Caller, username: str = "owner", **given: Any) -> tuple[int,
 # Switched on.
 
 
+def test_a_cenv_that_was_brought_back_by_the_password_asks_for_codes_as_before(owner: Caller, visitor: Caller, clock: Clock) -> None:
+    secret, _ = turn_on(owner, clock)
+    owner.post("/admin/delete", {"password": PASSWORD, "confirm": owner.cenv})
+
+    back = visitor.client.post("/undelete", json={"cenv_id": owner.cenv, "username": "owner", "password": PASSWORD})
+
+    assert back.json.keys() == {"cenv_id", "cenv_url"}
+    assert owner.get("/me").status_code == 401
+    assert log_in(visitor) == (401, "totp_required")
+    assert log_in(visitor, totp=code(secret, clock)) == (200, "")
+
+
 def test_the_setup_tells_the_secret_as_text_address_and_picture(owner: Caller) -> None:
     answer = owner.post("/totp", {"password": PASSWORD})
 
