@@ -385,14 +385,15 @@ def test_a_use_that_is_not_written_yet_is_listed(world):
 def test_what_strangers_try_takes_nothing_of_the_last_room_of_a_full_file(world, caplog):
     (pages,) = world.session.one("PRAGMA page_count")
     world.session.bound(pages * 4096, 16 * 4096)
-    stranger = replace(world.visitor, user_agent="x" * 300)
+    stranger, unlimited = replace(world.visitor, user_agent="x" * 300), replace(world.config, max_database_mb=100_000)
 
     for _ in range(200):
         with pytest.raises(WceError) as caught:
-            log_in(world.session, world.passwords, world.tokens, world.config, stranger, "nobody", "wrong horse")
+            log_in(world.session, world.passwords, world.tokens, unlimited, stranger, "nobody", "wrong horse")
         assert caught.value.code == "bad_credentials"
 
     assert "login failure not recorded" in caplog.text
+    assert len(audit.find(world.session, audit.AuditFilters(action="login.failure"), limit=1000).entries) < 200
     assert present(world, sign_in(world).token).actor.role is Role.OWNER
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from wce.core import audit, totp, upkeep
+from wce.core import audit, failures, totp, upkeep
 from wce.core.passwords import Passwords
 from wce.core.settings import CenvSettings
 from wce.core.tokens import Claims, Tokens
@@ -18,14 +17,12 @@ from wce.core.tokens import token_hash as hash_token
 from wce.core.totp import Proof
 from wce.core.users import end_sessions, prove
 from wce.errors import WceError
-from wce.log import LOGGER
 from wce.model import PUBLIC_ID, Actor, AuditEntry, Role, State
 from wce.store.session import Session
 from wce.store.transaction import Transaction
 
 Use = str | int  # the id of a session, or of an API key
 TOUCH_SECONDS: Final = 60
-_MAX_TRIED: Final = 64
 _MAX_AGENT: Final = 300
 _NO_PROOF: Final = Proof()
 STATE: Final = "t.grants, t.settings, t.endpoints, t.templates, t.commits"
@@ -88,10 +85,10 @@ def log_in(
     """
     row = session.one(
         "SELECT user_id, username, role, password_hash FROM _wce_users WHERE username = ? AND enabled AND user_id <> ?",
-        (_clean(username), PUBLIC_ID),
+        (failures.clean(username), PUBLIC_ID),
     )
     if not passwords.verify(password, row[3] if row else None) or row is None:
-        _refuse(session, visitor, username)
+        failures.record(session, config, visitor, username)
         raise WceError("bad_credentials")
     user_id, name, role, stored = row
     actor = Actor(user_id, name, Role(role), ip_address=visitor.ip_address, user_agent=visitor.user_agent)
@@ -264,21 +261,3 @@ def _begin(transaction: Transaction, tokens: Tokens, cenv: str, actor: Actor, co
     )
     transaction.execute("UPDATE _wce_users SET last_login = ? WHERE user_id = ?", (transaction.at, actor.user_id))
     return LoggedIn(token, expires_at, session_id, actor.user_id)
-
-
-def _refuse(session: Session, visitor: Actor, username: str) -> None:
-    tried = _clean(username)[:_MAX_TRIED]
-    who = Actor(PUBLIC_ID, tried, Role.PUBLIC, None, visitor.ip_address, visitor.user_agent)
-    try:
-        # The last room of a file is for those who make some: a stranger who could fill it would lock everybody out.
-        with session.sparing(), session.transaction(visitor) as transaction:
-            audit.record(transaction, AuditEntry("login.failure", "user", tried), who)
-    except WceError as error:
-        if error.code != "quota_exceeded":
-            raise
-        LOGGER.warning("login failure not recorded", extra={"cenv": session.cenv, "reason": error.detail})
-
-
-def _clean(username: str) -> str:
-    """A name that SQLite can bind, whatever somebody typed."""
-    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "\ufffd", username)
