@@ -8,7 +8,7 @@ const RANKS = ['viewer', 'editor', 'admin', 'owner'];
 const ROLES = { viewer: 'Viewer: reads as permissions say', editor: 'Editor: reads and writes as permissions say', admin: 'Admin: all data, users and settings' };
 const { role: myRole, userId } = document.body.dataset;
 const below = role => RANKS.indexOf(role) < RANKS.indexOf(myRole);
-const LOSES = 'Scripts and pages that it saved last stop working until another administrator saves them.';
+const LOSES = 'Scripts and pages that it saved last stop working until another administrator saves them. Triggers and views that it made go on working: look through them.';
 const choices = Object.entries(ROLES).filter(([role]) => below(role));
 
 async function invite() {

@@ -140,6 +140,24 @@ def test_who_hands_over_stays_signed_in_only_where_he_does_it(owner: Caller, inv
     assert owner.delete(f"/admin/users/{editor.user_id}").json["code"] == "last_owner"
 
 
+def test_what_the_triggers_of_a_dismissed_administrator_do_is_found_with_who_made_them(
+    owner: Caller, invite: Callable[..., Caller]
+) -> None:
+    eve = invite("eve", "admin")
+    eve.sql("CREATE TABLE plan (text TEXT)")
+    eve.sql("CREATE TABLE copy (text TEXT)")
+    eve.sql("CREATE TRIGGER follow AFTER INSERT ON plan BEGIN INSERT INTO copy VALUES (NEW.text); END")
+    owner.delete(f"/admin/users/{eve.user_id}")
+
+    owner.sql("INSERT INTO plan VALUES ('secret')")
+
+    assert owner.sql("SELECT text FROM copy")["rows"] == [{"text": "secret"}]  # a trigger belongs to its table
+    listed = "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger' AND substr(tbl_name, 1, 5) <> '_wce_'"
+    assert owner.sql(listed)["rows"] == [{"name": "follow", "tbl_name": "plan"}]
+    (made,) = owner.get("/admin/audit?action=ddl&resource=follow").json["entries"]
+    assert (made["username"], made["user_id"]) == ("eve", eve.user_id)
+
+
 def test_no_answer_holds_a_hash(owner: Caller, invite: Callable[..., Caller]) -> None:
     invite("editor", "editor")
 
