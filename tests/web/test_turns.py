@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -18,7 +19,7 @@ from werkzeug.wsgi import ClosingIterator, FileWrapper
 
 from tests.web.granians import SECONDS, Exchange, Headers, Pool, wait_for
 from wce import lane
-from wce.web import outgoing
+from wce.web import outgoing, scratch
 from wce.web import turns as turns_module
 from wce.web.turns import Turns
 
@@ -244,6 +245,28 @@ def test_a_large_answer_keeps_no_memory_until_its_client_has_taken_it(
     status, headers, sent = asked.wait()
     assert (status, headers, sent == body) == (201, [("A", "b"), ("Server", "")], True)
     assert bool(asked.file) is from_file
+
+
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_a_large_answer_for_which_no_disk_has_room_says_so(
+    make: Callable[..., Pool], at_hand: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full() -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def whole(_: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"x" * 1024 * 1024]
+
+    monkeypatch.setattr(scratch, "folder", full)
+    made = make(in_place=whole if at_hand else None)
+
+    status, headers, body = made.call(lambda: [b"x" * 1024 * 1024], path=KEPT).wait()
+
+    assert (status, json.loads(body)["code"]) == (507, "disk_full")
+    assert {"Content-Security-Policy", "X-Request-ID"} <= dict(headers).keys()
+    assert "no room for an answer" in caplog.text
+    assert made.call().wait()[::2] == (201, b"done")
 
 
 def test_what_is_not_at_hand_goes_the_way_of_all_others(make: Callable[..., Pool]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import threading
 import weakref
 from collections import Counter, deque
@@ -20,7 +19,7 @@ from wce.core import assets
 from wce.core.tokens import Tokens
 from wce.counters import Counters
 from wce.errors import WceError
-from wce.web import cookies, limits
+from wce.web import cookies, limits, scratch
 from wce.web.uploads import FORM_BYTES, MULTIPART
 
 _MIB: Final = 1024 * 1024
@@ -89,6 +88,8 @@ class Admission:
 
     def admit(self, usual: int, head: Head) -> Admitted:
         """Raises `rate_limited` where the sender has used up what he may send."""
+        if head.is_large:
+            scratch.folder()  # whoever takes the body in asks Python where to put it
         if head.method == "POST" and head.path == "/new" and head.is_form and self._settings.allow_new_cenvs:
             cookies.require_own_page(head.headers.get("SEC_FETCH_SITE"))
             limits.pay(self._counters, limits.NEW, self._settings.rate_limit_new, head.address)
@@ -123,7 +124,7 @@ class Admission:
     def _file(self, usual: int, size: int) -> int:
         """Room for a file, where the disk has it."""
         most = size + FORM_BYTES
-        room = shutil.disk_usage(tempfile.gettempdir()).free - self._settings.min_free_mb * _MIB
+        room = shutil.disk_usage(scratch.folder()).free - self._settings.min_free_mb * _MIB
         return most if usual < most <= room else usual
 
     def _signed(self, cenv: str, headers: Names) -> bool:

@@ -16,7 +16,7 @@ from waitress.utilities import Error
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.peers import Peer
-from wce.web import limits
+from wce.web import limits, scratch
 from wce.web.admission import AdmitCall, Admitted, Head
 from wce.web.bounds import PIECE_BYTES, Patience
 from wce.web.headers import Headers, InPlace, refusal
@@ -77,6 +77,7 @@ class Task(WSGITask):  # type: ignore[misc]
         if len(data) <= PIECE_BYTES:
             super().write(data)
             return
+        scratch.folder()  # waitress asks Python where to put what it does not keep in memory
         for start in range(0, len(data), PIECE_BYTES):
             super().write(data[start : start + PIECE_BYTES])
 

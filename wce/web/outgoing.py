@@ -11,6 +11,7 @@ from typing import IO, Final
 
 from werkzeug.wsgi import FileWrapper
 
+from wce.web import scratch
 from wce.web.exchange import Exchange
 from wce.web.headers import Headers
 
@@ -50,8 +51,8 @@ class Outgoing:
 
 
 def spooled(body: bytes) -> FileWrapper:
-    """The same in a file without a name."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # `Outgoing` closes it
+    """The same in a file without a name; OSError where there is no room."""
+    file = tempfile.TemporaryFile(dir=scratch.folder())  # noqa: SIM115  # `Outgoing` closes it
     try:
         file.write(body)
         file.flush()

@@ -12,6 +12,7 @@ from xlsxwriter import Workbook
 
 from wce.errors import WceError
 from wce.model import Value
+from wce.web import scratch
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # What a sheet can hold (support.microsoft.com: Excel specifications and limits). More is refused rather than cut.
@@ -28,7 +29,7 @@ def to_xlsx(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
     if len(columns) > _MAX_COLUMNS:
         raise WceError("too_large", f"A sheet has at most {_MAX_COLUMNS} columns.")
     target = io.BytesIO()
-    with Workbook(target, _OPTIONS) as book:
+    with Workbook(target, {**_OPTIONS, "tmpdir": scratch.folder()}) as book:
         sheet = book.add_worksheet()
         bold = book.add_format({"bold": True})
         for place, name in enumerate(columns):

@@ -55,26 +55,19 @@ class _Errand:
             self._turns.send(self._exchange, self._status, self._headers, answer if isinstance(answer, FileWrapper) else _whole(answer))
         except BaseException:  # noqa: BLE001  # whatever a request does, the thread goes on
             LOGGER.exception("request failed outside of the application")
-            self._refuse("internal", 500)
+            _refuse(self._exchange, "internal", 500)
         finally:
             self._forget()
 
     def cancel(self) -> None:
         """The server stops before the request has begun."""
-        self._refuse("busy", 503, "The server is stopping.", ("Retry-After", "1"))
+        _refuse(self._exchange, "busy", 503, "The server is stopping.", ("Retry-After", "1"))
         self._forget()
 
     def _forget(self) -> None:
         """The thread may rest where its frames still hold the environ, and with it all that was made of the body."""
         self._environ["wsgi.input"].close()
         self._environ.clear()
-
-    def _refuse(self, code: str, status: int, detail: str = "", *more: tuple[str, str]) -> None:
-        _, headers, body = refusal(code, status, detail, more)
-        try:
-            self._exchange.response_bytes(status, [*headers, NO_BANNER], body)
-        except Exception:  # noqa: BLE001  # the connection is closed without an answer
-            LOGGER.exception("answer not sent")
 
     def _start(self, status: str, headers: Headers, *_: object) -> None:
         self._status, self._headers = int(status[:3]), [*headers, NO_BANNER]
@@ -136,7 +129,13 @@ class Turns:
         if isinstance(body, bytes) and len(body) <= _AT_ONCE:
             exchange.response_bytes(status, headers, body)
             return
-        self._outgoing.send(exchange, status, headers, spooled(body) if isinstance(body, bytes) else body)
+        try:
+            file = spooled(body) if isinstance(body, bytes) else body
+        except OSError:
+            LOGGER.exception("no room for an answer")
+            _refuse(exchange, "disk_full", 507, "The server's disk has no room for this answer.")
+            return
+        self._outgoing.send(exchange, status, headers, file)
         self._awake.set()
 
     def close(self) -> None:
@@ -254,6 +253,14 @@ class Turns:
                 if not self._runner and not self._queue.ready and now - self._since > _WATCH_SECONDS:
                     self._awake.clear()
             self._outgoing.let_go()
+
+
+def _refuse(exchange: Exchange, code: str, status: int, detail: str = "", *more: tuple[str, str]) -> None:
+    _, headers, body = refusal(code, status, detail, more)
+    try:
+        exchange.response_bytes(status, [*headers, NO_BANNER], body)
+    except Exception:  # noqa: BLE001  # the connection is closed without an answer
+        LOGGER.exception("answer not sent")
 
 
 def _whole(answer: Iterable[bytes]) -> bytes:
