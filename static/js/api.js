@@ -41,15 +41,15 @@ export async function send(method, path, body, options = {}) {
   }
 }
 
-async function once(method, path, body, { accept = 'application/json', signal, headers = {}, quiet = false }) {
+async function once(method, path, body, { accept = 'application/json', signal, headers = {}, quiet = false, fetching = {} }) {
   const raw = body instanceof Blob || body instanceof FormData || typeof body === 'string' || body === undefined;
   const all = { Accept: accept, ...(raw ? {} : { 'Content-Type': 'application/json' }), ...(csrf && method !== 'GET' ? { 'X-CSRF-Token': csrf } : {}), ...headers };
   if (!quiet) bar(1);
   try {
-    const answer = await fetch(path.startsWith(cenv || '/') ? path : cenv + path, { method, headers: all, body: raw ? body : JSON.stringify(body), signal });
+    const answer = await fetch(path.startsWith(cenv || '/') ? path : cenv + path, { method, headers: all, body: raw ? body : JSON.stringify(body), signal, ...fetching });
     if (answer.ok) return answer;
     const told = (answer.headers.get('Content-Type') ?? '').includes('json') ? await answer.json() : {};
-    throw new Problem(answer.status, { wait: Number(answer.headers.get('Retry-After')) || 1, ...told });
+    throw new Problem(answer.status, { wait: Number(answer.headers.get('Retry-After')) || 1, request_id: answer.headers.get('X-Request-ID'), ...told });
   } catch (error) {
     if (error instanceof TypeError) throw new Problem(0, { title: 'No connection', detail: 'The server cannot be reached. Check the connection and try again.' });
     throw error;

@@ -6,6 +6,7 @@ import { CodePane, Text } from './code.js';
 import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
 import { ago, bytes } from './format.js';
 import { askFront } from './front-matter.js';
+import { findFault, mayPublish, pagePath, render, warn } from './publishing.js';
 import { renew, saveText } from './saving.js';
 import { name as sqlName } from './sql.js';
 import { act, begin, confirm, copy, dialog, formDialog, menu, narrow, toast } from './ui.js';
@@ -27,7 +28,7 @@ const SNIPPETS = [
   ['Layout', 'jinja', FRAME],
   ['HTML page', 'html', '<!doctype html>\n<html lang="en">\n<head>\n  <meta charset="utf-8">\n  <meta name="viewport" content="width=device-width, initial-scale=1">\n  <title>Hello</title>\n  <meta name="description" content="A page">\n</head>\n<body><h1>Hello</h1></body>\n</html>\n'],
 ];
-let items = [], files = { assets: [], size: 0, max_size: 0 }, current = null;
+let items = [], files = { assets: [], size: 0, max_size: 0 }, current = null, seen = null; // seen: whose page stands beside the text
 
 const pane = new CodePane($('#editor'), { language: 'jinja', label: 'Template', wordWrap: 'on', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), save: () => current && act(saveIt) });
 const texts = new Map(), folded = new Set();
@@ -42,25 +43,26 @@ function textOf(item) {
 }
 const HERE = document.title;
 const route = item => `/admin/templates/${item.id}`;
-const pagePath = item => `${CENV}/pages/${item.name === 'index' ? '' : item.name.replace(/\/index$/, '/')}`;
 const isPart = item => /^(layouts|partials|macros|errors)\//.test(item.name);
 
 // The page beside the text: each time in a fresh frame, shown when it is there, so that nothing flickers and nothing of the last one stays.
 async function preview() {
   if (!current) return;
-  const item = current, text = textOf(item).value, names = [...item.name.matchAll(/\{(\w+)/g)].map(found => found[1]);
+  const item = current, text = textOf(item).value;
   try {
-    const answer = await send('POST', '/admin/templates/preview', { syntax: item.syntax, content: text, name: item.name, params: Object.fromEntries(names.map(name => [name, '1'])) }, { quiet: true });
-    const page = await answer.text();
+    const page = await render(item, text);
     if (current !== item || textOf(item).value !== text) return;
     pane.mark(null);
     fill($('#verdict'), h('span', { class: 'good' }, 'no syntax errors'));
     showPage(page);
+    seen = item;
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (current !== item) return;
-    if (problem.position) pane.mark(problem);
-    fill($('#verdict'), problem.code === 'rate_limited' ? '' : h('span', { class: 'bad' }, `${problem.position ? `line ${problem.position.line}: ` : ''}${problem.message.split('\n')[0]}`));
+    const { told, here } = findFault(problem, item);
+    if (problem.position) pane.mark(here ? problem : null);
+    fill($('#verdict'), problem.code === 'rate_limited' ? '' : h('span', { class: 'bad' }, told));
+    if (seen !== item) fill($('#preview'), empty('circle-alert', 'No page to show', problem.code === 'rate_limited' ? problem.message : told)); // and not that of another template
   }
 }
 const previewSoon = debounce(() => act(preview), 500);
@@ -127,13 +129,17 @@ async function saveIt() {
   if (!item) return;
   const [lost, more] = fell(before, item, () => act(settings));
   toast(`${item.name} is saved.${lost}`, more);
+  await warn(item, () => act(settings));
 }
 /** What one publishes is the page that one looks at, so what is not saved of it is saved in the same act. */
 async function publish() {
-  const published = !current.published, text = published && isDirty(current), item = text ? await save({ published }) : take(await put(route(current), { published }));
+  const chosen = current, published = !chosen.published, text = published && isDirty(chosen);
+  if (published && !(await mayPublish(chosen, textOf(chosen).value) && current === chosen)) return;
+  const item = text ? await save({ published }) : take(await put(route(current), { published }));
   if (!item) return;
   toast(item.published ? `${item.name} is ${text ? 'saved and ' : ''}published.` : `${item.name} is a draft again; its address no longer works.`, item.published ? { action: { label: 'Open it', run: () => window.open(pagePath(item), '_blank', 'noopener') } } : {});
   draw();
+  await warn(item, () => act(settings));
 }
 const fields = (item = {}) => [{ name: 'name', label: 'Name', value: item.name ?? '', required: true, mono: true, hint: 'index, blog/index, posts/{slug}: also the address' }, { name: 'title', label: 'Title', value: item.title ?? '' }, { name: 'access', label: 'Who may see it', options: ACCESS, value: item.access ?? 'public' }, { name: 'run_as', label: 'Reads with the rights of', options: RUN_AS, value: item.run_as ?? 'caller' }, { name: 'description', label: 'Description', value: item.description ?? '' }];
 async function create([label, syntax, content]) {
@@ -153,7 +159,11 @@ async function create([label, syntax, content]) {
 }
 async function settings() {
   const made = await formDialog({ title: `Settings of ${current.name}`, action: 'Save', fields: fields(current), submit: given => put(route(current), changed(current, given)) });
-  if (made) { take(made); draw(); toast(`${current.name} is changed.`); }
+  if (!made) return;
+  toast(`${made.name} is changed.`);
+  const item = take(made);
+  draw();
+  await warn(item, () => act(settings));
 }
 async function front() {
   const item = current, text = await askFront(textOf(item).value, item.name, items.map(other => other.name).filter(name => name.startsWith('layouts/')));

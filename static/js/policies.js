@@ -73,7 +73,7 @@ const askWho = table => formDialog({ title: `See ${table} as somebody`, action: 
   submit: ({ who }) => preview(table, people().find(user => String(user.user_id) === who)) });
 
 async function remove(policy) {
-  if (!await confirm({ title: `Delete this policy of ${policy.table_name}`, text: ['Rows that it hides or protects may become accessible.', h('pre', { class: 'listing' }, policy.sql_condition)], action: 'Delete the policy' })) return;
+  if (!await confirm({ title: `Delete this policy of ${policy.table_name}`, text: ['Rows that it hides or protects may become accessible.', h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Condition' }, policy.sql_condition)], action: 'Delete the policy' })) return;
   await del(`/admin/policies/${policy.id}`);
   toast(`The policy is deleted.`);
   await show();

@@ -26,7 +26,7 @@ function answer(found, problem) {
   fill($('#answer'), h('p', { class: 'res-meta' }, h('span', { class: `tag ${status < 400 ? 'ok' : 'no'}` }, String(status)), found && h('b', {}, duration(found.duration_ms)), h('span', {}, `${plural(queries.length, 'query', 'queries')}, nothing was saved`)),
     (error || problem) && h('div', { class: 'alert', role: 'alert' }, icon('circle-alert'), h('div', {}, h('b', {}, (error ?? problem).title), h('p', { class: 'mono pre' }, (error ?? problem).detail ?? problem.message))),
     text && h('pre', { class: 'listing wrapped', tabindex: '0', 'aria-label': 'Body of the answer' }, text),
-    headers.length ? h('details', {}, h('summary', {}, plural(headers.length, 'header')), h('pre', { class: 'listing' }, headers.map(([name, value]) => `${name}: ${value}`).join('\n'))) : null,
+    headers.length ? h('details', {}, h('summary', {}, plural(headers.length, 'header')), h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Headers' }, headers.map(([name, value]) => `${name}: ${value}`).join('\n'))) : null,
     prints.length ? h('section', {}, h('h3', {}, 'Printed'), printed(prints)) : null,
     queries.length ? h('section', {}, h('h3', {}, 'Queries'), h('ul', { class: 'prints' }, queries.map(item => h('li', {}, h('small', {}, duration(item.duration_ms)), h('code', {}, item.sql), h('small', {}, item.rows === null ? '' : plural(item.rows, 'row')))))) : null);
   $('#answer').scrollIntoView(); // on small screens it stands below the form
