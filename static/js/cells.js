@@ -4,8 +4,10 @@ import { bytes } from './format.js';
 
 const LONG = 120;
 
-export const isBlob = value => typeof value === 'object' && value !== null && '$base64' in value;
-export const blobSize = value => Math.floor(value.$base64.replace(/=+$/, '').length * 3 / 4);
+/** Bytes, or the {$size} of many that were not asked for yet. */
+export const isBlob = value => typeof value === 'object' && value !== null;
+export const isLarge = value => isBlob(value) && '$size' in value;
+export const blobSize = value => value.$size ?? Math.floor(value.$base64.replace(/=+$/, '').length * 3 / 4);
 
 /** A cell's content; long texts are cut, and the viewer shows the whole. */
 export function shown(value) {

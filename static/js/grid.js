@@ -28,6 +28,7 @@ export function show(value) {
   return text.length > LONG ? text.slice(0, LONG) + '…' : text;
 }
 
+const ENDINGS = [[/^%PDF-/, 'pdf']];
 const PICTURES = [[/^\x89PNG/, 'png'], [/^\xff\xd8/, 'jpeg'], [/^GIF8/, 'gif'], [/^RIFF....WEBP/s, 'webp']];
 
 /** A BLOB as a picture, or its first bytes in hexadecimal; it can be taken away whole. */
@@ -36,7 +37,7 @@ function blob(name, value) {
   const told = h('span', { class: 'dim' }, type ? `${type.toUpperCase()}, ${bytes(size)}` : size > SHOWN_BYTES ? `The first ${num(SHOWN_BYTES)} of ${num(size)} bytes` : bytes(size));
   const hex = () => h('pre', { class: 'listing', tabindex: '0', 'aria-label': 'Value' }, [...atob(value.$base64.slice(0, SHOWN_BYTES * 4 / 3))].map((byte, i) => byte.charCodeAt(0).toString(16).padStart(2, '0') + (i % 16 === 15 ? '\n' : ' ')).join(''));
   const picture = type && h('img', { class: 'blob', alt: `Picture in ${name}`, src: `data:image/${type};base64,${value.$base64}`, onerror: () => { picture.replaceWith(hex()); told.textContent = `${bytes(size)}, not a complete picture`; } });
-  const download = () => save(new Blob([Uint8Array.from(atob(value.$base64), byte => byte.charCodeAt(0))]), `${name}.${type ?? 'bin'}`);
+  const download = () => save(new Blob([Uint8Array.from(atob(value.$base64), byte => byte.charCodeAt(0))]), `${name}.${type ?? ENDINGS.find(([pattern]) => pattern.test(head))?.[1] ?? 'bin'}`);
   return h('div', { class: 'stack' }, h('div', { class: 'in-row' }, told, button('Download', { icon: 'download', kind: 'sm', onclick: download })), picture || hex());
 }
 

@@ -1,11 +1,13 @@
 // One table: its rows page by page, sorted and filtered, edited in place.
 import { CENV, Problem, get, ident, query, save, send, writeOnce } from './api.js';
 import { editCell } from './cell-edit.js';
-import { condition, exactly, isBlob, isNumeric, misfit, oddFilter, shown, typed } from './cells.js';
+import { blobSize, condition, exactly, isBlob, isLarge, isNumeric, misfit, oddFilter, shown, typed } from './cells.js';
 import { deleteRows } from './deletion.js';
 import { $, button, debounce, decoded, empty, fill, h, icon } from './dom.js';
-import { num, plural } from './format.js';
+import { canComeBack, isForBytes, lean, mayHoldBytes, putFile } from './files.js';
+import { bytes, num, plural } from './format.js';
 import { content, plain } from './grid.js';
+import { insertRow } from './insert.js';
 import { nameReference, nameReferring } from './references.js';
 import { structure } from './structure.js';
 import { act, begin, confirm, dialog, formDialog, toast } from './ui.js';
@@ -48,7 +50,7 @@ function order() {
 }
 
 // A view that does not work has no columns; asked for all, it says why.
-const select = (...more_) => `SELECT ${[...table.columns.map(item => item.name), ...more_].map(ident).join(', ') || '*'} FROM ${ident(table.name)}${where()[0]}${order()}`;
+const select = columns => `SELECT ${columns.join(', ') || '*'} FROM ${ident(table.name)}${where()[0]}${order()}`;
 
 /** Keep the view in the address, so that it can be shared and the browser's Back goes back. */
 function remember() {
@@ -61,8 +63,8 @@ function remember() {
 }
 
 async function load() {
-  const [condition_, params] = where(), mine = ++loads;
-  const found = await query(`${select(...(table.rowid ? [table.rowid] : []))} LIMIT ${PAGE + 1} OFFSET ${page * PAGE}`, params, { max_rows: PAGE + 1 });
+  const [condition_, params] = where(), mine = ++loads, light = lean(table, key());
+  const found = await query(`${select([...light.columns, ...(table.rowid ? [ident(table.rowid)] : []), ...light.sizes])} LIMIT ${PAGE + 1} OFFSET ${page * PAGE}`, params, { max_rows: PAGE + 1 });
   if (mine !== loads) return; // what was asked for since is already on its way
   late = open.size > 0; // drawing now would end an edit in the middle
   if (late) return;
@@ -73,7 +75,7 @@ async function load() {
     return;
   }
   more = found.rows.length > PAGE;
-  rows = found.rows.slice(0, PAGE);
+  rows = found.rows.slice(0, PAGE).map(light.row);
   at = page;
   chosen.clear();
   remember();
@@ -116,8 +118,25 @@ function leave(el, row, item, stale) {
 }
 
 async function clear(row, item) {
+  const value = valueOf(row, item.name);
+  if (isBlob(value) && !await confirm({ title: `Set ${item.name} to NULL`, text: `The ${bytes(blobSize(value))} in it are gone for good. Download them first if somebody may need them.`, action: 'Set to NULL' })) return;
   await writeOnce('/query', { sql: `UPDATE ${ident(table.name)} SET ${ident(item.name)} = NULL WHERE ${whereKey()}`, params: keyOf(row) });
   await load();
+}
+
+async function put(row, item) {
+  const done = await putFile({ table: table.name, item, value: valueOf(row, item.name), where: whereKey(), params: keyOf(row) });
+  if (!done) return;
+  toast(`${done.name} is saved in ${item.name}.`);
+  await load();
+}
+
+/** A value whole, whose bytes did not come with its row. */
+async function whole(row, item) {
+  const [from, params] = key().length ? [` WHERE ${whereKey()}`, keyOf(row)] : [`${where()[0]}${order()} LIMIT 1 OFFSET ${at * PAGE + rows.indexOf(row)}`, where()[1]];
+  const { rows: found } = await query(`SELECT ${ident(item.name)} FROM ${ident(table.name)}${from}`, params);
+  if (!found.length) throw new Problem(404, { detail: 'This row is gone by now. Reload the page to see what is there.' });
+  return found[0][0];
 }
 
 /** Say which rows are shown, and how many of them are chosen. */
@@ -131,25 +150,27 @@ const leadOf = (item, value) => value !== null && !isBlob(value) && table.refere
 /** A link to that row. Tab passes it by in a cell, or there would be hundreds of stops; the window with the whole value has it, too. */
 const link = (lead, value, text, more) => h('a', { class: 'link', href: `${CENV}/data/${encodeURIComponent(lead.table)}?${new URLSearchParams({ [`f.${lead.to_columns[0]}`]: exactly(value) })}`, ...more }, text);
 
-function view(cell, row, item) {
-  const value = valueOf(row, item.name), lead = leadOf(item, value), leave = run => event => { event.currentTarget.closest('dialog').close(); run(); };
-  dialog(`${item.name}`, h('div', { class: 'dialog-body' }, content(item.name, value), h('div', { class: 'abreast' },
+async function view(cell, row, item) {
+  const value = valueOf(row, item.name), full = isLarge(value) ? await whole(row, item).catch(problem => problem) : value, lead = leadOf(item, value), leave = run => event => { event.currentTarget.closest('dialog').close(); run(); };
+  dialog(`${item.name}`, h('div', { class: 'dialog-body' }, full instanceof Problem ? h('p', {}, full.message) : content(item.name, full), h('div', { class: 'abreast' },
     lead && link(lead, value, `Open this row of ${lead.table}`),
     mayChange(row, item) && button('Edit', { icon: 'pencil', kind: 'sm', onclick: leave(() => edit(cell, row, item)) }),
-    mayChange(row, item) && value !== null && button('Set to NULL', { kind: 'sm', disabled: item.not_null, onclick: leave(() => act(() => clear(row, item))) }))), { wide: true });
+    mayEdit() && !item.generated && (isBlob(value) || mayHoldBytes(item)) && button('Choose a file', { icon: 'upload', kind: 'sm', onclick: leave(() => act(() => put(row, item))) }),
+    mayEdit() && !item.generated && value !== null && button('Set to NULL', { kind: 'sm', disabled: item.not_null, onclick: leave(() => act(() => clear(row, item))) }))), { wide: true });
 }
 
 function cell(row, item) {
   const value = valueOf(row, item.name), lead = leadOf(item, value);
   const text = lead ? link(lead, value, shown(value), { title: `Open this row of ${lead.table}`, tabindex: '-1' }) : shown(value);
   const el = h('td', { class: typeof value === 'number' ? 'n' : '', tabindex: '-1' }, text);
-  el.addEventListener('dblclick', () => (mayChange(row, item) && String(value ?? '').length < 200 ? edit(el, row, item) : view(el, row, item)));
+  const look = () => act(() => view(el, row, item)), types = mayChange(row, item) && !(isForBytes(item) && value === null); // an empty place for bytes wants a file
+  el.addEventListener('dblclick', () => (types && String(value ?? '').length < 200 ? edit(el, row, item) : look()));
   el.addEventListener('keydown', event => {
     if (event.target !== el) return;
-    if (event.key === 'Enter' || event.key === 'F2') { event.preventDefault(); (mayChange(row, item) ? edit : view)(el, row, item); }
-    if (event.key === ' ') { event.preventDefault(); view(el, row, item); }
+    if (event.key === 'Enter' || event.key === 'F2') { event.preventDefault(); if (types) edit(el, row, item); else look(); }
+    if (event.key === ' ') { event.preventDefault(); look(); }
   });
-  el.addEventListener('copy', event => { if (event.target === el && !String(getSelection())) { event.preventDefault(); event.clipboardData.setData('text/plain', plain(value)); toast('The value is on the clipboard.'); } });
+  el.addEventListener('copy', event => { if (event.target === el && !String(getSelection())) { event.preventDefault(); if (isLarge(value)) { toast('Bytes as many as these are not copied. Open the value to download them.', { kind: 'error' }); return; } event.clipboardData.setData('text/plain', plain(value)); toast('The value is on the clipboard.'); } });
   el.addEventListener('paste', event => { if (event.target === el) { event.preventDefault(); edit(el, row, item, event.clipboardData.getData('text/plain')); } });
   return el;
 }
@@ -201,30 +222,19 @@ function head() {
 }
 
 async function insert() {
-  const open = table.columns.filter(item => !item.generated), doubted = new Map();
-  const done = await formDialog({
-    title: `Insert into ${table.name}`, action: 'Insert the row', wide: open.length > 6, text: 'Fields left empty get their default. Shift Enter begins a new line.',
-    fields: open.map(item => ({ name: item.name, label: `${item.name}${item.type ? ` · ${item.type}` : ''}`, placeholder: item.default ?? (item.primary_key ? 'set by the database' : item.not_null ? '' : 'NULL'), type: isNumeric(item.type) ? 'text' : 'lines', mono: true })),
-    submit: async given => {
-      const odd = open.filter(item => misfit(given[item.name], item.type) && doubted.get(item.name) !== given[item.name]);
-      for (const item of odd) doubted.set(item.name, given[item.name]);
-      if (odd.length) throw new Problem(422, { errors: odd.map(item => ({ field: item.name, message: misfit(given[item.name], item.type) })) });
-      const set = open.filter(item => given[item.name] !== '');
-      const sql = set.length ? `(${set.map(item => ident(item.name)).join(', ')}) VALUES (${set.map(() => '?').join(', ')})` : 'DEFAULT VALUES';
-      await writeOnce('/query', { sql: `INSERT INTO ${ident(table.name)} ${sql}`, params: set.map(item => typed(given[item.name], item.type)) }).catch(error => { throw nameReference(error, table, set.map(item => item.name)); });
-    },
-  });
-  if (done) { toast(`Row inserted into ${table.name}.`); await load(); }
+  if (!await insertRow(table)) return;
+  toast(`Row inserted into ${table.name}.`);
+  await load();
 }
 
 /** Delete the chosen rows in one transaction; Undo inserts them again as they were. */
 async function remove() {
-  const gone = [...chosen], columns = table.columns.filter(item => !item.generated).map(item => item.name);
-  if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: table.can_write ? 'Undo will bring them back, but not the rows that refer to them and are deleted or changed with them.' : 'Rows that refer to them may be deleted or changed with them.', action: 'Delete' })) return;
-  const { count, restore } = await deleteRows({ table: table.name, rows: gone, where: whereKey(), keyOf, columns, valueOf, rowid: table.rowid }).catch(async error => { throw await nameReferring(error, table); });
+  const gone = [...chosen], columns = table.columns.filter(item => !item.generated).map(item => item.name), undo = table.can_write && canComeBack(gone);
+  if (!await confirm({ title: `Delete ${plural(gone.length, 'row')} of ${table.name}`, text: undo ? 'Undo will bring them back, but not the rows that refer to them and are deleted or changed with them.' : `${table.can_write ? 'So many bytes are in them that Undo cannot bring them back. ' : ''}Rows that refer to them may be deleted or changed with them.`, action: 'Delete' })) return;
+  const { count, restore } = await deleteRows({ table: table.name, rows: gone, where: whereKey(), keyOf, columns, valueOf, rowid: table.rowid, undo }).catch(async error => { throw await nameReferring(error, table); });
   const hold = () => { if (document.activeElement === document.body) $('#count').focus(); }; // the button is not there any more; two steps from here is Undo
   // Where the rows did not come back, for want of a connection perhaps, it can be tried again.
-  const offer = (text, kind) => toast(text, { kind, action: count && table.can_write ? { label: 'Undo', run: () => act(async () => {
+  const offer = (text, kind) => toast(text, { kind, action: count && undo ? { label: 'Undo', run: () => act(async () => {
     try { await restore(); } catch (error) { if (error instanceof Problem) offer(error.message, 'error'); else throw error; return; }
     await load();
     hold();
@@ -238,7 +248,7 @@ async function download() {
   const kinds = { csv: 'text/csv', ndjson: 'application/x-ndjson', json: 'application/json' };
   const { kind } = await formDialog({ title: `Export ${table.name}`, action: 'Export', text: 'All rows that match the filters, up to the limit of this cenv.', fields: [{ name: 'kind', label: 'As', options: [['csv', 'CSV'], ['ndjson', 'NDJSON, one row per line'], ['json', 'JSON']] }], submit: given => given }) ?? {};
   if (!kind) return;
-  const answer = await send('POST', '/query', { sql: select(), params: where()[1] }, { accept: kinds[kind] });
+  const answer = await send('POST', '/query', { sql: select(table.columns.map(item => ident(item.name))), params: where()[1] }, { accept: kinds[kind] });
   save(await answer.blob(), `${table.name}.${kind}`);
   if (answer.headers.get('X-Truncated') === 'true') toast('There are more rows than this cenv returns at once (query_max_rows).', { kind: 'error' });
 }

@@ -142,9 +142,9 @@ export function field({ name, label, type = 'text', value = '', options, hint, .
   return h('div', { class: 'field', dataset: { field: name } }, h('label', { for: id }, label), input, note, error);
 }
 
-/** What a form holds: checkboxes as true and false, numbers as numbers, everything else as text. A field may be called as the form's own property, "elements" perhaps. */
+/** What a form holds: checkboxes as true and false, numbers as numbers, files as files, everything else as text. A field may be called as the form's own property, "elements" perhaps. */
 export function values(form) {
-  return Object.fromEntries($$('input, select, textarea', form).filter(el => el.name).map(el => [el.name, el.type === 'checkbox' ? el.checked : el.type === 'number' ? (el.value === '' ? null : Number(el.value)) : el.value]));
+  return Object.fromEntries($$('input, select, textarea', form).filter(el => el.name).map(el => [el.name, el.type === 'checkbox' ? el.checked : el.type === 'file' ? el.files[0] ?? null : el.type === 'number' ? (el.value === '' ? null : Number(el.value)) : el.value]));
 }
 
 /** Take an error away from its field. */
