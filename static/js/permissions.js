@@ -1,12 +1,13 @@
 // Permissions as a matrix: a line for each table, a column for each user and for the public.
 import { CENV, del, get, post } from './api.js';
 import { $, administers, empty, fill, h, icon } from './dom.js';
-import { act, begin, formDialog, toast } from './ui.js';
+import { act, begin, formDialog, narrow, toast } from './ui.js';
 
 const RIGHTS = [['can_read', 'R', 'Read'], ['can_write', 'W', 'Write'], ['can_delete', 'D', 'Delete'], ['can_grant', 'G', 'Pass on']];
 const held = permission => RIGHTS.filter(([right]) => permission?.[right]);
 const { userId } = document.body.dataset;
-let grid, tables;
+const MANY = 12; // fewer are seen at one glance
+let grid, tables, all;
 
 /** The rights on a table that one may give: all, or those that one holds. */
 const mayGive = table => RIGHTS.filter(([right]) => administers() || tables.find(item => item.name === table)[right]);
@@ -57,16 +58,30 @@ async function people(permissions) {
 }
 
 async function show() {
-  const [found, { permissions }] = await Promise.all([get('/tables'), get('/admin/permissions')]), all = await people(permissions);
+  const [found, { permissions }] = await Promise.all([get('/tables'), get('/admin/permissions')]);
+  all = await people(permissions);
   tables = found.tables.filter(table => administers() || table.can_grant);
   grid = new Map(permissions.map(item => [`${item.table_name.toLowerCase()}\n${item.user_id}`, item]));
-  const head = user => h('th', { class: 'c', scope: 'col' }, h('b', {}, user.username), user.role && h('small', {}, user.role));
-  fill($('#matrix'), tables.length
-    ? h('table', { class: 'list matrix' }, h('thead', {}, h('tr', {}, h('th', {}, 'Table'), all.map(head))), h('tbody', {}, tables.map(({ name }) => h('tr', {}, h('th', { scope: 'row', class: 'mono name', title: name }, name), all.map(user => cell(name, user))))))
-    : !administers() ? empty('key-round', 'Nothing to pass on', 'If you may pass on your rights on a table, you give them to others here. You may do so on none.')
-    : empty('key-round', 'No tables yet', 'Permissions are given on tables. Create one first.', h('a', { class: 'btn', href: `${CENV}/data` }, icon('table-2'), 'Open the data'))).removeAttribute('aria-busy');
+  $('#narrow').hidden = tables.length < MANY && !$('#filter').value;
+  $('#narrow-users').hidden = all.length < MANY && !$('#filter-users').value;
+  draw();
+  $('#matrix').removeAttribute('aria-busy');
   $('#let-in').hidden = administers() || !tables.length;
 }
 
+/** The matrix of those tables and users that have in their names what the filters ask for. */
+function draw() {
+  const has = (name, filter) => name.toLowerCase().includes($(filter).value.trim().toLowerCase());
+  const found = tables.filter(({ name }) => has(name, '#filter')), users = all.filter(({ username }) => has(username, '#filter-users'));
+  const head = user => h('th', { class: 'c', scope: 'col' }, h('b', {}, user.username), user.role && h('small', {}, user.role));
+  fill($('#matrix'), found.length && users.length
+    ? h('table', { class: 'list matrix' }, h('thead', {}, h('tr', {}, h('th', {}, 'Table'), users.map(head))), h('tbody', {}, found.map(({ name }) => h('tr', {}, h('th', { scope: 'row', class: 'mono name', title: name }, name), users.map(user => cell(name, user))))))
+    : tables.length ? empty('list-filter', `No ${found.length ? 'user' : 'table'} matches`, 'Change the filter, or clear it.')
+    : !administers() ? empty('key-round', 'Nothing to pass on', 'If you may pass on your rights on a table, you give them to others here. You may do so on none.')
+    : empty('key-round', 'No tables yet', 'Permissions are given on tables. Create one first.', h('a', { class: 'btn', href: `${CENV}/data` }, icon('table-2'), 'Open the data')));
+}
+
 $('#let-in').addEventListener('click', () => act(letIn));
+narrow($('#filter'), draw, '#matrix tbody tr');
+narrow($('#filter-users'), draw, '#matrix thead th.c');
 begin(show, $('#matrix'));

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, assert_accessible_in_both_themes
-from tests.browser.place import Place
+from tests.browser.place import PASSWORD, Place
 
 MANY = [f"measured_{number:02}" for number in range(20)]
 
@@ -49,6 +49,44 @@ def test_among_many_tables_it_stays_in_view_whose_permissions_a_column_has(many:
     many.get_by_role("button", name="vera on products: read").hover()
 
     expect(many.get_by_role("columnheader", name="vera")).to_be_in_viewport()
+
+
+def test_permissions_on_many_tables_are_narrowed_down_and_stay_so_when_one_is_changed(many: Page, place: Place) -> None:
+    many.goto(many.url.replace("/data", "/admin/permissions"))
+    names = many.locator("#matrix tbody th")
+    expect(names).to_have_count(24)
+    filters = many.get_by_role("searchbox", name="Filter tables")
+
+    filters.fill("D_07")
+
+    expect(names).to_have_text(["measured_07"])
+    expect(many.locator("#told")).to_have_text("1 entry found")
+    many.get_by_role("button", name="grace on measured_07: nothing").press("Enter")
+    many.get_by_role("dialog").get_by_label("Read").check()
+    many.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(many.get_by_role("button", name="grace on measured_07: read")).to_be_visible()
+    expect(names).to_have_text(["measured_07"])
+    assert_accessible_in_both_themes(many)
+    many.set_viewport_size({"width": 320, "height": 640})
+    assert many.evaluate("document.documentElement.scrollWidth") <= 320
+    filters.fill("nowhere")
+    expect(many.get_by_text("No table matches")).to_be_visible()
+    filters.press("Escape")
+    expect(names).to_have_count(24)
+
+
+def test_permissions_of_many_users_are_narrowed_down(many: Page, place: Place) -> None:
+    people = [f"guest_{number:02}" for number in range(12)]
+    made = [place.made("/admin/users", {"username": name, "password": PASSWORD, "role": "viewer"}) for name in people]
+    many.goto(many.url.replace("/data", "/admin/permissions"))
+
+    many.get_by_role("searchbox", name="Filter users").fill("t_1")
+
+    expect(many.locator("#matrix thead th b")).to_have_text(["guest_10", "guest_11"])
+    many.get_by_role("searchbox", name="Filter users").fill("nobody")
+    expect(many.get_by_text("No user matches")).to_be_visible()
+    for number in made:
+        place.send("DELETE", f"/admin/users/{number}")
 
 
 def test_a_few_tables_have_no_filter(open_page: Open) -> None:
