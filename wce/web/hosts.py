@@ -31,6 +31,11 @@ def without_port(host: str) -> str:
     return _PORT.sub("", host).lower()
 
 
+def names(said: str, host: str) -> bool:
+    """Whether a Host header, well-formed or not, names this host, if there is one."""
+    return bool(host) and without_port(said) == without_port(host)
+
+
 @lru_cache(maxsize=1024)
 def is_content_host(said: str, allowed: tuple[str, ...], content_host: str) -> bool:
     """Whether the Host header names the host of tenants' content; raises `malformed`, or `wrong_host` for one that is not ours."""

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from wce.errors import WceError
 from wce.log import LOGGER
-from wce.web import responses, screens
+from wce.web import hosts, responses, screens
 from wce.web.access import declared
 from wce.web.context import note_refusal, request_id, view_of
 from wce.web.headers import ResponseClass
@@ -75,6 +75,7 @@ def answer(error: WceError, members: Mapping[str, Any] = MappingProxyType({})) -
     value = {**body(error), **members}
     boxed = declared(view_of(request)).response is ResponseClass.CONTENT and request.url_rule is not None
     if wants_page():
+        boxed = boxed or _for_content()  # which has no style or script of ours
         login = screens.login_place() if error.code == "not_signed_in" and request.method in ("GET", "HEAD") else ""
         response = page(value, boxed=boxed, login=login)
     else:
@@ -95,8 +96,15 @@ def wants_page() -> bool:
 
 
 def page(problem: Mapping[str, Any], *, boxed: bool, login: str = "") -> Response:
-    """A problem for people. `boxed`: in the sandbox of a tenant's addresses, where no module of ours could run."""
-    return responses.page("error.html", problem["status"], problem=problem, login=login, boxed=boxed)
+    """A problem for people. `boxed`: by itself, as in the sandbox of a tenant's addresses no module or font of ours is let in."""
+    home = services().settings.base_url.rstrip("/") if _for_content() else ""
+    lost = _for_content() and not home
+    return responses.page("boxed.html" if boxed else "error.html", problem["status"], problem=problem, login=login, home=home, lost=lost)
+
+
+def _for_content() -> bool:
+    """Whether this is the host that has nothing of ours; asked of any error, so of a Host header that says nothing good, too."""
+    return hosts.names(request.environ.get("HTTP_HOST", ""), services().settings.content_host)
 
 
 def _from_http(error: HTTPException) -> Response | HTTPException:
