@@ -1,5 +1,6 @@
 // One's own second factor and API keys.
 import { CENV, api, del, get, post } from './api.js';
+import { choices } from './choices.js';
 import { $, administers, button, empty, fill, h, icon, iconButton } from './dom.js';
 import { ago, date, plural } from './format.js';
 import { act, begin, confirm, copy, dialog, field, formDialog, toast } from './ui.js';
@@ -50,15 +51,20 @@ async function showFactor() {
 const words = text => text.split(/[\s,]+/).filter(Boolean);
 
 async function newKey() {
+  const [{ tables }, { endpoints }] = await Promise.all([get('/tables'), administers() ? get('/admin/endpoints') : { endpoints: [] }]);
+  const paths = [...new Set(endpoints.map(({ path }) => path))];
+  const fromTables = choices({ name: 'scope.tables', label: 'Only these tables', items: tables.map(({ name }) => name), hint: 'If none is ticked, all that you may use', some: 'The key calls no endpoints, unless you choose some as well' });
+  const fromPaths = choices({ name: 'scope.endpoints', label: 'Only these endpoints', items: paths, hint: 'If none is ticked, all that you may call', some: 'The key uses no tables, unless you choose some as well' });
   const made = await formDialog({
     title: 'New API key', action: 'Make the key', text: 'It can do what you may do, or less.',
     fields: [{ name: 'name', label: 'Name', required: true, placeholder: 'nightly report' }, { name: 'days', label: 'Days until it expires', type: 'number', min: 1, hint: 'If empty, it does not expire' },
-      { name: 'read_only', label: 'May only read', type: 'checkbox', value: true }, { name: 'tables', label: 'Only these tables', placeholder: 'all that you may use', mono: true }, { name: 'endpoints', label: 'Only these endpoints', placeholder: 'all that you may call', mono: true },
+      { name: 'read_only', label: 'May only read', type: 'checkbox', value: true }, ...(tables.length ? [fromTables.el] : []),
+      ...(paths.length ? [fromPaths.el] : administers() ? [] : [{ name: 'scope.endpoints', label: 'Only these endpoints', placeholder: 'all that you may call', mono: true, hint: 'Their paths, such as /orders. With some here, the key uses no tables, unless you choose some as well' }]),
       ...(administers() ? [{ name: 'administration', label: 'May administer this cenv', type: 'checkbox' }, { ...password, required: false, hint: 'Needed if the key may administer' }] : [])],
-    submit: given => post('/keys', {
+    submit: given => { const some = { tables: fromTables.picked(), endpoints: paths.length ? fromPaths.picked() : words(given['scope.endpoints'] ?? '') }; return post('/keys', {
       name: given.name, ...(given.days && { expires_in_days: given.days }), ...(given.password && { password: given.password }),
-      scope: { ...(given.read_only && { read_only: true }), ...(given.tables && { tables: words(given.tables) }), ...(given.endpoints && { endpoints: words(given.endpoints) }), ...(given.administration && { administration: true }) },
-    }),
+      scope: { ...(given.read_only && { read_only: true }), ...(some.tables.length && { tables: some.tables }), ...(some.endpoints.length && { endpoints: some.endpoints }), ...(given.administration && { administration: true }) },
+    }); },
   });
   if (!made) return;
   await showKeys();

@@ -49,7 +49,9 @@ def test_a_key_is_made_shown_once_used_and_revoked(open_page: Open, place: Place
     page = open_page("/me")
     page.get_by_role("button", name="New key").click()
     page.get_by_label("Name", exact=True).fill("nightly report")
-    page.get_by_label("Only these tables").fill("products")
+    page.get_by_role("group", name="Only these tables").get_by_label("products").check()
+    expect(page.get_by_text("1 ticked: products. The key calls no endpoints, unless you choose some as well")).to_be_visible()
+    assert_accessible(page)
     page.get_by_role("button", name="Make the key").click()
     key = page.get_by_role("dialog", name="The key nightly report").locator("pre").inner_text()
     assert_accessible(page)
@@ -73,6 +75,47 @@ def test_a_key_is_made_shown_once_used_and_revoked(open_page: Open, place: Place
     expect(page.locator("#keys")).to_contain_text("No keys")
 
     assert ask("SELECT count(*) FROM products") == 401
+
+
+def test_the_tables_of_a_key_are_chosen_among_those_that_are_there(open_page: Open, place: Place) -> None:
+    names = [f"measured {number:02}" for number in range(20)]
+    place.made("/transaction", {"statements": [{"sql": f'CREATE TABLE "{name}" (id INTEGER)'} for name in names]})
+    page = open_page("/me", theme="dark", viewport={"width": 320, "height": 640})
+    page.get_by_role("button", name="New key").click()
+    dialog = page.get_by_role("dialog", name="New API key")
+    dialog.get_by_label("Name", exact=True).fill("gauge")
+
+    dialog.get_by_label("Filter: Only these tables").fill("D 07")
+    page.keyboard.press("Enter")  # sends nothing yet
+    expect(dialog.get_by_role("group", name="Only these tables").get_by_role("checkbox")).to_have_count(1)
+    dialog.get_by_label("measured 07").check()
+    dialog.get_by_label("Filter: Only these tables").fill("nowhere")
+    expect(dialog.get_by_text("None matches")).to_be_visible()
+    dialog.get_by_label("Filter: Only these tables").fill("")
+    dialog.get_by_label("/customers").check()
+    assert_accessible(page)
+    dialog.get_by_role("button", name="Make the key").click()
+
+    expect(page.get_by_role("dialog", name="The key gauge")).to_be_visible()
+    made = next(key for key in place.send("GET", "/keys").json()["keys"] if key["name"] == "gauge")
+    assert (made["scope"]["tables"], made["scope"]["endpoints"]) == (["measured 07"], ["/customers"])
+    place.send("DELETE", f"/keys/{made['id']}")
+    place.made("/transaction", {"statements": [{"sql": f'DROP TABLE "{name}"'} for name in names]})
+
+
+def test_who_administers_nothing_names_endpoints_by_their_paths(open_page: Open, place: Place) -> None:
+    page = open_page("/me", who="vera")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Name", exact=True).fill("till")
+    expect(page.get_by_role("group", name="Only these tables").get_by_role("checkbox")).to_have_count(3)
+
+    page.get_by_label("Only these endpoints").fill("/customers")
+    page.get_by_role("button", name="Make the key").click()
+
+    expect(page.get_by_role("dialog", name="The key till")).to_be_visible()
+    (made,) = place.send("GET", "/keys", who="vera").json()["keys"]
+    assert made["scope"]["endpoints"] == ["/customers"]
+    place.send("DELETE", f"/keys/{made['id']}", who="vera")
 
 
 def test_a_new_password_ends_the_keys_where_one_says_so(open_page: Open, place: Place) -> None:
