@@ -1,9 +1,11 @@
-"""The folder for temporary files, which may be gone while the server runs."""
+"""The folder for temporary files, which may be gone or full while the server runs."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -47,3 +49,27 @@ def test_a_large_body_finds_it(app: Flask, elsewhere: str, path: str, kind: str)
     app.extensions["wce"].admission.admit(1, Head("POST", path, {"CONTENT_TYPE": kind, "CONTENT_LENGTH": "1000000"}, "192.0.2.1"))
 
     assert tempfile.gettempdir() == elsewhere
+
+
+@pytest.mark.parametrize(
+    ("size", "waiting", "floor", "fits"),
+    [
+        (40, 0, 10, True),  # of 100 bytes 20 stay free, and half of the others
+        (41, 0, 10, False),
+        (20, 40, 10, True),
+        (21, 40, 10, False),
+        (1, 79, 10, False),
+        (25, 0, 1_000, True),  # never more than a quarter of the disk
+        (26, 0, 1_000, False),
+    ],
+)
+def test_the_answers_of_a_cenv_take_at_most_what_they_leave(
+    monkeypatch: pytest.MonkeyPatch, size: int, waiting: int, floor: int, *, fits: bool
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=200, used=100, free=100))
+
+    if fits:
+        scratch.require_room(size, waiting, floor)
+    else:
+        with pytest.raises(OSError, match="leave no room"):
+            scratch.require_room(size, waiting, floor)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,10 +19,12 @@ import requests
 
 from wce.config import Settings
 from wce.peers import peers
+from wce.web.admission import Admitted
 from wce.web.bounds import BODY_BYTES, HEADER_BYTES, USUAL, Patience
 from wce.web.headers import POLICIES, ResponseClass
 from wce.web.server import Server, options, welcome
 
+MIB = 1024 * 1024
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -32,7 +36,7 @@ def echo(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
 
 @contextmanager
 def serving(application: Application, settings: Settings, patience: Patience) -> Iterator[Server]:
-    server = Server(application, settings, patience)
+    server = Server(application, settings, patience, admit=lambda usual, _: Admitted(usual))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -317,3 +321,25 @@ def test_the_welcome_says_where_and_what_to_do_next() -> None:
 
 def test_the_welcome_offers_nothing_that_is_switched_off() -> None:
     assert "curl" not in welcome(["http://127.0.0.1:5309"], Settings(allow_new_cenvs=False))
+
+
+def test_what_waits_for_the_clients_of_one_cenv_leaves_room_for_those_of_others(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def much(_: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(40 * MIB))])
+        return [b"x" * 40 * MIB]
+
+    def ask(cenv: int) -> bytes:
+        connection = stack.enter_context(dial(server))
+        connection.sendall(f"GET /00000000-0000-4000-8000-00000000000{cenv}/query HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        begin = connection.recv(100)
+        return begin if begin[9:12] == b"200" else begin + read_all(connection)
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 40, used=0, free=100 * MIB))
+    server = serve(much, min_free_mb=0)
+    with ExitStack() as stack:
+        answers = [ask(1) for _ in range(3)]
+        assert [answer[9:12] for answer in answers] == [b"200", b"507", b"507"]
+        assert problem_of(answers[-1])["code"] == "disk_full"
+        assert ask(2)[9:12] == b"200"

@@ -7,11 +7,13 @@ import io
 import json
 import os
 import random
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
@@ -23,6 +25,7 @@ from wce.web import outgoing, scratch
 from wce.web import turns as turns_module
 from wce.web.turns import Turns
 
+MIB = 1024 * 1024
 KEPT = "/00000000-0000-4000-8000-000000000000/pages/"
 
 
@@ -267,6 +270,32 @@ def test_a_large_answer_for_which_no_disk_has_room_says_so(
     assert {"Content-Security-Policy", "X-Request-ID"} <= dict(headers).keys()
     assert "no room for an answer" in caplog.text
     assert made.call().wait()[::2] == (201, b"done")
+
+
+def test_what_waits_for_the_clients_of_one_cenv_leaves_room_for_those_of_others(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns_module, "_FILES_SECONDS", 0.001)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 40, used=0, free=4 * MIB))
+    made, held = make(), []
+
+    class Slow(Exchange):
+        def response_file(self, status: int, headers: Headers, file: str) -> None:
+            held.append(Path(file).open("rb"))  # noqa: SIM115  # until its client has taken it
+            super().response_file(status, headers, file)
+
+    def ask(cenv: int) -> int:
+        path = f"/00000000-0000-4000-8000-00000000000{cenv}/query"
+        return made.call(lambda: [b"x" * MIB], Slow(), path=path).wait()[0]
+
+    assert [ask(1) for _ in range(4)] == [201, 201, 201, 507]
+    assert [ask(2), ask(1)] == [201, 507]
+    while held:
+        held.pop().close()
+    wait_for(lambda: not made.turns._outgoing)
+
+    assert ask(1) == 201
+    held.pop().close()
 
 
 def test_what_is_not_at_hand_goes_the_way_of_all_others(make: Callable[..., Pool]) -> None:

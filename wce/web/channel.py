@@ -22,6 +22,7 @@ from wce.web.bounds import PIECE_BYTES, Patience
 from wce.web.headers import Headers, InPlace, refusal
 from wce.web.proxies import believe
 from wce.web.quick import LOOKED_KEY, QUICK
+from wce.web.shares import cenv_of
 from wce.web.statuses import STATUSES
 
 if TYPE_CHECKING:
@@ -77,9 +78,26 @@ class Task(WSGITask):  # type: ignore[misc]
         if len(data) <= PIECE_BYTES:
             super().write(data)
             return
-        scratch.folder()  # waitress asks Python where to put what it does not keep in memory
+        if len(data) > self.channel.adj.outbuf_overflow and self.has_body and not self.wrote_header:
+            data = self._with_room(data)
         for start in range(0, len(data), PIECE_BYTES):
+            self.channel.coming = len(data) - start
             super().write(data[start : start + PIECE_BYTES])
+        self.channel.coming = 0
+
+    def _with_room(self, data: bytes) -> bytes:
+        """The same, or what is answered in its place: waitress has it wait for the client in a file, and these have an end."""
+        channel, cenv = self.channel, cenv_of(self.request.path)
+        others = [item for item in list(channel.server.active_channels.values()) if item.answers == cenv]
+        try:
+            scratch.require_room(len(data), sum(item.total_outbufs_len + item.coming for item in others), channel.floor_bytes)
+        except OSError as error:
+            LOGGER.warning("no room for an answer", extra={"cenv": cenv, "reason": str(error)})
+            _, headers, data = refusal("disk_full", 507, scratch.NO_ROOM)
+            self.status, self.response_headers, self.content_length = "507 Insufficient Storage", headers, len(data)
+        else:
+            channel.answers = cenv
+        return data
 
 
 class Prepared(Task):
@@ -159,6 +177,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     receiving = False  # so that what has come is not handed to a thread before it was looked at here
     due = False  # a request has come that somebody has to answer
     in_place: InPlace | None = None
+    answers = ""  # whose large answer it was last given
+    coming = 0  # bytes of it that waitress does not have yet
+    floor_bytes = 0  # that are to stay free on the disk
 
     def received(self, data: bytes) -> bool:
         if self.request is None:
@@ -220,11 +241,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return time.monotonic() - self.request_since > seconds
 
 
-def kind_of(admit: AdmitCall, at_once: InPlace | None, trusted: tuple[Peer, ...] = ()) -> type[Channel]:
-    """The kind of connection whose requests are let in, and answered in place, like that."""
+def kind_of(admit: AdmitCall, at_once: InPlace | None, trusted: tuple[Peer, ...] = (), least_free: int = 0) -> type[Channel]:
+    """The kind of connection whose requests are let in, and answered in place, like that; `least_free` bytes of the disk stay free."""
 
     class Bounded(Channel):
         task_class = Task
+        floor_bytes = least_free
         in_place = None if at_once is None else staticmethod(at_once)
 
         def parser_class(self, adj: Any) -> Parser:

@@ -169,7 +169,7 @@ def load(settings: Settings) -> Receiver:
     # A process of multiprocessing ends without atexit.
     multiprocessing.util.Finalize(None, services.close, exitpriority=1)
     services.start()
-    turns = Turns(app, settings.threads, in_place=app.extensions[IN_PLACE])
+    turns = Turns(app, settings.threads, in_place=app.extensions[IN_PLACE], floor_bytes=settings.min_free_mb * 1024 * 1024)
     intakes = Intakes(services.admission.admit, BODY_BYTES, turns)
     multiprocessing.util.Finalize(None, turns.close, exitpriority=2)  # before what the requests use
     multiprocessing.util.Finalize(None, intakes.close, exitpriority=3)

@@ -60,7 +60,8 @@ class Server:
         waitress.create_server(behind(application, trusted), map=self._map, _dispatcher=self._dispatcher, **chosen)
         self._listeners = [item for item in self._map.values() if isinstance(item, BaseWSGIServer)]
         self._reader = 0  # the thread that reads
-        kind = Channel if admit is None else kind_of(admit, None if in_place is None else behind_in_place(in_place, trusted), trusted)
+        at_once, floor = None if in_place is None else behind_in_place(in_place, trusted), settings.min_free_mb * 1024 * 1024
+        kind = Channel if admit is None else kind_of(admit, at_once, trusted, floor)
         for listener in self._listeners:
             listener.channel_class = kind
             listener.add_task = self._add_task

@@ -19,11 +19,12 @@ from werkzeug.wsgi import FileWrapper
 
 from wce import lane
 from wce.log import LOGGER
+from wce.web import scratch
 from wce.web.dispatch import PATIENCE_SECONDS, SWITCH_SECONDS
 from wce.web.exchange import Exchange
 from wce.web.headers import NO_BANNER, Headers, InPlace, refusal
 from wce.web.limits import PAID_KEY
-from wce.web.outgoing import Outgoing, spooled
+from wce.web.outgoing import Outgoing
 from wce.web.quick import QUICK
 from wce.web.shares import Shares, cenv_of
 
@@ -52,7 +53,8 @@ class _Errand:
         """Do it and answer."""
         try:
             answer = self._turns.application(self._environ, self._start)  # type: ignore[arg-type]
-            self._turns.send(self._exchange, self._status, self._headers, answer if isinstance(answer, FileWrapper) else _whole(answer))
+            body = answer if isinstance(answer, FileWrapper) else _whole(answer)
+            self._turns.send(self._exchange, self._status, self._headers, body, self.cenv)
         except BaseException:  # noqa: BLE001  # whatever a request does, the thread goes on
             LOGGER.exception("request failed outside of the application")
             _refuse(self._exchange, "internal", 500)
@@ -82,8 +84,9 @@ class Turns:
         threads: int = 8,
         patience_seconds: float = PATIENCE_SECONDS,
         in_place: InPlace | None = None,
+        floor_bytes: int = 0,
     ) -> None:
-        """`in_place` is tried first, also when as many as may are at work."""
+        """`in_place` is tried first, also when as many as may are at work. `floor_bytes` are to stay free on the disk."""
         self.application = application
         self._in_place = in_place
         self._threads = threads
@@ -96,7 +99,7 @@ class Turns:
         self._since = 0.0
         self._queue: Shares[_Errand] = Shares(threads)
         self._resting: list[threading.Lock] = []  # last in, first out: the warmest comes back first
-        self._outgoing = Outgoing()
+        self._outgoing = Outgoing(floor_bytes)
         self._closing = threading.Event()
         self._awake = threading.Event()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -124,16 +127,16 @@ class Turns:
             self._receiving -= 1
         self._work(me, errand)
 
-    def send(self, exchange: Exchange, status: int, headers: Headers, body: bytes | FileWrapper) -> None:
+    def send(self, exchange: Exchange, status: int, headers: Headers, body: bytes | FileWrapper, cenv: str) -> None:
         """Answer; all that is not small goes out of a file, which is closed when granian has opened it for itself."""
         if isinstance(body, bytes) and len(body) <= _AT_ONCE:
             exchange.response_bytes(status, headers, body)
             return
         try:
-            file = spooled(body) if isinstance(body, bytes) else body
-        except OSError:
-            LOGGER.exception("no room for an answer")
-            _refuse(exchange, "disk_full", 507, "The server's disk has no room for this answer.")
+            file = self._outgoing.spooled(body, cenv) if isinstance(body, bytes) else body
+        except OSError as error:
+            LOGGER.warning("no room for an answer", extra={"cenv": cenv, "reason": str(error)})
+            _refuse(exchange, "disk_full", 507, scratch.NO_ROOM)
             return
         self._outgoing.send(exchange, status, headers, file)
         self._awake.set()
@@ -168,7 +171,7 @@ class Turns:
         if body is None:
             return False
         status, headers = told[0]
-        self.send(exchange, int(status[:3]), [*headers, NO_BANNER], b"".join(body))
+        self.send(exchange, int(status[:3]), [*headers, NO_BANNER], b"".join(body), cenv_of(environ["PATH_INFO"]))
         return True
 
     def _rest_beside_others(self, me: int) -> None:
