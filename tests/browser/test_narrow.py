@@ -7,9 +7,11 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open, assert_accessible
 from tests.browser.place import Place
+from wce.web.screens import LINKS
 
 NARROW = {"width": 320, "height": 640}
 LOW = {"width": 844, "height": 390}  # a phone on its side
+OUTSIDE = ("/", "/new", "/undelete", "/nothing", "/docs", "/docs/api", "/docs/comparison", "/docs/settings", "/docs/search?q=policy")
 KEYS = ["scrollable-region-focusable"]
 
 
@@ -29,6 +31,20 @@ def test_whatever_is_wider_than_the_screen_can_be_scrolled_by_keys(open_page: Op
     page.get_by_role("button", name="Structure").click()
     page.get_by_role("dialog").get_by_role("columnheader", name="Rules").wait_for()
     assert_accessible(page, KEYS)
+
+
+def test_no_page_scrolls_sideways(open_page: Open, place: Place) -> None:
+    long = "customer_id IN (SELECT id FROM customers WHERE region = 'A_region_with_a_remarkably_long_name')"
+    policy = place.made("/admin/policies", {"table_name": "orders", "policy_type": "read", "sql_condition": long})
+    page = open_page("/", viewport=NARROW)
+
+    inside = [f"{place.url}{link.path}" for link in LINKS]
+    for address in [f"{place.url}/data/orders", *inside, *(f"{place.server}{path}" for path in OUTSIDE)]:
+        page.goto(address)
+        page.locator("[aria-busy='true']").first.wait_for(state="detached")
+        wider = page.evaluate("[document.documentElement, document.querySelector('main')].map(at => at.scrollWidth - at.clientWidth)")
+        assert wider == [0, 0], address
+    place.send("DELETE", f"/admin/policies/{policy}")
 
 
 def test_a_dialog_on_a_low_screen_scrolls_as_a_whole(open_page: Open) -> None:
