@@ -7,6 +7,7 @@ import { dialog, field, fail, showErrors, toastNext } from './ui.js';
 
 const TYPES = ['INTEGER', 'REAL', 'TEXT'];
 const NEW = '';
+const WORKBOOK = /\.(xls[xmb]?|ods|numbers)$/i; // of office programs
 
 /** A name for the table out of the file's. */
 const proposed = name => name.replace(/\.[^.]+$/, '').trim().toLowerCase().replace(/[^\p{L}\p{N}_]+/gu, '_').replace(/^_+|_+$/g, '') || 'rows';
@@ -63,6 +64,11 @@ export function importFile(tables, into = NEW) {
       if (called.value === guess) called.value = guess = proposed(chosen().name); // another file, another name, unless somebody has typed one
       showErrors(box, null);
       $('.form-error:not(.field-error)', box).hidden = true;
+      if (WORKBOOK.test(chosen().name)) {
+        fill(picture);
+        showErrors(box, new Problem(422, { errors: [{ field: 'file', message: 'A workbook is not read. Save its sheet as “CSV UTF-8” there, and choose that file' }] }));
+        return;
+      }
       if (!keep) { heads = []; fill(picture, h('p', { class: 'dim' }, 'Reading the file…')); }
       try {
         const answer = await post('/admin/tables/import', form(chosen(), target(), mode(), keep ? kinds() : undefined, true));
@@ -72,6 +78,7 @@ export function importFile(tables, into = NEW) {
       } catch (error) {
         if (mine !== looks) return;
         if (!(error instanceof Problem)) { fail(error); return; }
+        for (const item of error.errors) if (item.field === 'format') Object.assign(item, { field: 'file', message: 'is no CSV, JSON or NDJSON file by its name' });
         if (!keep) fill(picture, !error.status && button('Try again', { icon: 'rotate-ccw', kind: 'sm fit', onclick: () => look() }));
         showErrors(box, error);
       }

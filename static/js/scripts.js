@@ -17,6 +17,10 @@ let items = [], names = [], request = {}, current = null;
 const title = item => (item.kind === 'endpoint' ? `${item.method} ${item.path}` : item.name);
 const note = item => (item.kind === 'hook' ? `after ${item.table_name === '*' ? 'any table' : item.table_name}` : item.kind === 'schedule' ? item.cron : item.access);
 
+/** What comes of a script that has just been made. */
+const BEGINS = { endpoint: item => `answers at /api${item.path} from now on`, hook: item => `runs after each commit that writes to ${item.table_name === '*' ? 'any table' : item.table_name}`, schedule: item => `runs for the first time ${ago(item.next_at)}` };
+const begins = item => `${title(item)} ${item.enabled ? BEGINS[item.kind](item) : 'is created and off'}.`;
+
 const pane = new CodePane($('#editor'), { language: 'starlark', label: 'Script', vim: { box: $('#vim'), bar: $('#vimbar') }, pos: $('#pos'), run: () => current && act(tryIt), save: () => current && act(save) });
 const texts = new Map();
 const keyOf = item => `${item.kind}/${item.id}`;
@@ -103,7 +107,9 @@ async function save() {
 const tables = async () => (await get('/tables', { quiet: true })).tables.filter(table => table.type !== 'view').map(table => table.name);
 async function create(kind, [label, script]) {
   const made = await formDialog({ title: `New ${KINDS[kind].label.toLowerCase()}: ${label}`, text: KINDS[kind].teach, action: 'Create', fields: fieldsOf(kind, {}, kind === 'hook' ? await tables() : []), submit: given => post(ADDRESS[kind], { ...given, script, instead_of: '' }) });
-  if (made) choose(take(made, kind));
+  if (!made) return;
+  choose(take(made, kind));
+  toast(begins(current));
 }
 async function settings() {
   const item = current;

@@ -54,6 +54,24 @@ def test_a_file_is_looked_at_mended_and_loaded(open_page: Open, place: Place) ->
     place.made("/query", {"sql": "DROP TABLE spring_stock"})
 
 
+def test_a_workbook_is_not_sent_and_it_is_said_how_its_rows_come_in(open_page: Open) -> None:
+    page = open_page("/data")
+    page.get_by_role("button", name="Import a file").click()
+    dialog = page.get_by_role("dialog")
+    file = dialog.get_by_label("CSV, JSON or NDJSON file")
+
+    file.set_input_files({"name": "Prices.XLSX", "mimeType": "application/octet-stream", "buffer": b"PK"})
+    expect(dialog.get_by_text("A workbook is not read. Save its sheet as “CSV UTF-8” there, and choose that file.")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+    file.set_input_files({"name": "letter.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"})
+    expect(dialog.get_by_text("Is no CSV, JSON or NDJSON file by its name.")).to_be_visible()
+    expect(file).to_have_attribute("aria-invalid", "true")
+    file.set_input_files({"name": "prices.csv", "mimeType": "text/csv", "buffer": b"a\n1\n"})
+
+    expect(dialog.get_by_role("button", name="Import 1 row")).to_be_enabled()
+    expect(dialog.locator(".field-error:visible")).to_have_count(0)
+
+
 def test_columns_get_the_names_that_the_file_does_not_give_them(open_page: Open, place: Place) -> None:
     page = open_page("/data")
     page.get_by_role("button", name="Import a file").click()

@@ -81,7 +81,7 @@ def write_script(page: Page) -> None:
     page.keyboard.press("Control+Enter")
     expect(page.locator("#answer")).to_contain_text('"sum": 40')
     page.keyboard.press("Control+s")
-    expect(page.locator(".toast")).to_contain_text("in use from now on")
+    expect(page.locator(".toast").last).to_contain_text("in use from now on")
 
 
 def publish_page(page: Page) -> None:

@@ -36,7 +36,7 @@ def test_an_endpoint_is_written_tried_and_saved(scripts: Page) -> None:
     expect(scripts.locator("#answer")).to_contain_text('"hello": "1"')
     expect(scripts.locator("#answer .prints")).to_contain_text("called")
     scripts.keyboard.press("Control+s")
-    expect(scripts.locator(".toast")).to_contain_text("is saved and in use from now on")
+    expect(scripts.locator(".toast").last).to_contain_text("is saved and in use from now on")
     scripts.get_by_role("tab", name="Versions").click()
     expect(scripts.locator("#panel li")).to_have_count(2)
     scripts.get_by_role("button", name="Compare").last.click()
@@ -49,6 +49,30 @@ def test_an_endpoint_is_written_tried_and_saved(scripts: Page) -> None:
     scripts.get_by_role("menuitem", name="Delete").click()
     scripts.get_by_role("button", name="Delete GET /greeting/{name}").click()
     expect(scripts.locator(".toast").last).to_contain_text("is deleted")
+
+
+def test_it_is_said_what_comes_of_a_new_script(scripts: Page, place: Place) -> None:
+    for kind, label, name, said in (
+        ("Endpoint", "Path", "/hello", "GET /hello answers at /api/hello from now on."),
+        ("Hook", "Name", "noter", "noter runs after each commit that writes to any table."),
+        ("Schedule", "Name", "daily", "daily runs for the first time in "),
+    ):
+        scripts.get_by_role("button", name="New script").click()
+        scripts.get_by_role("menuitem", name=f"{kind}: Empty", exact=True).click()
+        scripts.get_by_role("dialog").get_by_label(label, exact=True).fill(name)
+        scripts.get_by_role("button", name="Create").click()
+        expect(scripts.locator(".toast").last).to_contain_text(said)
+
+    scripts.get_by_role("button", name="New script").click()
+    scripts.get_by_role("menuitem", name="Hook: Empty", exact=True).click()
+    scripts.get_by_role("dialog").get_by_label("Name", exact=True).fill("later")
+    scripts.get_by_role("dialog").get_by_label("Enabled").uncheck()
+    scripts.get_by_role("button", name="Create").click()
+    expect(scripts.locator(".toast").last).to_contain_text("later is created and off.")
+    for kind in ("endpoints", "hooks", "schedules"):
+        for item in place.send("GET", f"/admin/{kind}").json()[kind]:
+            if item.get("path") != "/customers":
+                place.send("DELETE", f"/admin/{kind}/{item['id']}")
 
 
 def test_a_mistake_is_marked_while_one_types_and_an_ended_session_asks_when_something_is_done(scripts: Page, place: Place) -> None:
