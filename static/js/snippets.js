@@ -30,5 +30,5 @@ export function fieldsOf(kind, item = {}, tables = []) {
   const name = { name: 'name', label: 'Name', value: item.name ?? '', required: true };
   const gone = [item.table_name ?? '*'].filter(table => table !== '*' && !tables.includes(table));
   if (kind === 'hook') return [name, { name: 'table_name', label: 'After writes to', options: [['*', 'any table'], ...tables.map(table => [table, table]), ...gone.map(table => [table, `${table}, which is deleted`])], value: item.table_name ?? '*' }, rights, ...last];
-  return [name, { name: 'cron', label: 'When', value: item.cron ?? '0 8 * * *', required: true, mono: true, hint: 'minute, hour, day of the month, month, day of the week' }, { name: 'timezone', label: 'Time zone', value: item.timezone ?? 'UTC' }, ...last];
+  return [name, { name: 'cron', label: 'When', value: item.cron ?? '0 8 * * *', required: true, mono: true, hint: 'minute, hour, day of the month, month, day of the week' }, { name: 'timezone', label: 'Time zone', value: item.timezone ?? 'UTC', hint: 'Such as Europe/Berlin' }, ...last];
 }
