@@ -85,7 +85,7 @@ def call_of(application: Any, request: Request) -> Call:
 
 
 @contextlib.contextmanager
-def _wce(folder: Path, processes: int) -> Iterator[dict[str, Call]]:
+def wce_calls(folder: Path, processes: int) -> Iterator[dict[str, Call]]:
     from wce.web import factory  # noqa: PLC0415  # the folder of the figures must be known before
 
     environment = {**wce_target.ENVIRONMENT, "WCE_JWT_SECRET": "k" * 32, "WCE_STORAGE_DIR": str(folder / "cenvs")}
@@ -121,7 +121,7 @@ def _served(app: Any) -> Iterator[str]:
             thread.join()
 
 
-def _floor(folder: Path) -> dict[str, Call]:
+def floor_calls(folder: Path) -> dict[str, Call]:
     path = folder / "floor.sqlite"
     floor_target.fill(path)
     os.environ["FLOOR_DATABASE"] = str(path)
@@ -145,8 +145,8 @@ def main() -> None:
     parser.add_argument("--task", choices=TASKS, action="append")
     arguments = parser.parse_args()
     tasks = arguments.task or TASKS
-    with tempfile.TemporaryDirectory() as name, _wce(Path(name), arguments.processes) as wce:
-        bare = _floor(Path(name))
+    with tempfile.TemporaryDirectory() as name, wce_calls(Path(name), arguments.processes) as wce:
+        bare = floor_calls(Path(name))
         for task in tasks:
             wce[task]()
             bare[task]()
