@@ -1,4 +1,4 @@
-"""A thread tells its server that it is about to wait."""
+"""A thread tells its server that it is about to wait, and lets others go first."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -16,7 +17,7 @@ def test_a_thread_that_waits_tells_whoever_asked_to_know() -> None:
     told: list[str] = []
 
     def serve() -> None:
-        lane.on_waiting(lambda: told.append("waiting"))
+        lane.serve(lambda: told.append("waiting"), lambda: False)
         lane.waiting()
 
     thread = threading.Thread(target=serve)
@@ -28,6 +29,60 @@ def test_a_thread_that_waits_tells_whoever_asked_to_know() -> None:
 
 def test_a_thread_that_serves_nobody_may_say_so_too() -> None:
     lane.waiting()
+
+
+def in_a_thread(work: Callable[[], None]) -> None:
+    """What a thread has said of itself ends with it."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_long_work_pauses_until_the_quick_request_beside_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "PAUSE_SECONDS", 3600.0)
+    quick = [True, True, True, False]
+
+    def work() -> None:
+        lane.serve(lambda: None, lambda: quick.pop(0))
+        lane.pause()
+
+    in_a_thread(work)
+
+    assert quick == []
+
+
+def test_among_quick_requests_without_an_end_long_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[None] = []
+
+    def work() -> None:
+        lane.serve(lambda: None, lambda: asked.append(None) is None)
+        lane.pause()
+
+    in_a_thread(work)
+    assert asked
+
+    asked.clear()
+    monkeypatch.setattr(lane, "PAUSE_SECONDS", 0.0)
+    in_a_thread(work)
+    assert asked == []
+
+
+def test_long_work_does_not_pause_before_its_turn_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "TURN_SECONDS", 3600.0)
+    asked: list[None] = []
+
+    def work() -> None:
+        lane.serve(lambda: None, lambda: asked.append(None) is not None)
+        lane.pause()
+        lane.pause()
+
+    in_a_thread(work)
+
+    assert asked == [None]
+
+
+def test_a_thread_that_serves_nobody_pauses_for_nobody() -> None:
+    lane.pause()
 
 
 @pytest.fixture

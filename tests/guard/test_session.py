@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from wce import lane
 from wce.errors import WceError
 from wce.guard import guard
 from wce.guard.glances import StaleGrants
@@ -36,6 +37,18 @@ def test_a_read_answers_columns_and_rows(ann) -> None:
     assert result.rows == [(1, 1, "mine"), (3, 3, "also mine")]
     assert (result.changes, result.last_row_id, result.truncated) == (0, None, False)
     assert result.duration_ms > 0
+
+
+def test_the_rows_of_a_long_result_are_read_with_pauses_and_those_of_a_short_one_without(ann, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[None] = []
+    monkeypatch.setattr(lane, "pause", lambda: paused.append(None))
+    many = "WITH RECURSIVE c(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM c WHERE i < ?) SELECT i FROM c"
+
+    ann.run(many, (200,))
+    assert paused == []
+
+    assert len(ann.run(many, (2_000,)).rows) == 2_000
+    assert len(paused) > 100
 
 
 def test_a_write_answers_changes_and_the_new_row(ann) -> None:

@@ -14,7 +14,7 @@ SLOW = 2 * QUICK_SECONDS
 def told() -> list[int]:
     """Grows whenever this thread gives its place away."""
     calls: list[int] = []
-    lane.on_waiting(lambda: calls.append(1))
+    lane.serve(lambda: calls.append(1), lambda: False)
     return calls
 
 

@@ -76,7 +76,7 @@ def test_only_who_waits_for_long_gives_his_place_away(locks, monkeypatch, second
     ticket = locks.take("a", 1)
 
     def write():
-        lane.on_waiting(lambda: waiting.append(1))
+        lane.serve(lambda: waiting.append(1), lambda: False)
         with locks.hold("a", 10):
             pass
 

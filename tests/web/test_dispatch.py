@@ -102,6 +102,35 @@ def test_a_request_that_says_it_waits_lets_the_next_begin_at_once() -> None:
     patient.shutdown(timeout=SECONDS)
 
 
+def test_long_work_pauses_while_a_quick_request_is_answered_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "PAUSE_SECONDS", SECONDS)
+    monkeypatch.setattr(lane, "TURN_SECONDS", 0.0)
+    patient = Dispatcher(patience_seconds=SECONDS)
+    patient.set_thread_count(2)
+    quick_is_on, go, said = threading.Event(), threading.Event(), list[str]()
+
+    def work() -> None:
+        lane.pause()  # it is the quick one itself so far
+        lane.waiting()
+        quick_is_on.wait(SECONDS)
+        go.set()
+        lane.pause()
+        said.append("long")
+
+    def answer() -> None:
+        quick_is_on.set()
+        go.wait(SECONDS)
+        said.append("quick")
+
+    long, quick = Task(work), Task(answer)
+    patient.add_task(long)
+    patient.add_task(quick)
+
+    assert long.done.wait(SECONDS)
+    assert said == ["quick", "long"]
+    patient.shutdown(timeout=SECONDS)
+
+
 def test_all_threads_run_when_all_requests_are_slow(dispatcher: Dispatcher) -> None:
     meeting = threading.Barrier(4)
     tasks = [Task(lambda: meeting.wait(SECONDS) and None) for _ in range(4)]  # type: ignore[func-returns-value]

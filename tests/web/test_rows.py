@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from wce import values
+from wce import lane, values
 from wce.model import Result, Value
 from wce.web import responses, rows
 
@@ -79,10 +79,13 @@ def test_a_large_result_is_the_same_json_as_a_small_one(shape: str, count: int) 
 
 
 @pytest.mark.parametrize("columns", [1, 20, 400, 5_000])
-def test_no_piece_has_more_values_than_may_be_worked_on_without_a_pause(columns: int) -> None:
+def test_no_piece_has_more_values_than_may_be_worked_on_without_a_pause(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[None] = []
+    monkeypatch.setattr(lane, "pause", lambda: paused.append(None))
     found: list[tuple[Value, ...]] = [(1,) * columns] * 300
 
     sizes = [len(piece) for piece in rows.drain(found, rows.some(columns))]
 
     assert sum(sizes) == 300
+    assert len(paused) == len(sizes)
     assert max(sizes) * columns <= max(4_000, columns)

@@ -127,6 +127,34 @@ def test_all_threads_are_watched_also_when_one_begins_after_a_long_pause(make: C
     third.set()
 
 
+def test_long_work_pauses_while_a_quick_request_is_answered_and_only_then(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "PAUSE_SECONDS", SECONDS)
+    monkeypatch.setattr(lane, "TURN_SECONDS", 0.0)
+    made = make(patience_seconds=SECONDS)
+    quick_is_on, go, said = threading.Event(), threading.Event(), list[str]()
+
+    def work() -> None:
+        lane.pause()  # it is the quick one itself so far
+        lane.waiting()
+        quick_is_on.wait(SECONDS)
+        go.set()
+        lane.pause()
+        said.append("long")
+
+    def answer() -> None:
+        quick_is_on.set()
+        go.wait(SECONDS)
+        said.append("quick")
+
+    long = made.call(work)
+    made.call(answer).wait()
+    long.wait()
+
+    assert said == ["quick", "long"]
+
+
 def test_a_request_that_says_it_waits_lets_the_next_begin_at_once(make: Callable[..., Pool]) -> None:
     made = make(patience_seconds=SECONDS)
     _, go = made.hold(lane.waiting)

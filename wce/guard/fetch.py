@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from wce import lane
 from wce.errors import WceError
 from wce.guard.plan import Plan
 from wce.model import Limits, Params, Value
 from wce.store.sqlite import Connection, Cursor, sqlite3
 
 _CHUNK: Final = 16  # rows; as many more than the bound may be held for a moment, each value of at most SQLite's limit
+_MANY: Final = 256  # rows, from which they may take long
 
 
 @dataclass(slots=True)
@@ -86,4 +88,6 @@ def _collect(cursor: Cursor, rows: list[tuple[Value, ...]], limits: Limits) -> t
             return True, limits.max_bytes - room
         rows += chunk
         left -= len(chunk)
+        if len(rows) > _MANY:
+            lane.pause()
     return False, limits.max_bytes - room

@@ -66,7 +66,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
     def handler_thread(self, thread_no: int) -> None:
         """One thread, until it is told to stop."""
         me = threading.Condition(self.lock)
-        lane.on_waiting(partial(self._step_aside, me))
+        lane.serve(partial(self._step_aside, me), lambda: self._runner not in (None, me))
         done: str | None = None
         while (found := self._next(me, thread_no, done)) is not None:
             done, task = found

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from wce import values
+from wce import lane, values
 from wce.model import Value
 
 # A spreadsheet runs a cell that starts with one of these (CWE-1236); the last four are wide forms of the first, which some take for them.
@@ -29,6 +29,7 @@ def drain(found: list[tuple[Value, ...]], count: int) -> Iterator[list[tuple[Val
         found[start : start + count] = [()] * len(taken)
         yield taken
         taken.clear()
+        lane.pause()
 
 
 def objects(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> list[dict[str, Value]]:

@@ -158,7 +158,7 @@ class Turns:
         self._outgoing.close()
 
     def _join(self, me: int) -> None:
-        lane.on_waiting(partial(self._step_aside, me))
+        lane.serve(partial(self._step_aside, me), lambda: self._runner not in (0, me))
         with self._lock:
             self._known.add(me)
             self._receiving += 1
