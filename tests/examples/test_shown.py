@@ -16,10 +16,15 @@ ADDRESS = "http://127.0.0.1:5309"
 PASSWORD = "correct horse"
 
 
+def all_shown(page: str, language: str) -> list[str]:
+    """Every block of that language on a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
 def shown(page: str, language: str) -> str:
     """The one block of that language on a page."""
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return str(block)
+    (block,) = all_shown(page, language)
+    return block
 
 
 @pytest.fixture
@@ -57,11 +62,20 @@ def test_the_javascript_of_the_clients(cenv: Any) -> None:
     assert done.stdout.strip() == "Old", done.stderr
 
 
+def test_the_query_that_lists_triggers(server: Any, cenv: Any) -> None:
+    with Client(server.url, cenv["cenv_id"], cenv["token"]) as ada:
+        ada.query("CREATE TRIGGER copies AFTER INSERT ON notes BEGIN INSERT INTO drafts VALUES (NULL); END")
+        query, _ = all_shown("sql.md", "sql")
+
+        assert [(row["name"], row["tbl_name"]) for row in ada.query(query).rows] == [("copies", "notes")]
+
+
 def test_the_conditions_of_policies(server: Any, cenv: Any) -> None:
     with Client(server.url, cenv["cenv_id"], cenv["token"]) as ada:
         ada.query("CREATE TABLE Agent (user_id INTEGER, EmployeeId INTEGER)")
         ada.query("CREATE TABLE posts (id INTEGER PRIMARY KEY, owner TEXT, SupportRepId INTEGER, published INTEGER, author_id INTEGER)")
-        conditions = shown("sql.md", "sql").splitlines()
+        _, block = all_shown("sql.md", "sql")
+        conditions = block.splitlines()
 
         for condition in conditions:
             ada.call("POST", "admin/policies", {"table_name": "posts", "policy_type": "read", "sql_condition": condition})
