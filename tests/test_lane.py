@@ -89,7 +89,7 @@ def test_a_thread_that_serves_nobody_pauses_for_nobody() -> None:
 def passed(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """One for each time that a turn was passed on."""
     found: list[None] = []
-    monkeypatch.setattr(lane, "_give_way", lambda: found.append(None))
+    monkeypatch.setattr(lane, "give_way", lambda: found.append(None))
     return found
 
 

@@ -23,8 +23,8 @@ TURN_SECONDS: Final = 0.001
 # So that among quick requests without an end a quarter of the time is left for it.
 PAUSE_SECONDS: Final = 0.003
 _LOOK_SECONDS: Final = 0.0002
-# `os.sched_yield` would keep the interpreter meanwhile.
-_give_way: Final = ctypes.CDLL(None).sched_yield
+# Lets the threads go first that wait for this processor; `os.sched_yield` would keep the interpreter meanwhile.
+give_way: Final = ctypes.CDLL(None).sched_yield
 
 
 class _Local(threading.local):
@@ -72,7 +72,7 @@ def until(deadline: float) -> Callable[[], bool]:
         nonlocal ends
         now = time.monotonic()
         if now >= ends:
-            _give_way()
+            give_way()
             now = time.monotonic()
             ends = now + TURN_SECONDS
         return now > deadline

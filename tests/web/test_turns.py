@@ -186,6 +186,24 @@ def test_a_queued_one_begins_when_the_one_before_it_says_that_it_waits(make: Cal
     over.set()
 
 
+def test_nobody_receives_beside_one_that_works(make: Callable[..., Pool]) -> None:
+    made = make(2, patience_seconds=SECONDS)
+    for exchange in [made.call(lambda: time.sleep(0.01)) for _ in range(8)]:
+        exchange.wait()
+    wait_for(lambda: len(made.turns._known) == 3 and len(made.turns._resting) == 2)
+    slow, over = made.hold(lane.waiting)
+    quick, go = made.hold()
+
+    over.set()
+    slow.wait()
+
+    wait_for(lambda: len(made.turns._resting) == 2)
+    last = made.call()
+    go.set()
+    last.wait()
+    assert last.thread == quick.thread
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_no_more_requests_than_threads_are_at_work(make: Callable[..., Pool], known: bool) -> None:
     made = make(2, in_place=keep)

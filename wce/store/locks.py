@@ -20,8 +20,6 @@ from wce.errors import WceError
 
 _PATIENCE_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
-# About as long as a quick write of another process takes: whoever sleeps for the rest of it comes late.
-_EAGER_SECONDS: Final = 0.0002
 _SHORTEST_PAUSE_SECONDS: Final = 0.0001
 # A quick write is over before the next request would be of any use: it would come to wait here, too.
 _PATIENT_SECONDS: Final = 0.002
@@ -102,8 +100,9 @@ class WriterLocks:
 class ProcessLocks:
     """Lets the processes of one server take turns at writing, before SQLite makes them.
 
-    SQLite's own wait sleeps up to 100 ms between two looks; this one looks again after a fraction of a millisecond. SQLite's lock
-    stays the one that counts: two cenvs may share a byte here, and a turn that does not come is not waited for longer than asked.
+    SQLite's own wait sleeps up to 100 ms between two looks; this one looks again at once, and after a while every fraction of a
+    millisecond. SQLite's lock stays the one that counts: two cenvs may share a byte here, and a turn that does not come is not waited
+    for longer than asked.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -156,10 +155,11 @@ class ProcessLocks:
             now = time.monotonic()
             if now > deadline:
                 return False
-            if now - began < _EAGER_SECONDS:
-                continue  # the look itself lets other threads of this process go on
-            if now - began > _PATIENT_SECONDS:
-                lane.waiting()
+            if now - began < _PATIENT_SECONDS:
+                # Whoever sleeps comes late, as a processor without work takes long to wake, above all a virtual one.
+                lane.give_way()
+                continue
+            lane.waiting()
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
 

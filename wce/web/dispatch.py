@@ -3,8 +3,8 @@
 waitress wakes a thread for each request. Only one of them can run Python, `sqlite3` gives the interpreter away at every step of a
 statement, and each thread has connections of its own to keep warm: with eight threads a read by key cost 2.4 ms of CPU, with one
 1.5 ms. So one thread works through the queue, and the next is called when it says that it waits (`wce.lane`) or when it has been
-busy with one request for `PATIENCE_SECONDS`. Threads are called last in, first out, so the warmest comes first. How many of them one
-cenv may hold says `wce.web.shares`.
+busy with one request for longer than `wce.web.allowance` lets it. Threads are called last in, first out, so the warmest comes first.
+How many of them one cenv may hold says `wce.web.shares`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any, Final
 from waitress.task import ThreadedTaskDispatcher
 
 from wce import lane
+from wce.web.allowance import LEAST_SECONDS, Allowance
 from wce.web.shares import NOBODY, Shares, cenv_of
 
-PATIENCE_SECONDS: Final = 0.003
 # How long a thread that computes keeps the interpreter when another one wants it. Five milliseconds, Python's own, are far more than
 # most requests take, and each step of SQLite would wait for them again.
 SWITCH_SECONDS: Final = 0.0002
@@ -29,10 +29,10 @@ SWITCH_SECONDS: Final = 0.0002
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has no types
     """A pool of threads, most of which rest; all of its state is under the parent's `lock`."""
 
-    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, patience_seconds: float = LEAST_SECONDS) -> None:
         super().__init__()
         self.queue: Shares[Any] = Shares(0)
-        self._patience_seconds = patience_seconds
+        self._allowance = Allowance(patience_seconds)
         self._resting: list[threading.Condition] = []
         self._runner: threading.Condition | None = None  # who works through the queue
         self._since = 0.0
@@ -90,6 +90,8 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         with self.lock:
             if self._runner is me:
                 self._runner = None
+                if done is not None:
+                    self._allowance.note(time.monotonic() - self._since)
             if done is not None:
                 self.queue.end(done)
                 if self._runner is not None and self.queue.ready:
@@ -132,14 +134,16 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
         """While requests wait: see to it that no slow one keeps the others."""
         while True:
             self._behind.wait()
-            if self._ended.wait(self._patience_seconds):
+            if self._ended.wait(self._allowance.seconds):
                 return
             with self.lock:
                 if self._ended.is_set():
                     return
                 if not self.queue.ready:
                     self._behind.clear()
-                elif self._runner is None or time.monotonic() - self._since > self._patience_seconds:
+                elif self._runner is None or (took := time.monotonic() - self._since) > self._allowance.seconds:
+                    if self._runner is not None:
+                        self._allowance.note(took)
                     self._runner = None
                     self._call()
 

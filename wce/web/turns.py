@@ -2,8 +2,8 @@
 
 For why see `wce.web.dispatch`. granian wakes the thread that has rested longest, so that eight would each be cold, and would take the
 interpreter from each other; to lay requests down for threads of our own takes one more change of threads for each. Here all but one
-rest inside of their last request, where granian cannot wake them. The next one is called when the one that works says that it waits
-(`wce.lane`) or has been busy for `PATIENCE_SECONDS`.
+rest inside of their last request, where granian cannot wake them, and nobody receives while that one works: it does so itself when it
+is done. The next one is called when it says that it waits (`wce.lane`) or has been busy for longer than `wce.web.allowance` lets it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from werkzeug.wsgi import FileWrapper
 from wce import lane
 from wce.log import LOGGER
 from wce.web import scratch
-from wce.web.dispatch import PATIENCE_SECONDS, SWITCH_SECONDS
+from wce.web.allowance import LEAST_SECONDS, Allowance
+from wce.web.dispatch import SWITCH_SECONDS
 from wce.web.exchange import Exchange
 from wce.web.headers import NO_BANNER, Headers, InPlace, refusal
 from wce.web.limits import PAID_KEY
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _WATCH_SECONDS: Final = 0.1  # for which the watcher stays awake after a request
+# Each look takes the interpreter from whoever works: it is there less often where nobody was slow of late.
+_ALERT_SECONDS: Final = 1.0
+_CALM: Final = 4  # times as long between two looks
 _FILES_SECONDS: Final = 1.0  # between two looks at them when nothing else is to be watched
 _SHORTEST_SECONDS: Final = 0.0005
 _STOP_SECONDS: Final = 5.0
@@ -82,7 +86,7 @@ class Turns:
         self,
         application: WSGIApplication,
         threads: int = 8,
-        patience_seconds: float = PATIENCE_SECONDS,
+        patience_seconds: float = LEAST_SECONDS,
         in_place: InPlace | None = None,
         floor_bytes: int = 0,
     ) -> None:
@@ -90,7 +94,8 @@ class Turns:
         self.application = application
         self._in_place = in_place
         self._threads = threads
-        self._patience_seconds = patience_seconds
+        self._allowance = Allowance(patience_seconds)
+        self._alert_until = 0.0
         self._lock = threading.Lock()
         self._known: set[int] = set()
         self._receiving = 0  # threads that granian has, or that bring a request
@@ -119,7 +124,7 @@ class Turns:
         with self._lock:
             if self._runner != 0 or self._working >= self._threads or not self._queue.begin(errand.cenv):
                 self._queue.append(errand.cenv, errand)
-                if self._closing.is_set() or (self._receiving == 1 and self._all_known()):
+                if self._closing.is_set() or (not self._runner and self._receiving == 1 and self._all_known()):
                     return
                 errand = None  # somebody has to rest who can be called for it, and others receive
             else:
@@ -175,11 +180,11 @@ class Turns:
         return True
 
     def _rest_beside_others(self, me: int) -> None:
-        """One that receives is enough."""
-        if self._receiving < 2:
+        """One that receives is enough, or that works."""
+        if self._receiving < 2 and not self._runner:
             return
         with self._lock:
-            if self._receiving < 2:
+            if self._receiving < 2 and not self._runner:
                 return
             self._receiving -= 1
         self._work(me, None)
@@ -216,12 +221,13 @@ class Turns:
                     self._working -= 1
                     if self._runner == me:
                         self._runner = 0
+                        self._allowance.note(time.monotonic() - self._since)
                 if not self._runner and self._working < self._threads and (found := self._queue.next()) is not None:
                     self._begin(me)
                     return found[1]
                 # While requests wait, as many rest as there are, also where it is not their turn yet: granian starts another thread to
-                # receive, until it has all.
-                if self._closing.is_set() or (not self._receiving and (not self._queue or self._all_known())):
+                # receive, until it has all. Beside one that works, whoever received would take the interpreter from it.
+                if self._closing.is_set() or not (self._receiving or self._runner or (self._queue and not self._all_known())):
                     self._receiving += 1
                     return None
                 gate = threading.Lock()
@@ -244,13 +250,16 @@ class Turns:
         """See to it that no slow request keeps the others, and that files are closed."""
         while not self._closing.is_set():
             self._awake.wait(_FILES_SECONDS if self._outgoing else None)
-            left = self._patience_seconds
+            now = time.monotonic()
+            left = self._allowance.seconds * (1 if now < self._alert_until else _CALM)
             if self._runner:  # who began after the last look is looked at in time
-                left = min(left, max(_SHORTEST_SECONDS, self._since + left - time.monotonic()))
+                left = min(left, max(_SHORTEST_SECONDS, self._since + left - now))
             self._closing.wait(left)
             now = time.monotonic()
             with self._lock:
-                if self._runner and now - self._since > self._patience_seconds:
+                if self._runner and now - self._since > self._allowance.seconds:
+                    self._allowance.note(now - self._since)
+                    self._alert_until = now + _ALERT_SECONDS
                     self._runner = 0
                     self._call()
                 if not self._runner and not self._queue.ready and now - self._since > _WATCH_SECONDS:
