@@ -220,6 +220,7 @@ def test_it_tells_how_long_the_log_is(tmp_path, page_bytes, monkeypatch):
     for _ in range(5):
         connection.execute("INSERT INTO t VALUES (randomblob(3000))")
 
-    assert WalIndex(tmp_path / "x").log_bytes() == (tmp_path / "x-wal").stat().st_size
+    frames, length = WalIndex(tmp_path / "x").log()
+    assert length == (tmp_path / "x-wal").stat().st_size == 32 + frames * (page_bytes + 24)
     connection.close()
-    assert WalIndex(tmp_path / "x").log_bytes() == -1
+    assert WalIndex(tmp_path / "x").log() == (-1, -1)

@@ -42,6 +42,8 @@ APPLICATION_ID: Final = 0x57434531  # "WCE1", at byte 68 of every cenv's file
 
 BUSY_TIMEOUT_MS: Final = 5000
 LOG_KEPT_BYTES: Final = 64 * 1024 * 1024  # of a WAL, once what was longer is in the file
+# In a WAL, from which the writer who has the turn brings them into the file; `wce.store.emptying` does so earlier, without the turn.
+MOST_FRAMES: Final = 8_000
 PER_CHARACTER: Final = 80  # bytes of memory for a definition, at most
 
 _UPPER: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -139,6 +141,7 @@ def prepare(
         f"{name}.cache_size=-512",
         f"{name}.synchronous={synchronous}",
         f"{name}.journal_size_limit={LOG_KEPT_BYTES}",
+        f"wal_autocheckpoint={MOST_FRAMES}",
     ):
         connection.execute(f"PRAGMA {pragma}")
     if max_database_bytes is not None:

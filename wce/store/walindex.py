@@ -46,14 +46,14 @@ class WalIndex:
         whole = header[:_HEADER_BYTES] == header[_HEADER_BYTES:] and len(header) == 2 * _HEADER_BYTES and header[_INITIALISED]
         return header if whole else b""
 
-    def log_bytes(self) -> int:
-        """How long the log is that the next writer goes on with, -1 where that cannot be told."""
+    def log(self) -> tuple[int, int]:
+        """How many frames the log has that the next writer goes on with, and how many bytes; -1 where that cannot be told."""
         header = self.mark()
         if not header:
-            return -1
+            return -1, -1
         size, frames = _LENGTH.unpack_from(header, _LENGTH_AT)
         page_bytes = 65_536 if size == 1 else size
-        return _LOG_HEAD_BYTES + int(frames * (page_bytes + _FRAME_HEAD_BYTES))
+        return frames, _LOG_HEAD_BYTES + frames * (page_bytes + _FRAME_HEAD_BYTES)
 
 
 def _descriptor_of(path: str) -> int:

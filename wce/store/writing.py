@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Protocol
 
 from wce.model import Actor, Commit
-from wce.store.emptying import require_short
+from wce.store.emptying import bring_in, require_short
 from wce.store.folder import Folder
 from wce.store.locks import ProcessLocks, WriterLocks
 from wce.store.sqlite import sqlite3
@@ -81,7 +81,7 @@ class Work:
 class Writing:
     """`with` one write transaction in its turn; a class and not a generator because every write goes through it."""
 
-    __slots__ = ("_actor", "_byte", "_handle", "_nested", "_store", "_ticket", "_wait_seconds", "_work")
+    __slots__ = ("_actor", "_byte", "_frames", "_handle", "_nested", "_store", "_ticket", "_wait_seconds", "_work")
 
     def __init__(self, store: Owner, handle: Handle, actor: Actor, wait_seconds: float) -> None:
         self._store = store
@@ -102,7 +102,7 @@ class Writing:
         self._ticket = store.writers.take(cenv, self._wait_seconds)
         try:
             self._byte = store.processes.take(cenv, deadline - time.monotonic())
-            require_short(store.folder, self._handle)
+            self._frames = require_short(store.folder, self._handle)
             self._work = Work(store, self._handle, self._actor)
             return self._begin(deadline)
         except BaseException:
@@ -132,6 +132,7 @@ class Writing:
             self._let_go()
         if done is not None:
             self._store.announce(done)
+            bring_in(self._handle, self._frames)
 
     def _commit(self) -> Commit:
         with self._work as work:
