@@ -216,10 +216,8 @@ def test_the_lock_file_is_private(folder_lock, tmp_path):
     assert (tmp_path / ".wce.lock").stat().st_mode & 0o777 == 0o600
 
 
-def test_processes_take_turns_at_writing_and_a_turn_that_does_not_come_is_given_up(tmp_path: Path) -> None:
-    path = tmp_path / "writers"
-    ours = ProcessLocks(path)
-    ours.open()
+def busy(path: Path) -> subprocess.Popen[str]:
+    """Another process that is the first in the line of `a` until something is written to it."""
     script = (
         "import sys, fcntl, os, zlib\n"
         "file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
@@ -227,19 +225,40 @@ def test_processes_take_turns_at_writing_and_a_turn_that_does_not_come_is_given_
         "print('held', flush=True)\n"
         "sys.stdin.readline()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout is not None
-        assert other.stdin is not None
-        other.stdout.readline()
+    other = subprocess.Popen([sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    other.stdout.readline()
+    return other
 
-        given_up, free = ours.take("a", 0.02), ours.take("b", 0.02)
+
+def test_processes_wait_in_a_line_and_a_turn_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "writers"
+    ours = ProcessLocks(path)
+    ours.open()
+    with busy(path) as other:
+        assert other.stdin is not None
+
+        given_up, free = ours.take("a", 0.02, lambda: True), ours.take("b", 0.0, lambda: None)
         other.stdin.write("\n")
         other.stdin.close()
         with ours.hold("a", 30.0):
-            taken = ours.take("a", 0.0)  # ours already
+            taken = ours.take("a", 0.0, lambda: None)  # ours already
 
     ours.close()
     assert (given_up, free, taken) == (False, True, True)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 30.0])
+def test_the_first_in_line_waits_for_whoever_writes(tmp_path: Path, seconds: float) -> None:
+    ours = ProcessLocks(tmp_path / "writers")
+    ours.open()
+    looks = [True] * 20
+
+    first = ours.take("a", seconds, lambda: bool(looks) and looks.pop())
+
+    ours.close()
+    assert first
+    assert bool(looks) == (seconds == 0.0)
 
 
 def test_one_process_alone_needs_no_turns() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -224,3 +226,36 @@ def test_it_tells_how_long_the_log_is(tmp_path, page_bytes, monkeypatch):
     assert length == (tmp_path / "x-wal").stat().st_size == 32 + frames * (page_bytes + 24)
     connection.close()
     assert WalIndex(tmp_path / "x").log() == (-1, -1)
+
+
+def test_it_tells_whether_another_process_writes(store, cenv, monkeypatch):
+    monkeypatch.setattr(walindex, "_WORTH", 2)
+    script = (
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('BEGIN IMMEDIATE')\n"
+        "print('writes', flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    with store.session(cenv) as session:
+        session.one(COUNT)
+        index = WalIndex(store.path(cenv))
+        told = [index.taken(), index.taken()]
+        session.execute("BEGIN IMMEDIATE")  # ours, which others of this process wait for elsewhere
+        told.append(index.taken())
+        session.execute("COMMIT")
+        command = [sys.executable, "-c", script, str(store.path(cenv))]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            other.stdout.readline()
+            told.append(index.taken())
+            other.stdin.close()
+        told.append(index.taken())
+
+    assert told == [None, False, False, True, False]
+
+
+def test_of_a_descriptor_that_is_gone_it_is_not_known_who_writes(store, cenv, index, monkeypatch):
+    monkeypatch.setattr(walindex, "_WORTH", 1)
+    assert index.taken() is False
+    index._descriptor = 10_000
+    assert index.taken() is None

@@ -97,12 +97,36 @@ class WriterLocks:
         return len(self._queues)
 
 
+class _Wait:
+    """For another process: at first the next look comes at once, as whoever sleeps comes late."""
+
+    __slots__ = ("_began", "_deadline", "_pause")
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._began = time.monotonic()
+        self._deadline = self._began + timeout_seconds
+        self._pause = _SHORTEST_PAUSE_SECONDS
+
+    def on(self) -> bool:
+        """Returns when it is time for another look; False when there is none left."""
+        now = time.monotonic()
+        if now > self._deadline:
+            return False
+        if now - self._began < _PATIENT_SECONDS:
+            lane.give_way()  # a processor without work takes long to wake, above all a virtual one
+            return True
+        lane.waiting()
+        time.sleep(self._pause)
+        self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 1.5)
+        return True
+
+
 class ProcessLocks:
-    """Lets the processes of one server take turns at writing, before SQLite makes them.
+    """A line in which the processes of one server wait for the writer of a cenv, before SQLite makes them.
 
     SQLite's own wait sleeps up to 100 ms between two looks; this one looks again at once, and after a while every fraction of a
-    millisecond. SQLite's lock stays the one that counts: two cenvs may share a byte here, and a turn that does not come is not waited
-    for longer than asked.
+    millisecond. SQLite's lock stays the one that counts: whoever has it leaves the line, two cenvs may share a line, and a turn that does
+    not come is not waited for longer than asked.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -122,46 +146,41 @@ class ProcessLocks:
 
     @contextmanager
     def hold(self, cenv: str, timeout_seconds: float) -> Iterator[None]:
-        """`take` and `leave`."""
-        held = self.take(cenv, timeout_seconds)
+        """Be the first in line for as long as that lasts, with nobody else who waits in SQLite; not waited for longer than asked."""
+        first = self.take(cenv, timeout_seconds, lambda: None)
         try:
             yield
         finally:
-            if held:
+            if first:
                 self.leave(cenv)
 
     def leave(self, cenv: str) -> None:
-        """Let another process write."""
+        """Let another process be the first."""
         fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, zlib.crc32(cenv.encode()))
 
-    def take(self, cenv: str, timeout_seconds: float) -> bool:
-        """Wait for the other processes, for so long at most; True when it holds until `leave`.
+    def take(self, cenv: str, timeout_seconds: float, taken: Callable[[], bool | None]) -> bool:
+        """Be the first in line while no other process writes, to be waited for so long at most; True where the line has to be left.
 
-        Only one thread of this process may hold a cenv at a time.
+        `taken` says whether one of them writes, None where that cannot be told. Only one thread of this process may ask for a cenv.
         """
         if self._descriptor < 0:
             return False
-        byte = zlib.crc32(cenv.encode())
-        began, pause = time.monotonic(), _SHORTEST_PAUSE_SECONDS
-        deadline = began + timeout_seconds
-        while True:
-            try:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
-            except OSError as error:
-                if error.errno not in (errno.EACCES, errno.EAGAIN):
-                    raise
-            else:
-                return True
-            now = time.monotonic()
-            if now > deadline:
+        byte, wait = zlib.crc32(cenv.encode()), _Wait(timeout_seconds)
+        while not self._lock(byte):
+            if not wait.on():
                 return False
-            if now - began < _PATIENT_SECONDS:
-                # Whoever sleeps comes late, as a processor without work takes long to wake, above all a virtual one.
-                lane.give_way()
-                continue
-            lane.waiting()
-            time.sleep(pause)
-            pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
+        while taken() and wait.on():
+            pass
+        return True
+
+    def _lock(self, byte: int) -> bool:
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            return False
+        return True
 
 
 class FolderLock:

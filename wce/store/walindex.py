@@ -7,6 +7,7 @@ pages that they hold are still right. Here they tell whether a row that was read
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 from pathlib import Path
@@ -18,6 +19,9 @@ _LENGTH: Final = struct.Struct("=HI")  # szPage, where 1 stands for 65536, and m
 _LENGTH_AT: Final = 14
 _LOG_HEAD_BYTES: Final = 32
 _FRAME_HEAD_BYTES: Final = 24
+# A struct flock that asks for WAL_WRITE_LOCK, byte 120 of the file (sqlite.org/walformat.html, "WAL Locks"), and its first field.
+_WRITER: Final = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 120, 1, 0)
+_KIND: Final = struct.Struct("h")
 _WORTH: Final = 200  # looks, before it pays to go through the process's descriptors
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 
@@ -35,16 +39,27 @@ class WalIndex:
     def mark(self) -> bytes:
         """What is different after each commit; empty where that cannot be told, as in the middle of one."""
         if self._descriptor < 0:
-            self._asked += 1
-            if self._asked % _WORTH:
+            self._find()
+            if self._descriptor < 0:
                 return b""
-            self._descriptor = _descriptor_of(f"{self._path}-shm")
         try:
             header = os.pread(self._descriptor, 2 * _HEADER_BYTES, 0)
         except OSError:
             return b""
         whole = header[:_HEADER_BYTES] == header[_HEADER_BYTES:] and len(header) == 2 * _HEADER_BYTES and header[_INITIALISED]
         return header if whole else b""
+
+    def taken(self) -> bool | None:
+        """Whether a connection of another process holds the lock of the writer, None where that cannot be told."""
+        if self._descriptor < 0:
+            self._find()
+            if self._descriptor < 0:
+                return None
+        try:
+            found = fcntl.fcntl(self._descriptor, fcntl.F_GETLK, _WRITER)
+        except OSError:
+            return None
+        return bool(_KIND.unpack_from(found)[0] != fcntl.F_UNLCK)
 
     def log(self) -> tuple[int, int]:
         """How many frames the log has that the next writer goes on with, and how many bytes; -1 where that cannot be told."""
@@ -54,6 +69,11 @@ class WalIndex:
         size, frames = _LENGTH.unpack_from(header, _LENGTH_AT)
         page_bytes = 65_536 if size == 1 else size
         return frames, _LOG_HEAD_BYTES + frames * (page_bytes + _FRAME_HEAD_BYTES)
+
+    def _find(self) -> None:
+        self._asked += 1
+        if self._asked % _WORTH == 0:
+            self._descriptor = _descriptor_of(f"{self._path}-shm")
 
 
 def _descriptor_of(path: str) -> int:

@@ -81,7 +81,7 @@ class Work:
 class Writing:
     """`with` one write transaction in its turn; a class and not a generator because every write goes through it."""
 
-    __slots__ = ("_actor", "_byte", "_frames", "_handle", "_nested", "_store", "_ticket", "_wait_seconds", "_work")
+    __slots__ = ("_actor", "_frames", "_handle", "_nested", "_store", "_ticket", "_wait_seconds", "_work")
 
     def __init__(self, store: Owner, handle: Handle, actor: Actor, wait_seconds: float) -> None:
         self._store = store
@@ -98,16 +98,23 @@ class Writing:
             return self._nested.__enter__()
         store.require_space()
         deadline = time.monotonic() + self._wait_seconds
-        self._byte = False
+        self._work = Work(store, self._handle, self._actor)
         self._ticket = store.writers.take(cenv, self._wait_seconds)
         try:
-            self._byte = store.processes.take(cenv, deadline - time.monotonic())
             self._frames = require_short(store.folder, self._handle)
-            self._work = Work(store, self._handle, self._actor)
-            return self._begin(deadline)
+            stood_in_line = store.processes.take(cenv, deadline - time.monotonic(), self._taken)
+            try:
+                return self._begin(deadline)
+            finally:
+                if stood_in_line:
+                    store.processes.leave(cenv)
         except BaseException:
             self._let_go()
             raise
+
+    def _taken(self) -> bool | None:
+        index = self._handle.index
+        return None if index is None else index.taken()
 
     def _begin(self, deadline: float) -> Transaction:
         try:
@@ -139,8 +146,4 @@ class Writing:
             return work.commit()
 
     def _let_go(self) -> None:
-        try:
-            if self._byte:
-                self._store.processes.leave(self._handle.cenv)
-        finally:
-            self._store.writers.leave(self._handle.cenv, self._ticket)
+        self._store.writers.leave(self._handle.cenv, self._ticket)
