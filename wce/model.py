@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 # What SQLite stores and what a client may bind.
 Value = None | int | float | str | bytes
@@ -142,8 +143,7 @@ class Limits:
     max_database_bytes: int = 100 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one statement answered. `changes` counts rows written by the statement itself, not by triggers; `size` is that of its rows.
 
     The bound on bytes counts that: 8 for each value, and the length of a text or blob.
@@ -158,8 +158,7 @@ class Result:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """One write transaction that has been committed.
 
     `tables` maps each table that may have changed to the rows written by statements that name it; a table
@@ -173,11 +172,10 @@ class Commit:
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(NamedTuple):
     """One act, before it has an id, a time and a hash."""
 
     action: str
     resource_type: str = ""
     resource_id: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = MappingProxyType({})

@@ -11,7 +11,7 @@ LONG = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n 
 
 def test_a_statement_that_takes_long_lets_others_go_first(cenv, monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[None] = []
-    monkeypatch.setattr(lane, "_give_way", lambda: passed.append(None))
+    monkeypatch.setattr(lane, "give_way", lambda: passed.append(None))
     monkeypatch.setattr(lane, "TURN_SECONDS", 0.0)
     admin = cenv.admin()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from wce.core import audit
 from wce.core.gate import Gate
@@ -45,8 +45,7 @@ class Statement:
     index: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Results in the order of the statements; none but `kept` for a repeat. `commit` is the newest commit that they rest on."""
 
     results: tuple[Result, ...]

@@ -150,9 +150,12 @@ class Connections:
 
     def moved(self, cenv: str) -> bool:
         """Whether a connection that this thread holds reads a file that is no longer the cenv's."""
+        mine = self._home.entries.get(cenv)
+        if not mine or self._identity is None:
+            return False
+        found = self._identity(cenv)
         # list() of a dict is one step to other threads, which may take idle entries out of it.
-        held = {entry.file.identity for entry in list(self._home.entries.get(cenv, {}).values()) if entry.uses}
-        return self._identity is not None and bool(held) and held != {self._identity(cenv)}
+        return any(entry.uses and entry.file.identity != found for entry in list(mine.values()))
 
     def __len__(self) -> int:
         return len(self._order)

@@ -5,6 +5,7 @@ waitress gathers a body before it calls the application, so that limits of the a
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import threading
@@ -88,6 +89,8 @@ class Admission:
 
     def admit(self, usual: int, head: Head) -> Admitted:
         """Raises `rate_limited` where the sender has used up what he may send."""
+        if head.path != "/new" and not head.exceeds(_SMALL_BYTES):
+            return _usual(usual)  # whatever its address admits
         if head.is_large:
             scratch.folder()  # whoever takes the body in asks Python where to put it
         if head.method == "POST" and head.path == "/new" and head.is_form and self._settings.allow_new_cenvs:
@@ -136,6 +139,9 @@ class Admission:
         except WceError:
             return False
         return True
+
+
+_usual: Final = functools.cache(Admitted)  # of few sizes
 
 
 AdmitCall = Callable[[int, Head], Admitted]
