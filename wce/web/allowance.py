@@ -10,7 +10,7 @@ from typing import Final
 
 LEAST_SECONDS: Final = 0.003
 _TIMES: Final = 6.0  # as long as a usual request
-_MOST: Final = 8.0  # times the least
+_MOST: Final = 4.0  # times the least
 _STEP: Final = 1.05
 
 
