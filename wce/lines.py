@@ -40,7 +40,7 @@ class Lines(ABC, Generic[T]):
 
     def next(self) -> tuple[str, T] | None:
         """The next that may begin, and the cenv that holds it then."""
-        cenv = self._turn()
+        cenv = self._turn() if self._waiting else None
         if cenv is None:
             return None
         one = self._pop(cenv)

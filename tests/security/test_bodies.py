@@ -20,7 +20,7 @@ from wce.core.tokens import Tokens
 from wce.counters import Counters
 from wce.errors import WceError
 from wce.peers import peers
-from wce.web.admission import Admission, Admitted, Head
+from wce.web.admission import Admission, Admitted, Head, is_small
 from wce.web.factory import create_app
 from wce.web.server import Server
 
@@ -198,3 +198,23 @@ def test_a_page_of_somebody_else_has_no_browser_send_a_file_for_a_new_cenv(site:
         send(SEC_FETCH_SITE=site)
 
     assert send(SEC_FETCH_SITE="same-origin").paid, "and it was not counted either"
+
+
+CENV = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize("path", ["/x", "/undelete", *(f"/{CENV}/{end}" for end in ("login", "query", "admin/import", "admin/assets/a"))])
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
+def test_what_is_let_in_at_a_glance_would_be_let_in_after_all_looks(path: str, kind: str) -> None:
+    admission = Admission(Settings(min_free_mb=0), Tokens("k" * 32), Counters())
+    small = next(length for length in range(1 << 20, -1, -1) if is_small(path, length))
+
+    admitted = admission.admit(small, Head("POST", path, {"CONTENT_TYPE": kind, "CONTENT_LENGTH": str(small)}, "192.0.2.1"))
+
+    assert (admitted.most_bytes >= small, admitted.paid) == (True, False)
+    assert small > 1_000
+
+
+def test_a_file_for_a_new_cenv_and_a_body_without_a_length_are_looked_at() -> None:
+    assert not is_small("/new", 1)
+    assert not is_small("/x", None)

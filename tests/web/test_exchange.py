@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -108,14 +108,19 @@ def alone() -> Iterator[None]:
     asyncio._set_running_loop(running)
 
 
+class Done(AtOnce):
+    def __init__(self, do: Callable[[Any], object]) -> None:
+        self.do = do  # type: ignore[assignment]
+
+
 @pytest.mark.usefixtures("alone")
 class TestTheLoop:
     def test_what_shall_be_done_at_once_is_done_in_the_same_thread(self) -> None:
         seen: list[Any] = []
         loop = Loop()
 
-        loop.call_soon_threadsafe(AtOnce(lambda done: seen.append((done, threading.get_ident()))), "one", context=None)
-        loop.call_soon(AtOnce(lambda done: seen.append((done, threading.get_ident()))), "other", context=None)
+        loop.call_soon_threadsafe(Done(lambda done: seen.append((done, threading.get_ident()))), "one", context=None)
+        loop.call_soon(Done(lambda done: seen.append((done, threading.get_ident()))), "other", context=None)
         loop.close()
 
         assert seen == [("one", threading.get_ident()), ("other", threading.get_ident())]
@@ -148,6 +153,6 @@ class TestTheLoop:
         assert seen == ["we", "granian"][not listening :]
 
     def test_what_fails_there_is_told_and_hurts_nobody(self, caplog: pytest.LogCaptureFixture) -> None:
-        AtOnce(lambda _: 1 / 0)(None)  # type: ignore[arg-type]
+        Done(lambda _: 1 / 0)(None)  # type: ignore[arg-type]
 
         assert "request failed between its pieces" in caplog.text

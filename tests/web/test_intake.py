@@ -210,24 +210,32 @@ class TestLimits:
     def test_who_may_not_send_is_told_when_he_may(self, gate: Gate) -> None:
         gate.admitted = WceError("rate_limited", "Too many.", retry_after=7)
 
-        sender = gate.take(Sender(b"hello"), 5)
+        sender = gate.take(Sender(b"hello"), 5, PATH_INFO="/new")
 
         assert problem(sender) == (429, "rate_limited", "Too many.")
         assert dict(sender.wait()[1])["Retry-After"] == "7"
         assert sender.asked == []
 
+    def test_of_a_small_body_nobody_is_asked(self, gate: Gate) -> None:
+        gate.admitted = WceError("rate_limited", "Too many.", retry_after=7)
+
+        gate.take(Sender(b"hello"), 5)
+
+        assert gate.body == b"hello"
+        assert gate.heads == []
+
     def test_what_has_been_paid_for_is_not_paid_for_again(self, gate: Gate) -> None:
         gate.admitted = Admitted(MOST, paid=True)
 
-        gate.take(Sender(b"hello"), 5)
+        gate.take(Sender(b"hello"), 5, PATH_INFO="/new")
 
         assert gate.found[0][0][PAID_KEY] is True
 
     def test_the_head_tells_all_headers(self, gate: Gate) -> None:
-        gate.take(Sender(b"hello"), 5, HTTP_AUTHORIZATION="Bearer x", CONTENT_TYPE="text/plain")
+        gate.take(Sender(b"hello"), 5, HTTP_AUTHORIZATION="Bearer x", CONTENT_TYPE="text/plain", PATH_INFO="/new")
 
         (head,) = gate.heads
-        assert (head.method, head.path, head.address) == ("POST", "/x", "192.0.2.7")
+        assert (head.method, head.path, head.address) == ("POST", "/new", "192.0.2.7")
         assert [head.headers.get(name) for name in ("AUTHORIZATION", "CONTENT_TYPE", "CONTENT_LENGTH", "COOKIE")] == [
             "Bearer x",
             "text/plain",

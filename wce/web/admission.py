@@ -5,7 +5,6 @@ waitress gathers a body before it calls the application, so that limits of the a
 
 from __future__ import annotations
 
-import functools
 import re
 import shutil
 import threading
@@ -27,6 +26,7 @@ _MIB: Final = 1024 * 1024
 _SMALL_BYTES: Final = 64 * 1024  # more than bodies of a name and a password may have, so that our own answer says what was too large
 _MOST_FILES: Final = 8  # of one cenv, or of one address that makes cenvs, on their way in at once: each is on the disk meanwhile
 _TAKES: Final = re.compile(r"/([0-9a-f-]{36})/admin/(import|tables/import|assets)(?:/.*)?")
+_NEW: Final = "/new"
 _CENV: Final = re.compile(r"/([0-9a-f-]{36})/")
 _ACCOUNTS: Final = re.compile(r"/new|/undelete|/[0-9a-f-]{36}/(?:login|register)")
 
@@ -89,11 +89,9 @@ class Admission:
 
     def admit(self, usual: int, head: Head) -> Admitted:
         """Raises `rate_limited` where the sender has used up what he may send."""
-        if head.path != "/new" and not head.exceeds(_SMALL_BYTES):
-            return _usual(usual)  # whatever its address admits
         if head.is_large:
             scratch.folder()  # whoever takes the body in asks Python where to put it
-        if head.method == "POST" and head.path == "/new" and head.is_form and self._settings.allow_new_cenvs:
+        if head.method == "POST" and head.path == _NEW and head.is_form and self._settings.allow_new_cenvs:
             cookies.require_own_page(head.headers.get("SEC_FETCH_SITE"))
             limits.pay(self._counters, limits.NEW, self._settings.rate_limit_new, head.address)
             most = self._file(usual, self._settings.max_import_mb * _MIB)
@@ -141,7 +139,9 @@ class Admission:
         return True
 
 
-_usual: Final = functools.cache(Admitted)  # of few sizes
+def is_small(path: str, length: int | None) -> bool:
+    """Whether a body of so many bytes is let in at every address, whoever sends it."""
+    return length is not None and length <= _SMALL_BYTES and path != _NEW
 
 
 AdmitCall = Callable[[int, Head], Admitted]

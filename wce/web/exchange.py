@@ -62,14 +62,15 @@ class Exchange(Protocol):
 class AtOnce:
     """A callback of granian's futures that runs in the thread which completes them, and must not take long."""
 
-    __slots__ = ("_do",)
+    __slots__ = ()
 
-    def __init__(self, do: Callable[[Waiting], None]) -> None:
-        self._do = do
+    def do(self, done: Waiting) -> None:
+        """What is to be done."""
+        raise NotImplementedError
 
     def __call__(self, done: Waiting) -> None:
         try:
-            self._do(done)
+            self.do(done)
         except Exception:  # noqa: BLE001  # granian would drop it without a word
             LOGGER.exception("request failed between its pieces")
 
@@ -99,26 +100,27 @@ class Loop(asyncio.SelectorEventLoop):
 def environ_of(scope: Any) -> WSGIEnvironment:
     """A request without its body as PEP 3333 has it; names with an underscore would pass for those of a proxy and are left out."""
     path, query = scope.path, scope.query_string
-    environ: WSGIEnvironment = {
-        **_ENVIRON,
-        "REQUEST_METHOD": scope.method,
-        "PATH_INFO": path if path.isascii() else path.encode().decode("latin-1"),
-        "QUERY_STRING": query if query.isascii() else query.encode().decode("latin-1"),
-        "SERVER_PROTOCOL": "HTTP/" + scope.http_version,
-        "REMOTE_ADDR": _split(scope.client)[0],
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": io.BytesIO(),
-    }
+    environ: WSGIEnvironment = _ENVIRON.copy()
+    environ["REQUEST_METHOD"] = scope.method
+    environ["PATH_INFO"] = path if path.isascii() else path.encode().decode("latin-1")
+    environ["QUERY_STRING"] = query if query.isascii() else query.encode().decode("latin-1")
+    environ["SERVER_PROTOCOL"] = "HTTP/" + scope.http_version
+    environ["REMOTE_ADDR"] = _split(scope.client)[0]
+    environ["wsgi.url_scheme"] = scope.scheme
+    environ["wsgi.input"] = io.BytesIO()
     environ["SERVER_NAME"], environ["SERVER_PORT"] = _split(scope.server)
     headers = scope.headers  # granian copies them each time
     pairs = headers.items()
     if len(dict(pairs)) != len(headers):
         pairs += [(header, "") for header in set(headers.keys()).difference(dict(pairs))]  # those that are not ASCII
     for header, text in pairs:
-        name = _key(header) if len(header) <= _LONG_NAME else _key_of(header)
-        if name:
-            held = environ.get(name)
-            environ[name] = text if held is None else f"{held}{'; ' if name == 'HTTP_COOKIE' else ','}{text}"
+        name = _USUAL.get(header)
+        if name is None:
+            name = _key(header) if len(header) <= _LONG_NAME else _key_of(header)
+            if not name:
+                continue
+        held = environ.get(name)
+        environ[name] = text if held is None else f"{held}{'; ' if name == 'HTTP_COOKIE' else ','}{text}"
     if "HTTP_HOST" not in environ:
         environ["HTTP_HOST"] = scope.authority or ""
     return environ
@@ -133,6 +135,10 @@ def _key_of(header: str) -> str:
 
 
 _key: Final = functools.lru_cache(maxsize=1024)(_key_of)
+_USUAL: Final = {
+    header: _key_of(header)
+    for header in ("accept", "accept-encoding", "authorization", "content-length", "content-type", "cookie", "host", "user-agent")
+}
 
 
 @functools.lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ from granian._granian import RSGIProtocolClosed
 from wce.errors import WceError
 from wce.log import LOGGER
 from wce.web import limits
-from wce.web.admission import AdmitCall, Head
+from wce.web.admission import AdmitCall, Admitted, Head, is_small
 from wce.web.bounds import USUAL, Patience
 from wce.web.exchange import AtOnce, Exchange, Waiting
 from wce.web.headers import NO_BANNER, refusal
@@ -44,6 +44,7 @@ class Intakes:
     def __init__(self, admit: AdmitCall, usual_bytes: int, go: Next, patience: Patience = USUAL) -> None:
         self._admit = admit
         self._usual_bytes = usual_bytes
+        self._usual = Admitted(usual_bytes)
         self._go = go
         self._patience = patience
         self._open: set[_Intake] = set()
@@ -56,8 +57,11 @@ class Intakes:
         """Let the body in, or refuse it by what its head says."""
         try:
             length = _announced(environ)
-            head = Head(environ["REQUEST_METHOD"], environ["PATH_INFO"], _Names(environ), environ["REMOTE_ADDR"])
-            admitted = self._admit(self._usual_bytes, head)
+            if is_small(environ["PATH_INFO"], length):
+                admitted = self._usual
+            else:
+                head = Head(environ["REQUEST_METHOD"], environ["PATH_INFO"], _Names(environ), environ["REMOTE_ADDR"])
+                admitted = self._admit(self._usual_bytes, head)
             if length is not None and length > admitted.most_bytes:
                 raise _too_large(admitted.most_bytes)
         except WceError as error:
@@ -95,8 +99,24 @@ class Intakes:
                     intake.give_up(WceError("busy", "The server is stopping.", retry_after=1))
 
 
-class _Intake:
+class _Intake(AtOnce):
     """One body."""
+
+    __slots__ = (
+        "_body",
+        "_done",
+        "_ending",
+        "_length",
+        "_most_bytes",
+        "_pieces",
+        "_size",
+        "_small",
+        "_waiting",
+        "begun",
+        "environ",
+        "exchange",
+        "since",
+    )
 
     def __init__(
         self,
@@ -116,21 +136,22 @@ class _Intake:
         self._pieces = 0
         self._small = length is not None and length <= _IN_MEMORY
         # The request closes it.
-        self._body: IO[bytes] = io.BytesIO() if self._small else tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        self._body: IO[bytes] | None = None if self._small else tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         self._ending = threading.Lock()  # taken for good by who ends it
         self._waiting: Waiting | None = None
 
     def ask(self) -> None:
         """Wait for what comes first: all of a small body, or a piece of a large one."""
         self._waiting = self.exchange() if self._small else self.exchange.__aiter__().__anext__()
-        self._waiting.add_done_callback(AtOnce(self._came))
+        self._waiting.add_done_callback(self)
 
     def give_up(self, error: WceError) -> None:
         """It took too long."""
         if self._end(error) and self._waiting is not None:
             self._waiting.cancel()
 
-    def _came(self, done: Waiting) -> None:
+    def do(self, done: Waiting) -> None:
+        """A piece has come."""
         self._waiting = None  # granian's futures hold their callback for ever, and so each other's end, which no collector sees
         if self._ending.locked():
             return
@@ -152,6 +173,11 @@ class _Intake:
 
     def _take(self, piece: bytes) -> bool:
         """Returns whether it was the last one."""
+        if self._body is None:
+            if len(piece) != self._length:
+                raise _broken()
+            self.environ["wsgi.input"] = io.BytesIO(piece)
+            return True
         self.since = time.monotonic()
         self._size += len(piece)
         self._pieces += 1
@@ -160,9 +186,9 @@ class _Intake:
         if self._pieces > _FREE_PIECES + self._size // _PIECE_BYTES:
             raise WceError("malformed", "The body comes in too many small pieces.")
         self._body.write(piece)
-        if piece and not self._small and self._size != self._length:
+        if piece and self._size != self._length:
             self._waiting = self.exchange.__anext__()
-            self._waiting.add_done_callback(AtOnce(self._came))
+            self._waiting.add_done_callback(self)
             return False
         if self._size != self._length and not (self._length is None and self._has_ended()):
             raise _broken()
@@ -184,7 +210,7 @@ class _Intake:
         """Returns whether it had not ended before."""
         if not self._ending.acquire(blocking=False):
             return False
-        if error is not None:
+        if error is not None and self._body is not None:
             self._body.close()
         self._done(self, error)
         return True
