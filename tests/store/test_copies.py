@@ -13,6 +13,7 @@ from wce.errors import WceError
 from wce.store.copies import TRANSIENT, clean_copy, overwrite
 from wce.store.folder import Folder
 from wce.store.session import Session
+from wce.store.sqlite import connect
 from wce.store.store import Store
 
 
@@ -149,6 +150,21 @@ def test_nobody_in_another_process_writes_to_what_is_about_to_be_replaced(make_s
         pass
 
     assert caught.value.code == "busy"
+
+
+def test_whoever_writes_for_long_in_another_process_is_waited_for(make_store, store, cenv, monkeypatch):
+    """Longer than SQLite waits by itself."""
+    monkeypatch.setattr(store, "_connect", lambda cenv: connect(store.path(cenv), deadline_ms=10))
+    with make_store().session(cenv) as session:
+        session.execute("BEGIN IMMEDIATE")
+        session.execute("INSERT INTO notes (title) VALUES ('long')")
+        timer = threading.Timer(0.2, session.execute, ["COMMIT"])
+        timer.start()
+        try:
+            with store.exclusive(cenv) as holder:
+                assert holder.all("SELECT title FROM notes") == [("long",)]
+        finally:
+            timer.join()
 
 
 def test_who_writes_at_the_last_moment_keeps_what_he_wrote(make_store, store, cenv, add_note, actor):

@@ -6,12 +6,13 @@ from wce.errors import WceError
 from wce.log import LOGGER
 from wce.store.session import Session
 from wce.store.sqlite import sqlite3
+from wce.store.transaction import begin
 
 
-def shut_out_writers(session: Session) -> None:
-    """Wait for the writers of all processes, and keep them out until the transaction ends; a damaged file has none."""
+def shut_out_writers(session: Session, wait_seconds: float) -> None:
+    """Wait for the writers of all processes, for so long at most, and keep them out until the transaction ends; a damaged file has none."""
     try:
-        session.execute("BEGIN IMMEDIATE")
+        begin(session, wait_seconds)
     except WceError as error:
         if error.code != "cenv_damaged":
             raise

@@ -182,7 +182,7 @@ class Store:
             self.processes.hold(cenv, deadline - time.monotonic()),
             closing(Session(cenv, self._connect(cenv), self.transaction, self.explain)) as holder,
         ):
-            shut_out_writers(holder)
+            shut_out_writers(holder, deadline - time.monotonic())
             yield holder
 
     def remove(self, cenv: str, before: Callable[[], None] = lambda: None) -> None:

@@ -65,7 +65,7 @@ class Transaction:
         self._callbacks: list[Callable[[Transaction], None]] = []
         self._savepoints = 0
         self._counts = True
-        self._connection = _begin(handle, wait_seconds).connection
+        self._connection = begin(handle, wait_seconds).connection
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run our own SQL; refused once SQLite has rolled back by itself, as it would then act outside the transaction."""
@@ -147,7 +147,7 @@ class Transaction:
             raise WceError("internal", "The transaction was rolled back by an earlier error.", evidence="rolled back by SQLite")
 
 
-def _begin(handle: Handle, wait_seconds: float) -> Cursor:
+def begin(handle: Handle, wait_seconds: float) -> Cursor:
     """BEGIN IMMEDIATE; each try waits for other processes as long as the connection's busy_timeout says."""
     deadline = time.monotonic() + wait_seconds
     while True:
