@@ -59,17 +59,31 @@ class Stream(logging.StreamHandler):  # type: ignore[type-arg]
         except (OSError, ValueError):  # what stands in for standard error need not be a file
             self._descriptor = -1
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; past the stream's own buffer, in which what cannot be written would stay until the end of the process."""
+        try:
+            self._write(self.format(record).encode("utf-8", "backslashreplace") + b"\n")
+        except Exception:  # noqa: BLE001  # as every handler
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
+        """Tell standard error, unless that is what cannot be written to."""
+        if self._owned:
+            super().handleError(record)
+
     def line(self, event: str, fields: dict[str, Any]) -> None:
         """Write a line of INFO."""
         now = time.time()
         told = {"time": f"{_stamp(int(now))}.{int(now % 1 * 1000):03d}Z", "level": "info", "event": event, **self._pid, **fields}
         try:
-            text = orjson.dumps(told, default=str, option=_LINE)
-            if self._descriptor < 0 or os.write(self._descriptor, text) != len(text):
-                self.stream.write(text.decode())
-                self.flush()
+            self._write(orjson.dumps(told, default=str, option=_LINE))
         except Exception:  # noqa: BLE001  # as every handler: a log that cannot be written stops nothing
             self.handleError(logging.makeLogRecord({"msg": event}))
+
+    def _write(self, text: bytes) -> None:
+        if self._descriptor < 0 or os.write(self._descriptor, text) != len(text):
+            self.stream.write(text.decode())
+            self.flush()
 
     def close(self) -> None:
         super().close()
