@@ -342,4 +342,5 @@ def test_whoever_kills_what_workers_are_copies_of_gets_new_workers_and_kills_nob
 
     assert answer(pool, "a", ONE) == b"1"
     wait_until(lambda: pool.state().idle == 3)
-    assert before.isdisjoint({worker.pid for worker in pool._alive})
+    # One that nobody has called since then has not been missed yet.
+    assert {worker.pid for worker in pool._alive} - before
