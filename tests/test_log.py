@@ -124,6 +124,23 @@ def test_a_log_that_cannot_be_written_stops_nothing(log_file: Path, monkeypatch:
     info("request", {})
 
 
+def test_a_line_that_cannot_be_made_is_told_and_one_that_cannot_be_written_is_not(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """To standard error itself, where what cannot be written would wait in a buffer for the end of the process."""
+    with (tmp_path / "errors").open("w") as errors, open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        configure("info")
+        monkeypatch.setattr(sys, "stderr", errors)
+        LOGGER.warning("never heard")
+        info("never heard", {})
+        LOGGER.warning("%d rows", "no")
+
+    told = (tmp_path / "errors").read_text()
+    assert told.count("--- Logging error ---") == 1
+    assert "%d format" in told
+
+
 def test_other_handlers_get_a_record(log_file: Path) -> None:
     class Kept(logging.Handler):
         records: list[logging.LogRecord] = []  # noqa: RUF012

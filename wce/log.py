@@ -67,8 +67,8 @@ class Stream(logging.StreamHandler):  # type: ignore[type-arg]
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
-        """Tell standard error, unless that is what cannot be written to."""
-        if self._owned:
+        """Tell standard error, unless that is what could not be written to."""
+        if self._owned or not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 
     def line(self, event: str, fields: dict[str, Any]) -> None:

@@ -342,5 +342,18 @@ def test_whoever_kills_what_workers_are_copies_of_gets_new_workers_and_kills_nob
 
     assert answer(pool, "a", ONE) == b"1"
     wait_until(lambda: pool.state().idle == 3)
-    # One that nobody has called since then has not been missed yet.
-    assert {worker.pid for worker in pool._alive} - before
+    assert before.isdisjoint({worker.pid for worker in pool._alive})
+
+
+def test_whoever_meets_a_dead_worker_has_the_other_dead_ones_replaced_too(make: Callable[..., Pool]) -> None:
+    pool = make()
+    first, last = pool._idle[0], pool._idle[-1]  # the one that would be called after all others, and the next
+    for worker in (first, last):
+        os.kill(worker.pid, signal.SIGKILL)
+        wait_until(lambda worker=worker: not worker.alive())
+
+    assert answer(pool, "a", ONE) == b"1"
+
+    wait_until(lambda: pool.state().idle == 3)
+    assert not {first, last} & {*pool._idle, *pool._alive}
+    assert pool.state().ends["crash"] == 2

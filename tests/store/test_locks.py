@@ -216,8 +216,10 @@ def test_the_lock_file_is_private(folder_lock, tmp_path):
     assert (tmp_path / ".wce.lock").stat().st_mode & 0o777 == 0o600
 
 
-def busy(path: Path) -> subprocess.Popen[str]:
-    """Another process that is the first in the line of `a` until something is written to it."""
+def test_processes_wait_in_a_line_and_a_turn_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "writers"
+    ours = ProcessLocks(path)
+    ours.open()
     script = (
         "import sys, fcntl, os, zlib\n"
         "file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
@@ -225,20 +227,12 @@ def busy(path: Path) -> subprocess.Popen[str]:
         "print('held', flush=True)\n"
         "sys.stdin.readline()\n"
     )
-    other = subprocess.Popen([sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert other.stdout is not None
-    other.stdout.readline()
-    return other
-
-
-def test_processes_wait_in_a_line_and_a_turn_that_does_not_come_is_given_up(tmp_path: Path) -> None:
-    path = tmp_path / "writers"
-    ours = ProcessLocks(path)
-    ours.open()
-    with busy(path) as other:
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
         assert other.stdin is not None
+        other.stdout.readline()
 
-        given_up, free = ours.take("a", 0.02, lambda: True), ours.take("b", 0.0, lambda: None)
+        given_up, free = ours.take("a", 0.02, lambda: True), ours.take("b", 0.02, lambda: None)
         other.stdin.write("\n")
         other.stdin.close()
         with ours.hold("a", 30.0):

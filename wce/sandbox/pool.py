@@ -205,6 +205,11 @@ class Pool:
                 self._idle.append(worker)
             if worn:
                 self._retired.append(worker)
+            if worker.ended == "crash":  # what killed it may have killed idle ones, which nobody would miss before they are called
+                gone = {idle for idle in self._idle if not idle.alive()}
+                self._idle = [idle for idle in self._idle if idle not in gone]
+                self._alive -= gone
+                self._retired += gone  # the keeper buries them
             self._hand_out()
 
     def _hand_out(self) -> None:
@@ -225,7 +230,7 @@ class Pool:
                 retired, self._retired = self._retired, []
                 missing = len(self._alive) < self._wanted
             for worker in retired:
-                self._bury(worker, "retired")
+                self._bury(worker, "retired" if worker.alive() else "crash")
             started = missing and self._start_one()
             self._tried.set()
             if started:

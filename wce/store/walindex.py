@@ -38,10 +38,8 @@ class WalIndex:
 
     def mark(self) -> bytes:
         """What is different after each commit; empty where that cannot be told, as in the middle of one."""
-        if self._descriptor < 0:
-            self._find()
-            if self._descriptor < 0:
-                return b""
+        if self._descriptor < 0 and not self._find():
+            return b""
         try:
             header = os.pread(self._descriptor, 2 * _HEADER_BYTES, 0)
         except OSError:
@@ -51,10 +49,8 @@ class WalIndex:
 
     def taken(self) -> bool | None:
         """Whether a connection of another process holds the lock of the writer, None where that cannot be told."""
-        if self._descriptor < 0:
-            self._find()
-            if self._descriptor < 0:
-                return None
+        if self._descriptor < 0 and not self._find():
+            return None
         try:
             found = fcntl.fcntl(self._descriptor, fcntl.F_GETLK, _WRITER)
         except OSError:
@@ -70,10 +66,11 @@ class WalIndex:
         page_bytes = 65_536 if size == 1 else size
         return frames, _LOG_HEAD_BYTES + frames * (page_bytes + _FRAME_HEAD_BYTES)
 
-    def _find(self) -> None:
+    def _find(self) -> bool:
         self._asked += 1
         if self._asked % _WORTH == 0:
             self._descriptor = _descriptor_of(f"{self._path}-shm")
+        return self._descriptor >= 0
 
 
 def _descriptor_of(path: str) -> int:

@@ -15,15 +15,15 @@ _STEP: Final = 1.05
 
 
 class Allowance:
-    """`seconds` follows the median of what requests take, so that a few long ones do not stretch it."""
+    """`seconds` follows the median of what requests take, so that a few long ones do not stretch it, up to `most_seconds`."""
 
-    __slots__ = ("_least", "_most", "seconds")
+    __slots__ = ("_least", "most_seconds", "seconds")
 
     def __init__(self, least_seconds: float = LEAST_SECONDS) -> None:
         self.seconds = self._least = least_seconds
-        self._most = least_seconds * _MOST
+        self.most_seconds = least_seconds * _MOST
 
     def note(self, took_seconds: float) -> None:
         """A request has ended, or has just lost its turn."""
         longer = took_seconds * _TIMES > self.seconds
-        self.seconds = min(self._most, self.seconds * _STEP) if longer else max(self._least, self.seconds / _STEP)
+        self.seconds = min(self.most_seconds, self.seconds * _STEP) if longer else max(self._least, self.seconds / _STEP)

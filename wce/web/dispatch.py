@@ -141,9 +141,12 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has 
                     return
                 if not self.queue.ready:
                     self._behind.clear()
-                elif self._runner is None or (took := time.monotonic() - self._since) > self._allowance.seconds:
-                    if self._runner is not None:
-                        self._allowance.note(took)
+                    continue
+                took = time.monotonic() - self._since
+                if self._runner is None:
+                    self._call()
+                elif took > self._allowance.seconds:
+                    self._allowance.note(took)
                     self._runner = None
                     self._call()
 

@@ -114,13 +114,10 @@ def environ_of(scope: Any) -> WSGIEnvironment:
     if len(dict(pairs)) != len(headers):
         pairs += [(header, "") for header in set(headers.keys()).difference(dict(pairs))]  # those that are not ASCII
     for header, text in pairs:
-        name = _USUAL.get(header)
-        if name is None:
-            name = _key(header) if len(header) <= _LONG_NAME else _key_of(header)
-            if not name:
-                continue
-        held = environ.get(name)
-        environ[name] = text if held is None else f"{held}{'; ' if name == 'HTTP_COOKIE' else ','}{text}"
+        name = _key(header) if len(header) <= _LONG_NAME else _key_of(header)
+        if name:
+            held = environ.get(name)
+            environ[name] = text if held is None else f"{held}{'; ' if name == 'HTTP_COOKIE' else ','}{text}"
     if "HTTP_HOST" not in environ:
         environ["HTTP_HOST"] = scope.authority or ""
     return environ
@@ -135,10 +132,6 @@ def _key_of(header: str) -> str:
 
 
 _key: Final = functools.lru_cache(maxsize=1024)(_key_of)
-_USUAL: Final = {
-    header: _key_of(header)
-    for header in ("accept", "accept-encoding", "authorization", "content-length", "content-type", "cookie", "host", "user-agent")
-}
 
 
 @functools.lru_cache(maxsize=4096)

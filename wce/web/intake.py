@@ -43,7 +43,6 @@ class Intakes:
 
     def __init__(self, admit: AdmitCall, usual_bytes: int, go: Next, patience: Patience = USUAL) -> None:
         self._admit = admit
-        self._usual_bytes = usual_bytes
         self._usual = Admitted(usual_bytes)
         self._go = go
         self._patience = patience
@@ -61,7 +60,7 @@ class Intakes:
                 admitted = self._usual
             else:
                 head = Head(environ["REQUEST_METHOD"], environ["PATH_INFO"], _Names(environ), environ["REMOTE_ADDR"])
-                admitted = self._admit(self._usual_bytes, head)
+                admitted = self._admit(self._usual.most_bytes, head)
             if length is not None and length > admitted.most_bytes:
                 raise _too_large(admitted.most_bytes)
         except WceError as error:
@@ -110,7 +109,6 @@ class _Intake(AtOnce):
         "_most_bytes",
         "_pieces",
         "_size",
-        "_small",
         "_waiting",
         "begun",
         "environ",
@@ -134,15 +132,15 @@ class _Intake(AtOnce):
         self._done = done
         self._size = 0
         self._pieces = 0
-        self._small = length is not None and length <= _IN_MEMORY
+        small = length is not None and length <= _IN_MEMORY  # and comes in one piece
         # The request closes it.
-        self._body: IO[bytes] | None = None if self._small else tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        self._body: IO[bytes] | None = None if small else tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         self._ending = threading.Lock()  # taken for good by who ends it
         self._waiting: Waiting | None = None
 
     def ask(self) -> None:
         """Wait for what comes first: all of a small body, or a piece of a large one."""
-        self._waiting = self.exchange() if self._small else self.exchange.__aiter__().__anext__()
+        self._waiting = self.exchange() if self._body is None else self.exchange.__aiter__().__anext__()
         self._waiting.add_done_callback(self)
 
     def give_up(self, error: WceError) -> None:

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _WATCH_SECONDS: Final = 0.1  # for which the watcher stays awake after a request
-# Each look takes the interpreter from whoever works: it is there less often where nobody was slow of late.
+# Each look takes the interpreter from whoever works; where nobody was slow for so long, they come at the longest allowance.
 _ALERT_SECONDS: Final = 1.0
-_CALM: Final = 4  # times as long between two looks
 _FILES_SECONDS: Final = 1.0  # between two looks at them when nothing else is to be watched
 _SHORTEST_SECONDS: Final = 0.0005
 _STOP_SECONDS: Final = 5.0
@@ -251,7 +250,7 @@ class Turns:
         while not self._closing.is_set():
             self._awake.wait(_FILES_SECONDS if self._outgoing else None)
             now = time.monotonic()
-            left = self._allowance.seconds * (1 if now < self._alert_until else _CALM)
+            left = self._allowance.seconds if now < self._alert_until else self._allowance.most_seconds
             if self._runner:  # who began after the last look is looked at in time
                 left = min(left, max(_SHORTEST_SECONDS, self._since + left - now))
             self._closing.wait(left)
